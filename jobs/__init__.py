@@ -1,0 +1,1 @@
+"""What is submitted: one thin file a job."""

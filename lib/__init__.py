@@ -1,0 +1,1 @@
+"""The parts of Reshelve, each with one reason to exist."""

@@ -1,0 +1,42 @@
+"""Why an item has no label: the short list of reason codes in the `error` column."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A reason code; its value is what the `error` column and the metrics hold."""
+
+    GONE = "gone"
+    FETCH_FAILED = "fetch_failed"
+    EMPTY = "empty"
+    TRUNCATED = "truncated"
+    NOT_AN_IMAGE = "not_an_image"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    TOO_LARGE = "too_large"
+    DECODE_FAILED = "decode_failed"
+
+
+MEANINGS: dict[Reason, str] = {
+    Reason.GONE: "the object was listed but is no longer there",
+    Reason.FETCH_FAILED: "the store did not give the object after all retries",
+    Reason.EMPTY: "the object has no bytes",
+    Reason.TRUNCATED: "the image ends before its last row",
+    Reason.NOT_AN_IMAGE: "the bytes are not an image",
+    Reason.UNSUPPORTED_FORMAT: "the image is of a format that is not decoded",
+    Reason.TOO_LARGE: "the image has more pixels or bytes than the limit",
+    Reason.DECODE_FAILED: "the image is damaged inside",
+}
+
+
+class ItemError(Exception):
+    """One item cannot be classified; it becomes a row with this reason, and the run goes on."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        """Keep the reason code and one sentence about this item."""
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type["ItemError"], tuple[Reason, str]]:
+        """Travel between processes with both parts."""
+        return type(self), (self.reason, self.detail)

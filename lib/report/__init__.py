@@ -1,0 +1,1 @@
+"""Run reports: one self-contained HTML file a run."""

@@ -1,0 +1,162 @@
+"""What a report shows, as plain data: collected by the pipelines, drawn by this package."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thumbnail:
+    """One small picture with its caption; `jpeg` is None where the image cannot be shown."""
+
+    jpeg: bytes | None
+    item_id: str
+    name: str | None
+    category: str
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactSheet:
+    """Some items of one category."""
+
+    category: str
+    items: int
+    thumbnails: list[Thumbnail]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CategoryCount:
+    """How many items one category has in the run, by decision."""
+
+    category_id: str
+    path: str
+    accepted: int
+    parent: int
+    review: int
+    mean_confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorReason:
+    """One reason code, what it means, and how many items have it."""
+
+    code: str
+    meaning: str
+    items: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorItem:
+    """One item that could not be classified."""
+
+    item_id: str
+    uri: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CategoryScore:
+    """One category against known labels; fractions are 0 to 1."""
+
+    category_id: str
+    path: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Predictions against known labels: rows of `confusion` are true, columns predicted."""
+
+    items: int
+    accuracy: float
+    categories: list[CategoryScore]
+    confusion: list[list[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationReport:
+    """A classification run. `stages` holds seconds of one core, summed over the run."""
+
+    run_id: str
+    started_at: str
+    finished_at: str
+    catalog: str
+    labels_table: str
+    published_version: int | None
+    unpublished_because: str | None
+    bundle: str
+    bundle_digest: str
+    taxonomy_version: str
+    engine: str
+    items: int
+    labelled: int
+    errors: int
+    decisions: dict[str, int]
+    bytes_fetched: int
+    wall_s: float
+    images_per_s: float
+    stages: dict[str, float]
+    confidence_counts: list[int]
+    threshold: float
+    categories: list[CategoryCount]
+    error_reasons: list[ErrorReason]
+    error_items: list[ErrorItem]
+    sheets: list[ContactSheet]
+    least_sure: list[Thumbnail]
+    evaluation: Evaluation | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochRecord:
+    """One epoch of training; losses are mean cross-entropy in nats, accuracy is 0 to 1."""
+
+    epoch: int
+    epochs: int
+    stage: str
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+    images_per_s: float
+    seconds: float
+    learning_rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReliabilityBin:
+    """Held-out items whose confidence falls in one bin: stated against observed."""
+
+    confidence: float
+    accuracy: float
+    items: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingReport:
+    """A training run, with its evaluation on the held-out validation items."""
+
+    run_id: str
+    started_at: str
+    finished_at: str
+    catalog: str
+    bundle: str
+    bundle_digest: str
+    taxonomy_version: str
+    architecture: str
+    weights: str
+    workers: int
+    train_items: int
+    validation_items: int
+    unusable: list[ErrorItem]
+    seconds: float
+    epochs: list[EpochRecord]
+    evaluation: Evaluation
+    temperature: float
+    calibration_error_before: float
+    calibration_error_after: float
+    reliability: list[ReliabilityBin]
+    threshold: float
+    coverage: float
+    samples: list[ContactSheet] = field(default_factory=list)

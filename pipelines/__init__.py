@@ -1,0 +1,1 @@
+"""Compositions: each file reads, top to bottom, as the steps of one job."""
