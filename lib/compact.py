@@ -1,0 +1,60 @@
+"""Compaction: many small unit shards into few large parts, checked row by row on the way."""
+
+import io
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+
+from lib.config import Config
+from lib.digest import digest_bytes
+from lib.labels import LABELS_SCHEMA
+from lib.storage import Storage, join
+
+MAX_PART_ROWS = 1_000_000
+MAX_PART_BYTES = 128 * 2**20
+
+
+class Part(Config):
+    """One file of a run's labels; `path` is relative to the run folder."""
+
+    path: str
+    rows: int
+    size_bytes: int
+    sha256: str
+
+
+def write_parts(run_uri: str, storage: Storage, tables: Iterable[pa.Table]) -> list[Part]:
+    """Write tables of labels, in order, into parts of a million rows or 128 MB."""
+    parts: list[Part] = []
+    remaining = iter(tables)
+    while (data := _fill_part(remaining)) is not None:
+        rows, content = data
+        path = f"labels/part-{len(parts):05d}.parquet"
+        storage.write(join(run_uri, path), content)
+        digest = digest_bytes(content)
+        parts.append(Part(path=path, rows=rows, size_bytes=len(content), sha256=digest))
+    return parts
+
+
+def _fill_part(tables: Iterator[pa.Table]) -> tuple[int, bytes] | None:
+    buffer = io.BytesIO()
+    rows = 0
+    with parquet.ParquetWriter(buffer, LABELS_SCHEMA, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table)
+            rows += table.num_rows
+            if rows >= MAX_PART_ROWS or buffer.tell() >= MAX_PART_BYTES:
+                break
+    return (rows, buffer.getvalue()) if rows else None
+
+
+def check_rows(planned: pa.Array | pa.ChunkedArray, rows: pa.Table, unit: int) -> None:
+    """Hold a unit's rows against its plan: each item exactly once, a label or an error."""
+    if not rows["item_id"].combine_chunks().equals(planned.combine_chunks()):
+        raise AssertionError(f"unit {unit}: its rows are not the items that were planned")
+    is_error = pc.is_valid(rows["error"])
+    is_label = pc.is_valid(rows["category_id"])
+    if not pc.all(pc.xor(is_error, is_label)).as_py():
+        raise AssertionError(f"unit {unit}: a row is neither a label nor an error, or both")

@@ -1,0 +1,81 @@
+"""The classifier: any torchvision backbone by its torchvision name, and a linear head."""
+
+from typing import Any
+
+import torchvision
+from torch import Tensor, nn
+
+from lib.errors import InputError
+
+
+class Classifier(nn.Module):
+    """A backbone that gives embeddings and a head that gives logits.
+
+    Attributes:
+        backbone: float [n, 3, s, s] to embeddings [n, d].
+        head: embeddings [n, d] to logits [n, categories].
+    """
+
+    def __init__(self, backbone: nn.Module, head: nn.Linear) -> None:
+        """Join a backbone without its own head to a new head."""
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Give the logits of normalised images."""
+        logits: Tensor = self.head(self.backbone(images))
+        return logits
+
+
+def architectures() -> list[str]:
+    """Names of torchvision's classification models."""
+    return list(torchvision.models.list_models(module=torchvision.models))
+
+
+def build_classifier(architecture: str, categories: int, size_px: int) -> Classifier:
+    """Build a classifier with random weights.
+
+    Args:
+        architecture: a torchvision classification model's name, as `resnet18`.
+        categories: outputs of the head.
+        size_px: side of the square input; vision transformers are built for it.
+
+    Raises:
+        InputError: torchvision has no such model.
+    """
+    name = architecture.lower()
+    if name not in architectures():
+        raise InputError(
+            f"model.architecture: torchvision has no classification model '{architecture}'; "
+            "it has resnet18, mobilenet_v3_large, efficientnet_b0, convnext_tiny and others"
+        )
+    options: dict[str, Any] = {}
+    if name in {"inception_v3", "googlenet"}:
+        options = {"aux_logits": False, "init_weights": True}
+    elif name.startswith("vit_"):
+        options = {"image_size": size_px}
+    backbone: nn.Module = torchvision.models.get_model(name, weights=None, **options)
+    width = _remove_head(backbone)
+    return Classifier(backbone, nn.Linear(width, categories))
+
+
+def _remove_head(model: nn.Module) -> int:
+    """Put an identity where the last layer was; return that layer's input width.
+
+    The last linear layer is the head in every torchvision family but squeezenet, whose head is
+    its last convolution.
+    """
+    linear = [n for n, m in model.named_modules() if isinstance(m, nn.Linear) and _is_head(n)]
+    convolutions = [n for n, m in model.named_modules() if isinstance(m, nn.Conv2d)]
+    path = linear[-1] if linear else convolutions[-1]
+    layer = model.get_submodule(path)
+    parent, _, name = path.rpartition(".")
+    setattr(model.get_submodule(parent), name, nn.Identity())
+    width: int = layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels  # type: ignore[assignment]  # torch types attributes of modules as Tensor | Module
+    return width
+
+
+def _is_head(name: str) -> bool:
+    # attention blocks have linear layers too; heads stand at one of these places
+    return name.split(".", maxsplit=1)[0] in {"fc", "head", "heads", "classifier"}

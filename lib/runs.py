@@ -1,0 +1,147 @@
+"""Run folders: one execution each, bound to its fingerprint, and taken up until it has ended."""
+
+import io
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from lib.errors import InputError
+from lib.shards import to_parquet
+from lib.storage import Storage, absolute, join
+
+Fingerprint = Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """What a run is to do: the job, what its rows depend on, and its run file without secrets."""
+
+    job: str
+    fingerprint: Fingerprint
+    run_file: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder."""
+
+    run_id: str
+    uri: str
+    storage: Storage
+    resumed: bool = False
+
+    def __str__(self) -> str:
+        """Name the run for the person who waits, and say whether it goes on."""
+        return f"run {self.run_id}" + (" (taken up again)" if self.resumed else "")
+
+    def at(self, name: str) -> str:
+        """URI of something in the folder."""
+        return join(self.uri, name)
+
+    def write_json(self, name: str, value: Any) -> None:  # noqa: ANN401  # whatever JSON holds
+        """Write a JSON file."""
+        self.storage.write(self.at(name), _json(value))
+
+    def read_json(self, name: str) -> Any:  # noqa: ANN401  # whatever JSON holds
+        """Read a JSON file."""
+        return json.loads(self.storage.read(self.at(name)))
+
+    def write_table(self, name: str, table: pa.Table, row_group_size: int | None = None) -> None:
+        """Write a Parquet file."""
+        self.storage.write(self.at(name), to_parquet(table, row_group_size))
+
+    def read_table(self, name: str) -> pa.Table:
+        """Read a Parquet file."""
+        return parquet.read_table(io.BytesIO(self.storage.read(self.at(name))))
+
+    @property
+    def outcome(self) -> dict[str, Any] | None:
+        """How the run ended, or None while it has not."""
+        if not self.storage.exists(self.at("outcome.json")):
+            return None
+        found: dict[str, Any] = self.read_json("outcome.json")
+        return found
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest, once: from then on the folder's rows count."""
+        self.storage.create(self.at("manifest.json"), _json(manifest))
+
+    def end(self, outcome: Mapping[str, Any]) -> None:
+        """Say how the run ended; it is not taken up again."""
+        self.storage.create(self.at("outcome.json"), _json(outcome))
+
+
+def open_run(output: str, run_id: str | None, intent: Intent, storage: Storage) -> Run:
+    """Take up the unfinished run with this fingerprint, or begin a new one.
+
+    Args:
+        output: the folder of run folders.
+        run_id: a given id; None takes up the latest unfinished run that fits, or makes an id.
+        intent: what the run is to do.
+        storage: how to reach `output`.
+
+    Raises:
+        InputError: the run `run_id` exists with another fingerprint; names the parts that differ.
+    """
+    output = absolute(output)
+    if run_id is None:
+        unfinished = _find_unfinished(output, intent, storage)
+        if unfinished:
+            return unfinished
+        now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        run_id = f"{intent.job}-{now}-{secrets.token_hex(2)}"
+    run = Run(run_id, join(output, run_id), storage)
+    record = {
+        "run_id": run_id,
+        "job": intent.job,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "fingerprint": dict(intent.fingerprint),
+        "run_file": dict(intent.run_file),
+    }
+    if storage.create(run.at("run.json"), _json(record)):
+        return run
+    _refuse_other(run, intent.fingerprint)
+    return Run(run_id, run.uri, storage, resumed=True)
+
+
+def _find_unfinished(output: str, intent: Intent, storage: Storage) -> Run | None:
+    # ids that this function may take up sort by their time of creation
+    for name in sorted(storage.names(output), reverse=True):
+        if not name.startswith(f"{intent.job}-"):
+            continue
+        run = Run(name, join(output, name), storage, resumed=True)
+        if run.outcome or not storage.exists(run.at("run.json")):
+            continue
+        if run.read_json("run.json")["fingerprint"] == intent.fingerprint:
+            return run
+    return None
+
+
+def _refuse_other(run: Run, fingerprint: Fingerprint) -> None:
+    before = run.read_json("run.json")["fingerprint"]
+    parts = [
+        part for part in {**before, **fingerprint} if before.get(part) != fingerprint.get(part)
+    ]
+    if parts:
+        differing = "; ".join(
+            f"{part} was {_short(before.get(part))}, is now {_short(fingerprint.get(part))}"
+            for part in parts
+        )
+        raise InputError(
+            f"{run.uri}: this run was begun with other inputs ({differing}); give another run_id, "
+            "or leave it out to begin a new run"
+        )
+
+
+def _short(digest: str | None) -> str:
+    return digest[:12] if digest else "absent"
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, indent=2, ensure_ascii=False).encode()

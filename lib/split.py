@@ -1,0 +1,64 @@
+"""Labelled items into training and validation: the catalog's own split, or a stable one."""
+
+import hashlib
+from collections import Counter, defaultdict
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lib.errors import InputError
+
+TRAIN, VALIDATION = "train", "validation"
+
+
+def split_items(
+    items: pa.Table, validation_fraction: float, source: str
+) -> tuple[pa.Table, pa.Table]:
+    """Split labelled items into training and validation; items without a label are left out.
+
+    Where the catalog has a column `split`, it is followed. Else the items of each category with
+    the lowest hashes of their ids are held out: the share is right in every category, and an item
+    stays on its side when others come and go.
+
+    Raises:
+        InputError: a side is empty, or `split` holds something else than train, validation, test.
+    """
+    labelled = items.filter(pc.is_valid(items["category_id"]))
+    if labelled["split"].null_count < labelled.num_rows:
+        unknown = set(pc.unique(labelled["split"].drop_null()).to_pylist()) - {
+            TRAIN,
+            VALIDATION,
+            "test",
+        }
+        if unknown:
+            raise InputError(
+                f"{source}: an item's split is '{min(unknown)}'; known: train, validation, test"
+            )
+        held_out = pc.equal(labelled["split"], VALIDATION)
+        training = pc.equal(labelled["split"], TRAIN)
+    else:
+        held_out = pa.array(_hold_out(labelled, validation_fraction), pa.bool_())
+        training = pc.invert(held_out)
+    train, validation = labelled.filter(training), labelled.filter(held_out)
+    if not train.num_rows or not validation.num_rows:
+        raise InputError(
+            f"{source}: {train.num_rows} labelled items to train on and {validation.num_rows} to "
+            "validate with; both are needed, with a category_id each"
+        )
+    return train, validation
+
+
+def _hold_out(items: pa.Table, fraction: float) -> list[bool]:
+    categories = items["category_id"].to_pylist()
+    hashed: dict[str, list[tuple[bytes, int]]] = defaultdict(list)
+    for row, (item_id, category_id) in enumerate(
+        zip(items["item_id"].to_pylist(), categories, strict=True)
+    ):
+        hashed[category_id].append((hashlib.sha256(item_id.encode()).digest(), row))
+    counts = Counter(categories)
+    chosen: set[int] = set()
+    for category_id, rows in hashed.items():
+        # a category with two items has one on each side
+        held = min(max(round(fraction * counts[category_id]), 1), counts[category_id] - 1)
+        chosen.update(row for _, row in sorted(rows)[:held])
+    return [row in chosen for row in range(items.num_rows)]

@@ -1,0 +1,148 @@
+"""One unit, from its items to its shard: prepare, classify, decide, write."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from pyarrow import parquet
+
+from lib.bundle import read_bundle
+from lib.decisions import Decider, Decision
+from lib.device import Device, Precision
+from lib.inference import Predictor, Probabilities
+from lib.labels import LABELS_SCHEMA
+from lib.prepare import Prepared, Preparer, ReadingConfig
+from lib.reasons import ItemError
+from lib.receipt import Receipt
+from lib.shards import write_shard
+from lib.storage import Storage, StorageConfig
+
+# a plan is read one row group at a time: reading far ahead would fetch other actors' units
+PLAN_BLOCK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitJob:
+    """What all units of a run have in common; travels to the actors."""
+
+    run_id: str
+    run_uri: str
+    plan_uri: str
+    bundle_uri: str
+    storage: StorageConfig
+    reading: ReadingConfig
+    device: Device
+    precision: Precision
+    batch_size: int
+    threads: int
+
+
+class UnitClassifier:
+    """Holds the model and the connections, and classifies one unit after another."""
+
+    def __init__(self, job: UnitJob) -> None:
+        """Load the bundle and warm the model up."""
+        torch.set_num_threads(job.threads)
+        self._job = job
+        self._storage = Storage(job.storage)
+        self._bundle = read_bundle(job.bundle_uri, self._storage)
+        info = self._bundle.info
+        self._predictor = Predictor(
+            self._bundle,
+            self._storage,
+            device=job.device,
+            precision=job.precision,
+            batch=job.batch_size,
+        )
+        self._decider = Decider(
+            taxonomy=self._bundle.taxonomy,
+            category_ids=info.category_ids,
+            threshold=info.threshold,
+        )
+        self._preparer = Preparer(info.preprocessing, job.reading, job.storage)
+
+    def run(self, unit: int) -> Receipt:
+        """Classify a unit of the plan and write its shard."""
+        rows, receipt = self.classify(self._plan.read_row_group(unit), unit)
+        write_shard(self._job.run_uri, self._storage, rows, receipt)
+        return receipt
+
+    @cached_property
+    def _plan(self) -> parquet.ParquetFile:
+        filesystem, path = self._storage.open(self._job.plan_uri)
+        return parquet.ParquetFile(filesystem.open(path, "rb", block_size=PLAN_BLOCK_BYTES))
+
+    def classify(self, items: pa.Table, unit: int = 0) -> tuple[pa.Table, Receipt]:
+        """Classify items.
+
+        Args:
+            items: with the columns of `ITEM_SCHEMA`.
+            unit: the number that stands in the receipt.
+
+        Returns:
+            One row of `LABELS_SCHEMA` an item, in the items' order, and the receipt.
+        """
+        started = time.perf_counter()
+        prepared: list[Prepared] = []
+        pixels: list[torch.Tensor] = []
+        scores: list[Probabilities] = []
+        forward_s = 0.0
+        for each in self._preparer.stream(items["uri"].to_pylist()):
+            if each.pixels is not None:
+                pixels.append(each.pixels)
+            prepared.append(replace(each, pixels=None))
+            if pixels and (len(pixels) == self._job.batch_size or len(prepared) == items.num_rows):
+                before = time.perf_counter()
+                scores.append(self._predictor.probabilities(torch.stack(pixels)))
+                forward_s += time.perf_counter() - before
+                pixels.clear()
+        probabilities = np.concatenate(scores or [self._predictor.no_probabilities])
+        rows = self._to_rows(items, [each.error for each in prepared], probabilities)
+        errors = Counter(str(each.error.reason) for each in prepared if each.error)
+        return rows, Receipt(
+            unit=unit,
+            items=items.num_rows,
+            labelled=items.num_rows - errors.total(),
+            errors=dict(errors),
+            decisions=dict(Counter(rows["decision"].to_pylist())),
+            bytes_fetched=sum(each.bytes_fetched for each in prepared),
+            fetch_s=sum(each.fetch_s for each in prepared),
+            decode_s=sum(each.decode_s for each in prepared),
+            forward_s=forward_s,
+            seconds=time.perf_counter() - started,
+            engine=self._predictor.description,
+        )
+
+    def _to_rows(
+        self,
+        items: pa.Table,
+        errors: list[ItemError | None],
+        probabilities: Probabilities,
+    ) -> pa.Table:
+        count = items.num_rows
+        # the place of each item's decision among the decisions; an error has none
+        places = np.cumsum([error is None for error in errors]) - 1
+        index = pa.array(places, pa.int64(), mask=np.array([e is not None for e in errors]))
+        decided = self._decider.decide(probabilities).take(index)
+        rows = {
+            "item_id": items["item_id"],
+            "uri": items["uri"],
+            "etag": items["etag"],
+            **{name: decided[name] for name in decided.column_names},
+            "decision": pc.fill_null(decided["decision"], Decision.ERROR),
+            "error": pa.array([str(e.reason) if e else None for e in errors], pa.string()),
+            "error_detail": pa.array([e.detail if e else None for e in errors], pa.string()),
+            "bundle_digest": pa.repeat(self._bundle.digest, count),
+            "taxonomy_version": pa.repeat(self._bundle.taxonomy.version, count),
+            "run_id": pa.repeat(self._job.run_id, count),
+            "classified_at": pa.repeat(
+                pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC")), count
+            ),
+        }
+        return pa.table([rows[field.name] for field in LABELS_SCHEMA], schema=LABELS_SCHEMA)

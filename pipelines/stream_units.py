@@ -1,0 +1,85 @@
+"""The engine: Ray Data streams units, one row each, through a pool of actors."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import ray.data
+from pydantic import Field
+from ray.exceptions import RayTaskError
+
+from lib.config import Config
+from lib.device import Device, Precision
+from lib.errors import ReshelveError
+from lib.receipt import Receipt
+from lib.unit import UnitClassifier, UnitJob
+from pipelines.cluster import resources
+
+
+class EngineConfig(Config):
+    """The pool of actors and what each may use; None fits it to the machine."""
+
+    device: Device = "auto"
+    precision: Precision = "auto"
+    actors: int | None = Field(default=None, ge=1)
+    cpus_per_actor: int = Field(default=2, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    unit_size: int = Field(default=512, ge=1)
+
+
+class Pool:
+    """Size of the pool and what each actor reserves, fitted to the cluster."""
+
+    def __init__(self, engine: EngineConfig) -> None:
+        """Take one actor a GPU where there are any, else one for every `cpus_per_actor`."""
+        cpus, gpus = resources()
+        on_gpu = engine.device != "cpu" and gpus >= 1
+        self.actors = engine.actors or max(
+            1, int(gpus if on_gpu else cpus // engine.cpus_per_actor)
+        )
+        self.num_gpus = 1 if on_gpu else 0
+        # Half of the threads' cores: a pool that reserves every core starves Ray Data's own tasks,
+        # and the job hangs without a word.
+        self.num_cpus = min(engine.cpus_per_actor / 2, cpus / 2 / self.actors)
+
+
+class UnitActor:
+    """What Ray Data calls: a batch of one unit in, its receipt out."""
+
+    def __init__(self, job: UnitJob) -> None:
+        """Load the model, once an actor."""
+        self._classifier = UnitClassifier(job)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+        """Classify each unit of the batch."""
+        receipts = [self._classifier.run(int(unit)) for unit in batch["unit"]]
+        return {"receipt": [receipt.model_dump_json() for receipt in receipts]}
+
+
+def stream_units(job: UnitJob, units: list[int], engine: EngineConfig) -> Iterator[Receipt]:
+    """Classify units on the cluster; give each one's receipt as soon as its shard is written.
+
+    Raises:
+        ReshelveError: a unit failed as a whole; the message is the worker's own.
+    """
+    pool = Pool(engine)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    dataset = ray.data.from_items(
+        [{"unit": unit} for unit in units], override_num_blocks=len(units)
+    ).map_batches(
+        UnitActor,
+        fn_constructor_kwargs={"job": job},
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(size=min(pool.actors, len(units))),
+        num_cpus=pool.num_cpus,
+        num_gpus=pool.num_gpus,
+    )
+    try:
+        for row in dataset.iter_rows():
+            yield Receipt.model_validate_json(row["receipt"])
+    except RayTaskError as error:
+        cause = error.cause or error
+        raise ReshelveError(f"a worker failed: {type(cause).__name__}: {cause}") from error

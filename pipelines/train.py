@@ -1,0 +1,231 @@
+"""Training, step by step: labelled photos in, a calibrated bundle out."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import safetensors.torch
+import torch
+from pydantic import Field
+
+from lib.bundle import Bundle, BundleInfo, read_bundle, write_bundle
+from lib.catalog import CatalogConfig, labels_of, read_catalog
+from lib.checkpoint import read_best, read_checkpoint
+from lib.config import Config
+from lib.digest import digest_bytes, digest_json
+from lib.errors import InputError
+from lib.held_out import Calibrated, calibrate
+from lib.model import build_classifier
+from lib.prepare import ReadingConfig
+from lib.preprocessing import Preprocessing
+from lib.progress import duration
+from lib.recipe import TrainingConfig
+from lib.report.data import EpochRecord, TrainingReport
+from lib.report.page import render_training
+from lib.runs import Intent, Run, open_run
+from lib.shards import to_parquet
+from lib.split import split_items
+from lib.storage import Storage, StorageConfig
+from lib.taxonomy import Taxonomy, parse_taxonomy
+from lib.training import Scored, TrainingJob
+from lib.weights import load_backbone, parameters_of
+from pipelines.cluster import connected
+from pipelines.train_on_ray import TRAIN_ITEMS, VALIDATION_ITEMS, WorkersConfig, train_on_ray
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+INITIAL_MODEL = "initial.safetensors"
+
+
+class ModelConfig(Config):
+    """The network, where its weights come from, and what it is shown."""
+
+    architecture: str = "resnet18"
+    weights: str = "none"
+    preprocessing: Preprocessing = Preprocessing(
+        size_px=224, fit="crop", mean=IMAGENET_MEAN, std=IMAGENET_STD
+    )
+
+
+class TrainRun(Config):
+    """A training's run file."""
+
+    output: str = "runs"
+    run_id: str | None = None
+    taxonomy: str
+    catalog: CatalogConfig
+    validation: CatalogConfig | None = None
+    validation_fraction: float = Field(default=0.2, gt=0, lt=1)
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    workers: WorkersConfig = WorkersConfig()
+    reading: ReadingConfig = ReadingConfig()
+    storage: StorageConfig = StorageConfig()
+
+
+def train(config: TrainRun, say: Callable[[str], None]) -> Bundle:
+    """Fine-tune a classifier, calibrate it on held-out items, write its bundle and report.
+
+    Args:
+        config: the run file.
+        say: takes each line for the person who waits.
+
+    Raises:
+        InputError: something given cannot be used; no work was done.
+        ReshelveError: the training failed.
+    """
+    storage = Storage(config.storage)
+    taxonomy = parse_taxonomy(storage.read(config.taxonomy).decode(), config.taxonomy)
+    items, held_out = read_labelled(config, taxonomy, storage)
+    intent = describe(config, taxonomy, items, held_out)
+    run = open_run(config.output, config.run_id, intent, storage)
+    say(f"{run}: {items.num_rows:,} items to train on, {held_out.num_rows:,} held out")
+    if outcome := run.outcome:
+        say(f"this run has ended before; its bundle is {outcome['bundle']}")
+        return read_bundle(outcome["bundle"], storage)
+    if not storage.exists(run.at(INITIAL_MODEL)):
+        run.write_table(TRAIN_ITEMS, items)
+        run.write_table(VALIDATION_ITEMS, held_out)
+        storage.write(run.at(INITIAL_MODEL), initial_model(config, taxonomy, storage))
+    job = TrainingJob(
+        run_uri=run.uri,
+        architecture=config.model.architecture,
+        category_ids=taxonomy.leaves,
+        preprocessing=config.model.preprocessing,
+        recipe=recipe_of(config),
+        reading=config.reading,
+        storage=config.storage,
+    )
+    with connected():
+        scored = train_on_ray(job, run, config.workers, lambda epoch: say(_epoch_line(epoch)))
+    calibrated = calibrate(scored, taxonomy, config.training.target_precision)
+    bundle = make_bundle(config, taxonomy, calibrated, run)
+    write_report(config, bundle, calibrated, scored, run)
+    run.end({"state": "trained", "bundle": bundle.uri, "bundle_digest": bundle.digest})
+    threshold = calibrated.threshold
+    say(
+        f"held-out accuracy {calibrated.evaluation.accuracy:.1%}; from confidence "
+        f"{threshold.confidence:.2f} on, {threshold.coverage:.0%} of the items are accepted, "
+        f"{threshold.precision:.1%} of them rightly"
+    )
+    say(f"bundle: {bundle.uri}\nreport: {run.at('report.html')}")
+    return bundle
+
+
+def recipe_of(config: TrainRun) -> TrainingConfig:
+    """Give the recipe that fits the weights: without any there is no head-only stage."""
+    scratch = config.model.weights == "none"
+    return config.training.from_scratch() if scratch else config.training
+
+
+def read_labelled(
+    config: TrainRun, taxonomy: Taxonomy, storage: Storage
+) -> tuple[pa.Table, pa.Table]:
+    """Read the items to train on and those held out, each with a leaf of the taxonomy.
+
+    Raises:
+        InputError: the catalog cannot be used, or a leaf has no labelled item.
+    """
+    catalog = read_catalog(config.catalog, storage)
+    if config.validation is None:
+        items, held_out = split_items(catalog, config.validation_fraction, config.catalog.uri)
+    else:
+        items = catalog.filter(pc.is_valid(catalog["category_id"]))
+        held_out = read_catalog(config.validation, storage)
+        held_out = held_out.filter(pc.is_valid(held_out["category_id"]))
+    for table, source in ((items, config.catalog), (held_out, config.validation or config.catalog)):
+        if not table.num_rows:
+            raise InputError(f"{source.uri}: no item has a label")
+        taxonomy.check_labels(labels_of(table), source.uri)
+    if missing := sorted(set(taxonomy.leaves) - set(labels_of(items))):
+        raise InputError(
+            f"{config.catalog.uri}: no labelled item to train on for category '{missing[0]}' of "
+            f"{config.taxonomy}; label a few, or take the category out"
+        )
+    return items, held_out
+
+
+def describe(config: TrainRun, taxonomy: Taxonomy, items: pa.Table, held_out: pa.Table) -> Intent:
+    """Give the run's fingerprint, and its run file without secrets."""
+    described = config.model_dump(mode="json", exclude={"storage"})
+    return Intent(
+        job="train",
+        fingerprint={
+            "taxonomy": taxonomy.digest,
+            "preprocessing": config.model.preprocessing.digest,
+            "snapshot": digest_bytes(to_parquet(items) + to_parquet(held_out)),
+            "recipe": digest_json([described["model"], described["training"]]),
+        },
+        run_file=described,
+    )
+
+
+def initial_model(config: TrainRun, taxonomy: Taxonomy, storage: Storage) -> bytes:
+    """Give the model that every worker, and every later try, begins with, as safetensors."""
+    torch.manual_seed(config.training.seed)
+    model = config.model
+    size_px = model.preprocessing.size_px
+    classifier = build_classifier(model.architecture, len(taxonomy.leaves), size_px)
+    load_backbone(classifier, model.architecture, model.weights, storage)
+    return safetensors.torch.save(parameters_of(classifier))
+
+
+def make_bundle(config: TrainRun, taxonomy: Taxonomy, calibrated: Calibrated, run: Run) -> Bundle:
+    """Write the best model and all that inference needs beside it."""
+    model = config.model
+    size_px = model.preprocessing.size_px
+    classifier = build_classifier(model.architecture, len(taxonomy.leaves), size_px)
+    classifier.load_state_dict(read_best(run.uri, run.storage))
+    info = BundleInfo(
+        run_id=run.run_id,
+        architecture=model.architecture,
+        weights=model.weights,
+        preprocessing=model.preprocessing,
+        category_ids=taxonomy.leaves,
+        temperature=calibrated.temperature,
+        threshold=calibrated.threshold.confidence,
+        target_precision=config.training.target_precision,
+        metrics=calibrated.metrics,
+    )
+    return write_bundle(run.at("bundle"), run.storage, classifier, taxonomy, info)
+
+
+def write_report(
+    config: TrainRun, bundle: Bundle, calibrated: Calibrated, scored: Scored, run: Run
+) -> None:
+    """Write the training's report into its run folder."""
+    history, _ = read_checkpoint(run.uri, run.storage) or ([], {})
+    report = TrainingReport(
+        run_id=run.run_id,
+        started_at=run.read_json("run.json")["created_at"],
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        catalog=config.catalog.uri,
+        bundle=bundle.uri,
+        bundle_digest=bundle.digest,
+        taxonomy_version=bundle.taxonomy.version,
+        architecture=config.model.architecture,
+        weights=config.model.weights,
+        workers=config.workers.count,
+        train_items=scored.train_items,
+        validation_items=len(scored.item_ids),
+        unusable=scored.unusable,
+        seconds=sum(epoch.seconds for epoch in history),
+        epochs=history,
+        evaluation=calibrated.evaluation,
+        temperature=calibrated.temperature,
+        calibration_error_before=calibrated.error_before,
+        calibration_error_after=calibrated.error_after,
+        reliability=calibrated.bins,
+        threshold=calibrated.threshold.confidence,
+        coverage=calibrated.threshold.coverage,
+    )
+    run.storage.write(run.at("report.html"), render_training(report).encode())
+
+
+def _epoch_line(epoch: EpochRecord) -> str:
+    left = duration((epoch.epochs - epoch.epoch) * epoch.seconds)
+    return (
+        f"epoch {epoch.epoch}/{epoch.epochs} ({epoch.stage}): loss {epoch.train_loss:.3f}, "
+        f"held-out loss {epoch.validation_loss:.3f}, accuracy {epoch.validation_accuracy:.1%}, "
+        f"{epoch.images_per_s:,.0f} images/s, {left} left"
+    )

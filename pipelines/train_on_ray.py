@@ -1,0 +1,116 @@
+"""The Ray boundary of training: a group of DDP workers, restarted when one is lost."""
+
+import logging
+import tempfile
+import threading
+from collections.abc import Callable
+from queue import Empty
+from typing import Any
+
+from pydantic import Field
+from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig, TrainingFailedError
+from ray.train.torch import TorchTrainer, get_device
+from ray.util.queue import Queue
+
+from lib.config import Config
+from lib.errors import InputError, ReshelveError
+from lib.report.data import EpochRecord
+from lib.runs import Run
+from lib.training import Scored, Trainer, TrainingJob
+
+TRAIN_ITEMS, VALIDATION_ITEMS = "items-train.parquet", "items-validation.parquet"
+
+
+class WorkersConfig(Config):
+    """The group of workers, and what each reserves."""
+
+    count: int = Field(default=2, ge=1)
+    cpus: float = Field(default=1, gt=0)
+    gpus: float = Field(default=0, ge=0)
+    max_failures: int = Field(default=3, ge=0)
+
+
+def train_on_ray(
+    job: TrainingJob, run: Run, workers: WorkersConfig, on_epoch: Callable[[EpochRecord], None]
+) -> Scored:
+    """Train on the cluster.
+
+    Args:
+        job: what the workers do.
+        run: whose folder holds the items and takes the checkpoints.
+        workers: how many, and what each may use.
+        on_epoch: called in this process after each epoch.
+
+    Returns:
+        The held-out items under the best model.
+
+    Raises:
+        InputError: the images cannot be trained on.
+        ReshelveError: the training failed, or lost workers more often than `max_failures`.
+    """
+    epochs = Queue(actor_options={"num_cpus": 0})
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = TorchTrainer(
+            _work,  # type: ignore[arg-type]  # Ray's own annotation forgets the returned value
+            train_loop_config={"job": job, "run": run, "epochs": epochs},
+            scaling_config=ScalingConfig(
+                num_workers=workers.count,
+                use_gpu=workers.gpus > 0,
+                resources_per_worker={"CPU": workers.cpus, "GPU": workers.gpus},
+            ),
+            run_config=RunConfig(  # type: ignore[call-arg]  # the checker sees an older class
+                name=run.run_id,
+                # Ray's own notes on the group; all that must outlast it is in the run folder
+                storage_path=folder,
+                failure_config=FailureConfig(max_failures=workers.max_failures),
+                logging_config=LoggingConfig(log_level="ERROR"),
+            ),
+        )
+        outcome = _fit_while_listening(trainer, epochs, on_epoch)
+    if isinstance(outcome, InputError):
+        raise outcome
+    assert isinstance(outcome, Scored)
+    return outcome
+
+
+def _work(shared: dict[str, Any]) -> Scored | InputError:
+    """Do one worker's part, in a process group that Ray has joined it to."""
+    job, run, epochs = shared["job"], shared["run"], shared["epochs"]
+    try:
+        trainer = Trainer(
+            job, run.read_table(TRAIN_ITEMS), run.read_table(VALIDATION_ITEMS), get_device()
+        )
+    except InputError as error:
+        # what cannot be mended by another try must not be tried again
+        return error
+    trainer.fit(epochs.put)
+    return trainer.score()
+
+
+def _fit_while_listening(
+    trainer: TorchTrainer, epochs: Queue, on_epoch: Callable[[EpochRecord], None]
+) -> Any:  # noqa: ANN401  # whatever the workers return
+    """Run the trainer on a thread, and pass on the epochs that its workers report meanwhile."""
+    outcome: list[Any] = []
+
+    def fit() -> None:
+        try:
+            result = trainer.fit()
+            outcome.append(result.return_value)  # type: ignore[attr-defined]  # as above
+        except TrainingFailedError as error:
+            outcome.append(error)
+
+    logging.getLogger("ray.train").setLevel(logging.ERROR)
+    thread = threading.Thread(target=fit, daemon=True)
+    thread.start()
+    while thread.is_alive() or not epochs.empty():
+        try:
+            on_epoch(epochs.get(timeout=0.5))
+        except Empty:
+            continue
+    thread.join()
+    if isinstance(error := outcome[0], TrainingFailedError):
+        failures = getattr(error, "worker_failures", {}).values()
+        cause = next(iter(failures), error)
+        raise ReshelveError(f"the training failed: {cause}") from error
+    return outcome[0]
