@@ -10,6 +10,9 @@ from pyarrow import parquet
 from lib.config import Config
 from lib.digest import digest_bytes
 from lib.labels import LABELS_SCHEMA
+from lib.plan import Plan
+from lib.receipt import Receipt, Totals, add_up
+from lib.shards import read_shards
 from lib.storage import Storage, join
 
 MAX_PART_ROWS = 1_000_000
@@ -23,6 +26,24 @@ class Part(Config):
     rows: int
     size_bytes: int
     sha256: str
+
+
+def compact(run_uri: str, storage: Storage, plan: Plan) -> tuple[list[Part], Totals]:
+    """Write the labels of a run whose units all have their shard, and add up their receipts."""
+    receipts: list[Receipt] = []
+
+    def checked() -> Iterator[pa.Table]:
+        shards = read_shards(run_uri, storage, plan.units)
+        for unit, (receipt, rows) in zip(plan.units, shards, strict=True):
+            check_rows(plan.read_ids(unit), rows, unit)
+            receipts.append(receipt)
+            yield rows
+
+    parts = write_parts(run_uri, storage, checked())
+    totals = add_up(receipts)
+    rows = sum(part.rows for part in parts)
+    assert plan.items == rows == totals.labelled + totals.error_count, "rows were lost or added"
+    return parts, totals
 
 
 def write_parts(run_uri: str, storage: Storage, tables: Iterable[pa.Table]) -> list[Part]:
@@ -50,11 +71,8 @@ def _fill_part(tables: Iterator[pa.Table]) -> tuple[int, bytes] | None:
     return (rows, buffer.getvalue()) if rows else None
 
 
-def check_rows(planned: pa.Array | pa.ChunkedArray, rows: pa.Table, unit: int) -> None:
+def check_rows(planned: pa.ChunkedArray, rows: pa.Table, unit: int) -> None:
     """Hold a unit's rows against its plan: each item exactly once, a label or an error."""
-    if not rows["item_id"].combine_chunks().equals(planned.combine_chunks()):
-        raise AssertionError(f"unit {unit}: its rows are not the items that were planned")
-    is_error = pc.is_valid(rows["error"])
-    is_label = pc.is_valid(rows["category_id"])
-    if not pc.all(pc.xor(is_error, is_label)).as_py():
-        raise AssertionError(f"unit {unit}: a row is neither a label nor an error, or both")
+    assert rows["item_id"].equals(planned), f"unit {unit}: its rows are not the planned items"
+    one_of_both = pc.xor(pc.is_valid(rows["error"]), pc.is_valid(rows["category_id"]))
+    assert pc.all(one_of_both).as_py(), f"unit {unit}: a row is neither a label nor an error"

@@ -68,10 +68,6 @@ class Run:
         found: dict[str, Any] = self.read_json("outcome.json")
         return found
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Write the manifest, once: from then on the folder's rows count."""
-        self.storage.create(self.at("manifest.json"), _json(manifest))
-
     def end(self, outcome: Mapping[str, Any]) -> None:
         """Say how the run ended; it is not taken up again."""
         self.storage.create(self.at("outcome.json"), _json(outcome))

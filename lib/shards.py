@@ -60,11 +60,6 @@ def read_shards(
             yield ahead.popleft().result()
 
 
-def read_receipts(run_uri: str, storage: Storage, units: Iterable[int]) -> list[Receipt]:
-    """Read the receipts of finished units."""
-    return [receipt for receipt, _ in read_shards(run_uri, storage, units)]
-
-
 def to_parquet(table: pa.Table, row_group_size: int | None = None) -> bytes:
     """Serialise a table, keeping its schema and metadata."""
     buffer = io.BytesIO()

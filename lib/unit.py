@@ -4,27 +4,23 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
-from pyarrow import parquet
 
 from lib.bundle import read_bundle
 from lib.decisions import Decider, Decision
 from lib.device import Device, Precision
 from lib.inference import Predictor, Probabilities
 from lib.labels import LABELS_SCHEMA
+from lib.plan import Plan
 from lib.prepare import Prepared, Preparer, ReadingConfig
 from lib.reasons import ItemError
 from lib.receipt import Receipt
 from lib.shards import write_shard
 from lib.storage import Storage, StorageConfig
-
-# a plan is read one row group at a time: reading far ahead would fetch other actors' units
-PLAN_BLOCK_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,17 +62,13 @@ class UnitClassifier:
             threshold=info.threshold,
         )
         self._preparer = Preparer(info.preprocessing, job.reading, job.storage)
+        self._plan = Plan(job.plan_uri, self._storage)
 
     def run(self, unit: int) -> Receipt:
         """Classify a unit of the plan and write its shard."""
-        rows, receipt = self.classify(self._plan.read_row_group(unit), unit)
+        rows, receipt = self.classify(self._plan.read(unit), unit)
         write_shard(self._job.run_uri, self._storage, rows, receipt)
         return receipt
-
-    @cached_property
-    def _plan(self) -> parquet.ParquetFile:
-        filesystem, path = self._storage.open(self._job.plan_uri)
-        return parquet.ParquetFile(filesystem.open(path, "rb", block_size=PLAN_BLOCK_BYTES))
 
     def classify(self, items: pa.Table, unit: int = 0) -> tuple[pa.Table, Receipt]:
         """Classify items.

@@ -2,8 +2,11 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pyarrow as pa
+import ray
 import ray.data
 from pydantic import Field
 from ray.exceptions import RayTaskError
@@ -14,6 +17,9 @@ from lib.errors import ReshelveError
 from lib.receipt import Receipt
 from lib.unit import UnitClassifier, UnitJob
 from pipelines.cluster import resources
+
+
+SAMPLE_ITEMS = 128
 
 
 class EngineConfig(Config):
@@ -56,6 +62,33 @@ class UnitActor:
         return {"receipt": [receipt.model_dump_json() for receipt in receipts]}
 
 
+def measure_rate(job: UnitJob, pool: Pool, items: pa.Table) -> float:
+    """Classify a few items, spread over the catalog, as one actor would; give images/s."""
+
+    @ray.remote(num_cpus=pool.num_cpus, num_gpus=pool.num_gpus)
+    def measure(sample: pa.Table) -> float:
+        classifier = UnitClassifier(job)
+        classifier.classify(sample.slice(0, 8))
+        _, receipt = classifier.classify(sample)
+        return receipt.items / receipt.seconds
+
+    step = max(items.num_rows // SAMPLE_ITEMS, 1)
+    places = pa.array(range(0, items.num_rows, step), pa.int64())
+    with explained():
+        rate: float = ray.get(measure.remote(items.take(places).slice(0, SAMPLE_ITEMS)))
+    return rate
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn a worker's error into one sentence."""
+    try:
+        yield
+    except RayTaskError as error:
+        cause = error.cause or error
+        raise ReshelveError(f"a worker failed: {type(cause).__name__}: {cause}") from error
+
+
 def stream_units(job: UnitJob, units: list[int], engine: EngineConfig) -> Iterator[Receipt]:
     """Classify units on the cluster; give each one's receipt as soon as its shard is written.
 
@@ -77,9 +110,6 @@ def stream_units(job: UnitJob, units: list[int], engine: EngineConfig) -> Iterat
         num_cpus=pool.num_cpus,
         num_gpus=pool.num_gpus,
     )
-    try:
+    with explained():
         for row in dataset.iter_rows():
             yield Receipt.model_validate_json(row["receipt"])
-    except RayTaskError as error:
-        cause = error.cause or error
-        raise ReshelveError(f"a worker failed: {type(cause).__name__}: {cause}") from error
