@@ -50,7 +50,9 @@ def augment(images: Tensor, config: AugmentationConfig, generator: torch.Generat
         ],
         dim=1,
     ).to(images.device)
-    grid = affine_grid(theta, list(images.shape), align_corners=False)
+    # in the half precision of an autocast the grid would be off by half a pixel
+    with torch.autocast(images.device.type, enabled=False):
+        grid = affine_grid(theta, list(images.shape), align_corners=False)
     moved = grid_sample(
         images.float(), grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 import torchvision
 from torch import Tensor, nn
 
@@ -42,7 +43,7 @@ def build_classifier(architecture: str, categories: int, size_px: int) -> Classi
         size_px: side of the square input; vision transformers are built for it.
 
     Raises:
-        InputError: torchvision has no such model.
+        InputError: torchvision has no such model, or it cannot take images of this size.
     """
     name = architecture.lower()
     if name not in architectures():
@@ -55,7 +56,19 @@ def build_classifier(architecture: str, categories: int, size_px: int) -> Classi
         options = {"aux_logits": False, "init_weights": True}
     elif name.startswith("vit_"):
         options = {"image_size": size_px}
-    backbone: nn.Module = torchvision.models.get_model(name, weights=None, **options)
+    elif name.startswith("maxvit_"):
+        options = {"input_size": (size_px, size_px)}
+    try:
+        backbone: nn.Module = torchvision.models.get_model(name, weights=None, **options)
+        # not every network says at once that a size is too small for it
+        with torch.no_grad():
+            backbone.eval()(torch.zeros(1, 3, size_px, size_px))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise InputError(
+            f"model.preprocessing.size_px: {architecture} cannot take images of {size_px} px: "
+            f"{str(error).splitlines()[0]:.200}"
+        ) from None
+    backbone.train()
     width = _remove_head(backbone)
     return Classifier(backbone, nn.Linear(width, categories))
 

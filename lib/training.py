@@ -81,13 +81,11 @@ class Trainer:
         self.counts: list[int] = self._sum(counts).tolist()
         if empty := [c for c, n in zip(job.category_ids, self.counts, strict=True) if not n]:
             raise InputError(f"no image of category '{empty[0]}' could be read to train on")
+        if not int(self._sum(torch.tensor(len(self.validation.targets)))):
+            raise InputError("no held-out image could be read to validate with")
         weights = class_weights(self.counts, balanced=job.recipe.balanced_loss)
         self.weights = None if weights is None else weights.to(device)
-        # every worker takes as many steps as the one with the most images
-        per_worker = max(job.recipe.batch_size // self.world, 1)
-        steps = torch.tensor(math.ceil(len(self.train.targets) / per_worker), device=device)
-        dist.all_reduce(steps, op=dist.ReduceOp.MAX)
-        self.steps = int(steps)
+        self.steps = self._count_steps()
         model = build_classifier(job.architecture, len(job.category_ids), job.preprocessing.size_px)
         model.load_state_dict(
             read_safetensors(join(job.run_uri, "initial.safetensors"), self.storage)
@@ -157,6 +155,24 @@ class Trainer:
         dist.all_reduce(summed)
         return summed.cpu()
 
+    def _count_steps(self) -> int:
+        """Count the steps of an epoch: what the worker with the most images needs.
+
+        They are no more than the images of the one with the fewest: none may have an empty step.
+        """
+        images = len(self.train.targets)
+        per_worker = max(self.job.recipe.batch_size // self.world, 1)
+        # one reduction gives the most and, negated, the fewest
+        extremes = torch.tensor([math.ceil(images / per_worker), -images], device=self.device)
+        dist.all_reduce(extremes, op=dist.ReduceOp.MAX)
+        needed, fewest = int(extremes[0]), -int(extremes[1])
+        if fewest == 0:
+            raise InputError(
+                f"workers.count: {sum(self.counts)} images to train on are too few for "
+                f"{self.world} workers: one has none"
+            )
+        return min(needed, fewest)
+
     def _wrap(self, epoch: int) -> DistributedDataParallel:
         """Wrap the model anew for a stage: DDP fixes at this moment what it synchronises."""
         whole = epoch >= self.job.recipe.head_epochs
@@ -188,6 +204,9 @@ class Trainer:
                 group["lr"] = recipe.learning_rate * group["factor"] * factor
             loss_sum += self._step(ddp, chosen, generator) * len(chosen)
         seconds = time.perf_counter() - started
+        # batch norms: each worker has counted its own last step; the model is the first worker's
+        for buffer in self.model.buffers():
+            dist.broadcast(buffer, src=0)
         loss, accuracy = self._validate()
         train_loss = float(self._sum(torch.tensor(loss_sum, dtype=torch.float64))) / sum(
             self.counts

@@ -1,6 +1,8 @@
 """Pre-trained weights for a backbone: from torchvision by name, from a file or URI, or none."""
 
 import io
+import pickle
+import re
 from typing import Any
 
 import safetensors
@@ -14,6 +16,8 @@ from lib.model import Classifier
 from lib.storage import Storage
 
 FILE_SUFFIXES = (".safetensors", ".pth", ".pt")
+# torchvision's densenet weights have names that its own code has outgrown: `norm.1` for `norm1`
+OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 
 
 def load_backbone(
@@ -37,6 +41,7 @@ def load_backbone(
         state = _read(weights, storage)
     else:
         state = _download(architecture, weights)
+    state = {OLD_NAME.sub(r"\1\2", name): value for name, value in state.items()}
     backbone = classifier.backbone
     expected = backbone.state_dict()
     fitting = {name: value.to(expected[name].dtype) for name, value in state.items()
@@ -60,8 +65,8 @@ def _read(weights: str, storage: Storage) -> dict[str, Tensor]:
             return dict(safetensors.torch.load(data))
         loaded: Any = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  # the readers raise errors of many kinds for a damaged file
-        first = str(error).splitlines()[0]
-        raise InputError(f"model.weights: {weights} cannot be read: {first:.200}") from None
+        reason = _first_line(error)
+        raise InputError(f"model.weights: {weights} cannot be read: {reason}") from None
     if isinstance(loaded, dict):
         loaded = loaded.get("state_dict", loaded)
     if not isinstance(loaded, dict) or not all(isinstance(v, Tensor) for v in loaded.values()):
@@ -78,13 +83,19 @@ def _download(architecture: str, weights: str) -> dict[str, Tensor]:
             "a file ends in .safetensors or .pth; 'none' starts from nothing"
         )
     try:
-        state: dict[str, Tensor] = enum[weights].get_state_dict(progress=False, check_hash=True)
-    except (OSError, RuntimeError) as error:
+        state: dict[str, Tensor] = enum[weights].get_state_dict(
+            progress=False, check_hash=True, weights_only=True
+        )
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise InputError(
-            f"model.weights: {weights} of {architecture} cannot be downloaded ({error}); fetch it "
-            "elsewhere and give the file's path"
+            f"model.weights: {weights} of {architecture} cannot be had ({_first_line(error)}); "
+            "fetch it elsewhere and give the file's path"
         ) from None
     return state
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def read_safetensors(uri: str, storage: Storage) -> dict[str, Tensor]:

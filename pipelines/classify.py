@@ -81,13 +81,14 @@ def classify(config: ClassifyRun, limit: int | None, say: Callable[[str], None])
             bundle=bundle.uri,
             taxonomy_version=bundle.taxonomy.version,
             fingerprint=dict(intent.fingerprint),
+            whole_catalog=limit is None,
             parts=tuple(parts),
             totals=totals,
             seconds=seconds,
             images_per_s=items / seconds,
         )
         write_manifest(run.uri, storage, manifest)
-    conclude(config, bundle, run, manifest, whole_catalog=limit is None, say=say)
+    conclude(config, bundle, run, manifest, say)
 
 
 def dry_run(config: ClassifyRun, limit: int | None, say: Callable[[str], None]) -> None:
@@ -167,8 +168,6 @@ def conclude(
     bundle: Bundle,
     run: Run,
     manifest: Manifest,
-    *,
-    whole_catalog: bool,
     say: Callable[[str], None],
 ) -> None:
     """Hold the run against its gates, publish it, write its report, and end it.
@@ -186,7 +185,11 @@ def conclude(
     else:
         parts = [run.at(part.path) for part in manifest.parts]
         version = publish(
-            config.labels_table, parts, run.run_id, run.storage, whole_catalog=whole_catalog
+            config.labels_table,
+            parts,
+            run.run_id,
+            run.storage,
+            whole_catalog=manifest.whole_catalog,
         )
         publication = Publication(table=config.labels_table, version=version)
     write_report(run, bundle, manifest, publication, config.reading)

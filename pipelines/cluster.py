@@ -22,6 +22,8 @@ def connected() -> Iterator[None]:
         yield
         return
     address = os.environ.get("RAY_ADDRESS")
+    # else every pool of actors prints an error about arguments that it restarts well with
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         with warnings.catch_warnings():
             # Ray warns of its own deprecated imports, which no user of a job can mend

@@ -18,7 +18,6 @@ from lib.receipt import Receipt
 from lib.unit import UnitClassifier, UnitJob
 from pipelines.cluster import resources
 
-
 SAMPLE_ITEMS = 128
 
 
