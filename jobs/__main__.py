@@ -1,10 +1,9 @@
 """The command `reshelve`: one subcommand a job."""
 
-import typer
-
 from jobs import classify, demo, train
+from jobs.command import new_app
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 app.command("train")(train.main)
 app.command("classify")(classify.main)
 app.command("demo")(demo.main)

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import RunFile, Settings, load, reporting
+from jobs.command import RunFile, Settings, reporting, run
+from lib.config import load_run_file
 
 
 def main(
@@ -23,9 +24,9 @@ def main(
         from pipelines.classify import ClassifyRun, classify
         from pipelines.classify import dry_run as estimate
 
-        config = load(ClassifyRun, run_file, settings)
+        config = load_run_file(ClassifyRun, run_file, settings or ())
         (estimate if dry_run else classify)(config, limit, say)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -1,35 +1,20 @@
 """What the commands share: the run file, overrides, and errors as one sentence and an exit code."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-from lib.config import Config, load_config
-from lib.errors import InputError, ReshelveError
+from lib.errors import ReshelveError
 
 RunFile = Annotated[Path, typer.Argument(help="The run file, YAML.", metavar="RUN.yaml")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override a key of the run file.", metavar="A.B=VALUE"),
 ]
-ConfigT = TypeVar("ConfigT", bound=Config)
-
-
-def load(model: type[ConfigT], run_file: Path, settings: Sequence[str] | None) -> ConfigT:
-    """Read and validate a run file.
-
-    Raises:
-        InputError: it is not there or something in it is wrong.
-    """
-    try:
-        text = run_file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{run_file}: the run file cannot be read: {error}") from None
-    return load_config(model, text, str(run_file), settings or ())
 
 
 @contextmanager
@@ -43,3 +28,15 @@ def reporting() -> Iterator[Callable[[str], None]]:
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(130) from None
+
+
+def run(main: Callable[..., None]) -> None:
+    """Run one job as a command of its own."""
+    app = new_app()
+    app.command()(main)
+    app()
+
+
+def new_app() -> typer.Typer:
+    """Make a command line whose unforeseen errors are plain tracebacks, without values."""
+    return typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

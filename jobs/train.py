@@ -1,8 +1,7 @@
 """Train a bundle: `python -m jobs.train RUN.yaml`."""
 
-import typer
-
-from jobs.command import RunFile, Settings, load, reporting
+from jobs.command import RunFile, Settings, reporting, run
+from lib.config import load_run_file
 
 
 def main(run_file: RunFile, settings: Settings = None) -> None:
@@ -10,8 +9,8 @@ def main(run_file: RunFile, settings: Settings = None) -> None:
     with reporting() as say:
         from pipelines.train import TrainRun, train
 
-        train(load(TrainRun, run_file, settings), say)
+        train(load_run_file(TrainRun, run_file, settings or ()), say)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -69,9 +69,12 @@ def _read_manifest(uri: str, storage: Storage) -> pa.Table:
     try:
         if uri.endswith(".csv"):
             as_text = csv.ConvertOptions(
-                column_types={f.name: f.type for f in ITEM_SCHEMA}, strings_can_be_null=True
+                column_types={f.name: f.type for f in ITEM_SCHEMA},
+                null_values=[""],  # "NA" and "null" are words like others
+                strings_can_be_null=True,
             )
-            table = csv.read_csv(data, convert_options=as_text)
+            titles = csv.ParseOptions(newlines_in_values=True)
+            table = csv.read_csv(data, parse_options=titles, convert_options=as_text)
         else:
             table = parquet.read_table(data)
     except (pa.ArrowException, OSError) as error:
@@ -80,6 +83,8 @@ def _read_manifest(uri: str, storage: Storage) -> pa.Table:
     if "uri" not in table.column_names:
         found = ", ".join(table.column_names)
         raise InputError(f"{uri}: a manifest needs the column 'uri'; this one has: {found}")
+    if twice := [n for n in ITEM_SCHEMA.names if table.column_names.count(n) > 1]:
+        raise InputError(f"{uri}: the manifest has the column '{twice[0]}' twice")
     columns = {}
     for field in ITEM_SCHEMA:
         name = "uri" if field.name == "item_id" and field.name not in table.column_names else None

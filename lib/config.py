@@ -1,7 +1,9 @@
 """Run files: YAML in, a validated and frozen model out, or one sentence that names the place."""
 
 import difflib
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import yaml
@@ -9,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from lib.errors import InputError
-from lib.yamlfile import Place, YamlFile, parse_yaml
+from lib.yamlfile import Loader, Place, YamlFile, parse_yaml
 
 Loc = tuple[str | int, ...]
 
@@ -44,20 +46,36 @@ def load_config(
         raise InputError("\n".join(lines)) from None
 
 
+def load_run_file(model: type[ConfigT], path: Path, overrides: Sequence[str] = ()) -> ConfigT:
+    """Read and validate a run file.
+
+    Raises:
+        InputError: it is not there, or something in it is wrong.
+    """
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: the run file cannot be read: {error}") from None
+    return load_config(model, text, str(path), overrides)
+
+
 def _apply(file: YamlFile, override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise InputError(f"--set {override}: expected a.b=value, as in training.epochs=8")
+        # what follows the key may be a secret, and is never repeated
+        key = re.match(r"[\w.-]*", override)[0]  # type: ignore[index]  # it always matches
+        raise InputError(f"--set {key}: expected a.b=value, as in training.epochs=8")
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, Loader)  # noqa: S506  # Loader is a safe loader
     except yaml.YAMLError:
-        raise InputError(f"--set {key}: {text!r} is not a YAML value") from None
+        raise InputError(f"--set {key}: what follows the '=' is not a YAML value") from None
     *parents, last = key.split(".")
     node = file.data
-    for parent in parents:
+    for depth, parent in enumerate(parents, 1):
         child = node.get(parent)
         if not isinstance(child, dict):
             child = node[parent] = {}
+            file.places[tuple(parents[:depth])] = Place(f"--set {key}")
         node = child
     node[last] = value
     file.places[tuple(key.split("."))] = Place(f"--set {key}")
@@ -71,7 +89,9 @@ def _sentence(model: type[Config], file: YamlFile, detail: ErrorDetails) -> str:
         known = _known_keys(model, loc[:-1])
         close = difflib.get_close_matches(str(loc[-1]), known, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}"
-        return f"{place}: unknown key '{key}'; {hint}"
+        # in {secret:VALUE}, with no space after the colon, the value is a part of the key
+        shown = key.partition(":")[0] if "storage" in loc else key
+        return f"{place}: unknown key '{shown}'; {hint}"
     if detail["type"] == "missing":
         return f"{place}: '{key}' is missing"
     expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import obstore
-from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import S3Store
 
 from lib.credentials import BotocoreCredentials
@@ -34,14 +33,15 @@ class Fetcher:
         try:
             if protocol == "s3":
                 bucket, _, key = uri.split("://", 1)[1].partition("/")
-                return bytes(obstore.get(self._bucket(bucket), key).bytes())
-            if protocol == "file":
+                if _plain(key):
+                    return bytes(obstore.get(self._bucket(bucket), key).bytes())
+            elif protocol == "file":
                 return Path(local_path(uri)).read_bytes()
             filesystem, path = self._storage.open(uri)
             data: bytes = filesystem.cat_file(path)
         except FileNotFoundError:
             raise ItemError(Reason.GONE, f"{uri} is not there") from None
-        except (OSError, ValueError, ObstoreError) as error:
+        except Exception as error:  # noqa: BLE001  # each store raises its own kinds; one item is one row
             first = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ItemError(Reason.FETCH_FAILED, first[:200]) from None
         return data
@@ -51,6 +51,12 @@ class Fetcher:
             if name not in self._buckets:
                 self._buckets[name] = s3_store(name, self._config)
             return self._buckets[name]
+
+
+def _plain(key: str) -> bool:
+    """Say whether obstore can name a key; the few others, as a//b.jpg, are read by s3fs."""
+    parts = key.split("/")
+    return key.isprintable() and not {"", ".", ".."} & set(parts)
 
 
 def s3_store(bucket: str, config: StorageConfig) -> S3Store:

@@ -64,8 +64,8 @@ def _find(filesystem: fsspec.AbstractFileSystem, root: str) -> dict[str, dict[st
     with ThreadPoolExecutor(LISTERS) as pool:
         for below in pool.map(lambda folder: filesystem.find(folder, detail=True), folders):
             found.update(below)
-    # the object that marks an empty "folder" is no item
-    return {path: info for path, info in found.items() if not path.endswith("/") and path != root}
+    # neither the object that marks an empty "folder" nor a file in the prefix's place is an item
+    return {p: info for p, info in found.items() if not p.endswith("/") and p.startswith(root)}
 
 
 def _etag(info: dict[str, Any]) -> str:

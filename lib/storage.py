@@ -2,12 +2,12 @@
 
 import contextlib
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import fsspec
 from botocore.exceptions import BotoCoreError, NoCredentialsError
@@ -27,7 +27,7 @@ class StorageConfig(Config):
     session_token: SecretStr | None = None
     anonymous: bool = False
     # for stores other than S3: handed to fsspec as they are; hidden, since they may hold secrets
-    options: dict[str, Any] = Field(default_factory=dict, repr=False)
+    options: dict[str, Any] = Field(default_factory=dict, repr=False, exclude=True)
 
     @property
     def s3_endpoint(self) -> str | None:
@@ -124,7 +124,8 @@ class Storage:
 
     def _put(self, uri: str, data: bytes, *, exclusive: bool) -> None:
         if protocol_of(uri) == "file":
-            _put_local(Path(local_path(uri)), data, exclusive=exclusive)
+            with explained(uri):
+                _put_local(Path(local_path(uri)), data, exclusive=exclusive)
             return
         filesystem, path = self.open(uri)
         with explained(uri):
@@ -139,7 +140,7 @@ class Storage:
     def delete(self, uri: str) -> None:
         """Remove an object; nothing happens where it is gone already."""
         filesystem, path = self.open(uri)
-        with contextlib.suppress(FileNotFoundError):
+        with explained(uri), contextlib.suppress(FileNotFoundError):
             filesystem.rm_file(path)
 
     def names(self, uri: str) -> set[str]:
@@ -157,7 +158,9 @@ class Storage:
 
 def protocol_of(uri: str) -> str:
     """Protocol of a URI: `s3`, `file` for local paths, or another name that fsspec knows."""
-    protocol = urlsplit(uri).scheme if "://" in uri else "file"
+    # urlsplit refuses some URIs, such as s3://[a/b.jpg; here each has an answer
+    found = re.match(r"([a-zA-Z][\w+.:-]*)://", uri)
+    protocol = found[1].lower() if found else "file"
     return "s3" if protocol == "s3a" else protocol
 
 
@@ -177,7 +180,9 @@ def join(base: str, *parts: str) -> str:
 
 
 def _put_local(path: Path, data: bytes, *, exclusive: bool) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # where a file stands in the folder's place, opening the temporary file says so
+    with contextlib.suppress(FileExistsError):
+        path.parent.mkdir(parents=True, exist_ok=True)
     # a reader's listing must not take the unfinished file for the real one: hence the dot
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -201,19 +206,32 @@ def explained(uri: str) -> Iterator[None]:
     except FileExistsError:
         raise
     except FileNotFoundError as error:
-        if "bucket" in str(error).lower():
-            bucket = urlsplit(uri).netloc
+        if _code(error) == "NoSuchBucket":
+            bucket = uri.split("://", 1)[1].partition("/")[0]
             raise InputError(f"{uri}: the bucket '{bucket}' does not exist") from error
         raise InputError(f"{uri}: not found") from error
-    except (PermissionError, NoCredentialsError) as error:
-        raise InputError(
-            f"{uri}: the store refused these credentials ({error}); set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, or 'storage' in the run file"
-        ) from error
     except (OSError, BotoCoreError) as error:
-        response = getattr(error.__cause__, "response", {})
-        if response.get("Error", {}).get("Code") == "PreconditionFailed":
-            raise FileExistsError(uri) from error
-        raise InputError(f"{uri}: the store cannot be reached: {error}") from error
+        raise _refusal(uri, error) from error
     except (ValueError, ImportError) as error:
         raise InputError(f"{uri}: {error}") from error
+
+
+def _code(error: BaseException) -> str:
+    """Give the S3 error code behind an error, as the store says it, or an empty text."""
+    response: dict[str, Any] = getattr(error.__cause__, "response", {})
+    return str(response.get("Error", {}).get("Code", ""))
+
+
+def _refusal(uri: str, error: Exception) -> Exception:
+    if protocol_of(uri) == "file" and isinstance(error, OSError):
+        return InputError(f"{uri}: {error.strerror or error}")
+    if isinstance(error, PermissionError | NoCredentialsError):
+        why = _code(error) or error
+        return InputError(
+            f"{uri}: the store refused these credentials ({why}); set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or 'storage' in the run file"
+        )
+    if _code(error) == "PreconditionFailed":
+        return FileExistsError(uri)
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return InputError(f"{uri}: the store cannot be reached: {first}")

@@ -61,6 +61,21 @@ def publish(
         raise InputError(f"{table_uri}: the labels table cannot be written: {first}") from error
 
 
+def read_labels(table_uri: str, storage: Storage) -> pa.Table:
+    """Read the labels table, with the columns of `LABELS_SCHEMA`.
+
+    Raises:
+        InputError: there is no such table.
+    """
+    uri = absolute(table_uri)
+    try:
+        table = DeltaTable(uri, storage_options=_options(uri, storage.config))
+        return pa.table(table.to_pyarrow_table()).select(LABELS_SCHEMA.names)
+    except (DeltaError, OSError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"{table_uri}: no labels table can be read here: {first}") from error
+
+
 def _batches(parts: Iterable[str], storage: Storage) -> Iterator[pa.RecordBatch]:
     for part in parts:
         yield from parquet.ParquetFile(io.BytesIO(storage.read(part))).iter_batches()

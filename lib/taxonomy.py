@@ -129,7 +129,7 @@ def _read_level(
         place = file.place(here)
         if not isinstance(node, dict) or "id" not in node:
             raise InputError(f"{place}: a category needs an 'id'")
-        if unknown := sorted(set(node) - {"id", "name", "children"}):
+        if unknown := sorted(set(node) - {"id", "name", "children"}, key=str):
             raise InputError(f"{place}: unknown key '{unknown[0]}'; known: id, name, children")
         category_id = node["id"]
         if not isinstance(category_id, str) or not category_id.strip():

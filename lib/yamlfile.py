@@ -1,5 +1,6 @@
 """YAML that remembers where each value stands, so that an error can name its line."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,20 @@ class YamlFile:
         return Place(self.source)
 
 
+class Loader(yaml.SafeLoader):
+    """The safe loader, naming the line of a date or number that cannot be, as 2026-02-30."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002  # as the base class has it
+        """Construct a value; what no date or number can be is an error in the YAML."""
+        try:
+            return super().construct_object(node, deep)  # type: ignore[no-untyped-call]
+        except ValueError:
+            problem = "a date or number that cannot be"
+            raise yaml.constructor.ConstructorError(
+                problem=problem, problem_mark=node.start_mark
+            ) from None
+
+
 def parse_yaml(text: str, source: str) -> YamlFile:
     """Parse one YAML document with the safe loader.
 
@@ -48,10 +63,12 @@ def parse_yaml(text: str, source: str) -> YamlFile:
         file = YamlFile(source, None)
         if root is not None:
             _visit(file, root, (), ())
-            file.data = yaml.safe_load(text)
+            file.data = yaml.load(text, Loader)  # noqa: S506  # Loader is a safe loader
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(f"{source}{line}: not valid YAML: {error.problem}") from None
+        # an unquoted password may look like a tag or an alias, and is not repeated
+        problem = re.sub(r"(tag|alias) '.*'", r"\1", error.problem or "")
+        raise InputError(f"{source}{line}: not valid YAML: {problem}") from None
     except yaml.YAMLError as error:
         first = str(error).splitlines()[0]
         raise InputError(f"{source}: not valid YAML: {first}") from None

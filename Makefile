@@ -1,0 +1,30 @@
+# make demo   draws a catalog, trains on a part of it, classifies and publishes all of it
+# make test   every test that this machine can run
+# make check  format, lint, types
+# make lock   pins every dependency anew
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+
+.PHONY: demo test check lock
+demo: $(VENV)/.installed
+	$(RUN) jobs.demo
+
+test: $(VENV)/.installed
+	$(RUN) pytest
+
+check: $(VENV)/.installed
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; set PYTHON")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) pip install --quiet --require-hashes --requirement requirements.lock
+	$(RUN) pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+lock: $(VENV)/.installed
+	$(RUN) uv pip compile --universal --python-version 3.11 --group dev --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml -o requirements.lock

@@ -1,0 +1,76 @@
+"""The demo, step by step: draw a catalog, train on its labelled part, classify all of it."""
+
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+from rich.console import Console
+from rich.table import Table
+
+from lib.config import load_run_file
+from lib.drawing import draw_catalog
+from lib.errors import InputError
+from lib.storage import Storage
+from lib.table import read_labels
+from pipelines.classify import ClassifyRun, classify
+from pipelines.train import TrainRun, train
+
+FOLDER = Path("demo")
+ROWS = 10
+
+
+def demo(run_files: Path, console: Console) -> None:
+    """Run the whole path on a drawn catalog, in the folder `demo` below the current one.
+
+    Args:
+        run_files: the folder of `demo-train.yaml` and `demo-classify.yaml`.
+        console: takes what there is to see.
+
+    Raises:
+        InputError: there is a folder `demo` that no demo has made.
+    """
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    begin_anew(FOLDER)
+    say("1/3 drawing a catalog")
+    catalog = draw_catalog(FOLDER / "catalog")
+    say("2/3 training on its labelled part")
+    train(load_run_file(TrainRun, run_files / "demo-train.yaml"), say)
+    say("3/3 classifying all of it")
+    config = load_run_file(ClassifyRun, run_files / "demo-classify.yaml")
+    classify(config, None, say)
+    show_rows(config, console)
+    say(f"catalog {catalog}\nbundle  {config.bundle}\nlabels  {config.labels_table}")
+    say(f"reports {config.output}/train/report.html and {config.output}/classify/report.html")
+
+
+def begin_anew(folder: Path) -> None:
+    """Remove what an earlier demo left; a folder that no demo has made is not touched."""
+    if not folder.exists():
+        return
+    if not (folder / "catalog" / "labelled.csv").exists():
+        raise InputError(f"'{folder}' is no demo's folder; the demo wants to write there, move it")
+    shutil.rmtree(folder)
+
+
+def show_rows(config: ClassifyRun, console: Console) -> None:
+    """Show some rows of the labels table, spread over the catalog."""
+    labels = read_labels(config.labels_table, Storage(config.storage))
+    labels = labels.sort_by("item_id")
+    places = pa.array(range(0, labels.num_rows, labels.num_rows // ROWS), pa.int64())
+    rows = labels.take(places[:ROWS]).to_pylist()
+    table = Table(title=f"{ROWS} of {labels.num_rows} rows", title_justify="left")
+    for column in ("item_id", "category_path", "confidence", "decision", "error"):
+        table.add_column(column)
+    for row in rows:
+        confidence = "" if row["confidence"] is None else f"{row['confidence']:.2f}"
+        table.add_row(
+            row["item_id"],
+            row["category_path"] or "",
+            confidence,
+            row["decision"],
+            row["error"] or "",
+        )
+    console.print(table)
