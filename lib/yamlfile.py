@@ -44,7 +44,7 @@ class Loader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002  # as the base class has it
         """Construct a value; what no date or number can be is an error in the YAML."""
         try:
-            return super().construct_object(node, deep)  # type: ignore[no-untyped-call]
+            return super().construct_object(node, deep)
         except ValueError:
             problem = "a date or number that cannot be"
             raise yaml.constructor.ConstructorError(

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 import ray
 
-from lib.errors import ReshelveError
+import lib
+import pipelines
+from lib.errors import InputError, ReshelveError
 
 
 @contextmanager
@@ -30,6 +32,8 @@ def connected() -> Iterator[None]:
             warnings.simplefilter("ignore")
             ray.init(
                 address=address or "local",
+                # the nodes of a cluster may not have this code
+                runtime_env={"py_modules": [lib, pipelines]} if address else None,
                 include_dashboard=None if address else False,
                 logging_level=logging.ERROR,
                 # workers' errors come back as exceptions; their chatter is in Ray's own logs
@@ -44,6 +48,24 @@ def connected() -> Iterator[None]:
 
 
 def resources() -> tuple[float, float]:
-    """CPUs and GPUs of the whole cluster."""
+    """CPUs and GPUs of the whole cluster, as it is now."""
     total = ray.cluster_resources()
     return total.get("CPU", 0.0), total.get("GPU", 0.0)
+
+
+def check_fits(cpus: float, gpus: float, asked_by: str) -> None:
+    """Refuse what this machine can never give, since Ray would wait for it without a word.
+
+    A cluster may grow, and is not held to what it has now.
+
+    Raises:
+        InputError: names what is asked for and what there is.
+    """
+    if os.environ.get("RAY_ADDRESS"):
+        return
+    have_cpus, have_gpus = resources()
+    if cpus > have_cpus or gpus > have_gpus:
+        raise InputError(
+            f"{asked_by}: {cpus:g} CPUs and {gpus:g} GPUs are asked for in all, this machine has "
+            f"{have_cpus:g} and {have_gpus:g}"
+        )

@@ -9,14 +9,14 @@ import pyarrow as pa
 import ray
 import ray.data
 from pydantic import Field
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayError
 
 from lib.config import Config
 from lib.device import Device, Precision
-from lib.errors import ReshelveError
+from lib.errors import InputError, ReshelveError
 from lib.receipt import Receipt
 from lib.unit import UnitClassifier, UnitJob
-from pipelines.cluster import resources
+from pipelines.cluster import check_fits, resources
 
 SAMPLE_ITEMS = 128
 
@@ -46,6 +46,9 @@ class Pool:
         # Half of the threads' cores: a pool that reserves every core starves Ray Data's own tasks,
         # and the job hangs without a word.
         self.num_cpus = min(engine.cpus_per_actor / 2, cpus / 2 / self.actors)
+        if engine.device == "cuda" and not on_gpu:
+            raise InputError("engine.device is cuda, but the cluster has no GPU")
+        check_fits(self.actors * self.num_cpus, self.actors * self.num_gpus, "engine.actors")
 
 
 class UnitActor:
@@ -80,12 +83,17 @@ def measure_rate(job: UnitJob, pool: Pool, items: pa.Table) -> float:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn a worker's error into one sentence."""
+    """Turn a worker's error into one sentence; what it found unusable stays an `InputError`."""
     try:
         yield
-    except RayTaskError as error:
-        cause = error.cause or error
-        raise ReshelveError(f"a worker failed: {type(cause).__name__}: {cause}") from error
+    except RayError as error:
+        cause: BaseException = error
+        while (deeper := getattr(cause, "cause", None) or cause.__cause__) is not None:
+            cause = deeper
+        if isinstance(cause, ReshelveError):
+            raise cause from error
+        last = str(cause).strip().splitlines()[-1]
+        raise ReshelveError(f"a worker failed: {type(cause).__name__}: {last}") from error
 
 
 def stream_units(job: UnitJob, units: list[int], engine: EngineConfig) -> Iterator[Receipt]:

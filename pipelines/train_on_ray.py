@@ -17,6 +17,7 @@ from lib.errors import InputError, ReshelveError
 from lib.report.data import EpochRecord
 from lib.runs import Run
 from lib.training import Scored, Trainer, TrainingJob
+from pipelines.cluster import check_fits
 
 TRAIN_ITEMS, VALIDATION_ITEMS = "items-train.parquet", "items-validation.parquet"
 
@@ -48,13 +49,15 @@ def train_on_ray(
         InputError: the images cannot be trained on.
         ReshelveError: the training failed, or lost workers more often than `max_failures`.
     """
+    count = workers.count
+    check_fits(count * workers.cpus, count * workers.gpus, "workers")
     epochs = Queue(actor_options={"num_cpus": 0})
     with tempfile.TemporaryDirectory() as folder:
         trainer = TorchTrainer(
             _work,  # type: ignore[arg-type]  # Ray's own annotation forgets the returned value
             train_loop_config={"job": job, "run": run, "epochs": epochs},
             scaling_config=ScalingConfig(
-                num_workers=workers.count,
+                num_workers=count,
                 use_gpu=workers.gpus > 0,
                 resources_per_worker={"CPU": workers.cpus, "GPU": workers.gpus},
             ),

@@ -14,7 +14,7 @@ from lib.report.data import CategoryCount, ErrorItem
 
 BINS = 20
 SHEETS = 12
-SHEET_ITEMS = 12
+SHEET_ITEMS = 14
 LEAST_SURE = 24
 ERROR_ITEMS = 200
 

@@ -78,7 +78,7 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationReport:
-    """A classification run. `stages` holds seconds of one core, summed over the run."""
+    """A classification run. `stages` holds seconds, summed over the run's threads."""
 
     run_id: str
     started_at: str
