@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import safetensors.torch
 from pydantic import Field, ValidationError
 
+from lib.calibration import NEVER
 from lib.config import Config
 from lib.digest import digest_bytes
 from lib.errors import InputError
@@ -27,7 +28,7 @@ class BundleInfo(Config):
     preprocessing: Preprocessing
     category_ids: tuple[str, ...]
     temperature: float = Field(gt=0)
-    threshold: float = Field(ge=0, le=1)
+    threshold: float = Field(ge=0, le=NEVER)
     target_precision: float
     metrics: dict[str, float]
     digests: dict[str, str] = Field(default_factory=dict)

@@ -1,5 +1,6 @@
 """Scores that mean something: temperature scaling and the threshold, both from held-out items."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,8 @@ from torch.nn.functional import cross_entropy
 from lib.report.data import ReliabilityBin
 
 BINS = 15
+# the threshold where no confidence is enough
+NEVER = math.nextafter(1.0, 2.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +39,13 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = cross_entropy(logits / log_temperature.exp(), targets)
+        loss = cross_entropy(logits / log_temperature.exp(), targets, reduction="sum")
+        # a prior of one item's weight: where all items are right, nothing else holds it
+        loss = loss + log_temperature.square().sum()
         loss.backward()
         return loss
 
     optimizer.step(closure)
-    # a model that is always right on few items would ask for no temperature at all
     return float(log_temperature.detach().exp().clamp(0.05, 20.0))
 
 
@@ -51,7 +55,7 @@ def choose_threshold(confidence: Tensor, correct: Tensor, target_precision: floa
     Args:
         confidence: float [n], the probability of the predicted category.
         correct: bool [n], whether the prediction was right.
-        target_precision: 0 to 1; where it cannot be reached, nothing is accepted below 1.
+        target_precision: 0 to 1; where it cannot be reached, no confidence is enough.
     """
     order = confidence.argsort(descending=True)
     sorted_confidence, right = confidence[order].double(), correct[order].double()
@@ -62,7 +66,7 @@ def choose_threshold(confidence: Tensor, correct: Tensor, target_precision: floa
     last_of_ties[:-1] = sorted_confidence[1:] != sorted_confidence[:-1]
     reached = ((precision >= target_precision) & last_of_ties).nonzero()
     if len(reached) == 0:
-        return Threshold(confidence=1.0, precision=1.0, coverage=0.0)
+        return Threshold(confidence=NEVER, precision=1.0, coverage=0.0)
     last = int(reached[-1])
     return Threshold(
         confidence=float(sorted_confidence[last]),

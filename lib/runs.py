@@ -112,7 +112,7 @@ def _find_unfinished(output: str, intent: Intent, storage: Storage) -> Run | Non
         if not name.startswith(f"{intent.job}-"):
             continue
         run = Run(name, join(output, name), storage, resumed=True)
-        if run.outcome or not storage.exists(run.at("run.json")):
+        if run.outcome is not None or not storage.exists(run.at("run.json")):
             continue
         if run.read_json("run.json")["fingerprint"] == intent.fingerprint:
             return run

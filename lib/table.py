@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyarrow import parquet
 
 from lib.credentials import BotocoreCredentials
@@ -41,12 +41,12 @@ def publish(
     properties = CommitProperties(app_transactions=[Transaction(run_id, 1)])
     rows = pa.RecordBatchReader.from_batches(LABELS_SCHEMA, _batches(parts, storage))
     try:
-        if not DeltaTable.is_deltatable(uri, options):
+        table = _find(uri, options)
+        if table is None:
             write_deltalake(
                 uri, rows, mode="error", storage_options=options, commit_properties=properties
             )
             return DeltaTable(uri, storage_options=options).version()
-        table = DeltaTable(uri, storage_options=options)
         if table.transaction_version(run_id) is None:
             merger = table.merge(
                 rows, "old.item_id = new.item_id", "new", "old", commit_properties=properties
@@ -74,6 +74,14 @@ def read_labels(table_uri: str, storage: Storage) -> pa.Table:
     except (DeltaError, OSError) as error:
         first = str(error).splitlines()[0]
         raise InputError(f"{table_uri}: no labels table can be read here: {first}") from error
+
+
+def _find(uri: str, options: dict[str, str]) -> DeltaTable | None:
+    # not DeltaTable.is_deltatable: it holds the interpreter's lock while it waits for the store
+    try:
+        return DeltaTable(uri, storage_options=options)
+    except TableNotFoundError:
+        return None
 
 
 def _batches(parts: Iterable[str], storage: Storage) -> Iterator[pa.RecordBatch]:

@@ -61,9 +61,11 @@ def load_backbone(
 def _read(weights: str, storage: Storage) -> dict[str, Tensor]:
     data = storage.read(weights)
     try:
+        loaded: Any
         if weights.endswith(".safetensors"):
-            return dict(safetensors.torch.load(data))
-        loaded: Any = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            loaded = safetensors.torch.load(data)
+        else:
+            loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  # the readers raise errors of many kinds for a damaged file
         reason = _first_line(error)
         raise InputError(f"model.weights: {weights} cannot be read: {reason}") from None
@@ -71,7 +73,11 @@ def _read(weights: str, storage: Storage) -> dict[str, Tensor]:
         loaded = loaded.get("state_dict", loaded)
     if not isinstance(loaded, dict) or not all(isinstance(v, Tensor) for v in loaded.values()):
         raise InputError(f"model.weights: {weights} is not a state dict of tensors")
-    return {name.removeprefix("module."): value for name, value in loaded.items()}
+    # DDP saves names below "module.", a bundle its backbone's below "backbone."
+    return {
+        name.removeprefix("module.").removeprefix("backbone."): value
+        for name, value in loaded.items()
+    }
 
 
 def _download(architecture: str, weights: str) -> dict[str, Tensor]:

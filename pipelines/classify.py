@@ -192,11 +192,14 @@ def conclude(
             whole_catalog=manifest.whole_catalog,
         )
         publication = Publication(table=config.labels_table, version=version)
-    write_report(run, bundle, manifest, publication, config.reading)
+    evaluation = write_report(run, bundle, manifest, publication, config.reading)
     run.end({"state": publication.state, "sentence": publication.sentence})
     say(f"{totals.labelled:,} of {totals.items:,} items labelled, {totals.error_count:,} errors")
     for reason, count in totals.errors.items():
         say(f"  {reason}: {count:,}")
+    if evaluation:
+        known = f"{evaluation.items:,} items whose label is known"
+        say(f"accuracy {evaluation.accuracy:.1%} on {known}")
     say(f"report: {run.at('report.html')}")
     if publication.refused:
         raise GateError(publication.refused)

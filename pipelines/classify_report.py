@@ -14,7 +14,7 @@ from lib.metrics import evaluate
 from lib.prepare import ReadingConfig
 from lib.reasons import MEANINGS, Reason
 from lib.report.collect import SHEETS, Collected, Row
-from lib.report.data import ClassificationReport, ContactSheet, ErrorReason, Thumbnail
+from lib.report.data import ClassificationReport, ContactSheet, ErrorReason, Evaluation, Thumbnail
 from lib.report.page import render_classification
 from lib.runs import Run
 from lib.thumbnails import read_thumbnails
@@ -41,12 +41,15 @@ class Publication:
 
 def write_report(
     run: Run, bundle: Bundle, manifest: Manifest, publication: Publication, reading: ReadingConfig
-) -> None:
-    """Write `report.html` into the run folder."""
+) -> Evaluation | None:
+    """Write `report.html` into the run folder; give the evaluation, where labels are known."""
     snapshot = run.read_table("snapshot.parquet")
     collected = collect(run, manifest, snapshot, bundle)
     thumbnails = show(run, collected, snapshot, reading)
     totals = manifest.totals
+    evaluation = None
+    if collected.truth:
+        evaluation = evaluate(collected.truth, collected.predicted, bundle.taxonomy)
     report = ClassificationReport(
         run_id=run.run_id,
         started_at=run.read_json("run.json")["created_at"],
@@ -84,11 +87,10 @@ def write_report(
             for each in collected.categories[:SHEETS]
         ],
         least_sure=[thumbnails[row["item_id"]] for row in collected.least_sure],
-        evaluation=evaluate(collected.truth, collected.predicted, bundle.taxonomy)
-        if collected.truth
-        else None,
+        evaluation=evaluation,
     )
     run.storage.write(run.at("report.html"), render_classification(report).encode())
+    return evaluation
 
 
 def collect(run: Run, manifest: Manifest, snapshot: pa.Table, bundle: Bundle) -> Collected:

@@ -50,7 +50,7 @@ def test_a_new_classifier_is_ready_to_be_trained() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "size_px"), [("vit_b_16", 100), ("maxvit_t", 100), ("vgg11", 16), ("inception_v3", 32)]
+    ("name", "size_px"), [("vit_b_16", 100), ("maxvit_t", 100), ("squeezenet1_1", 8)]
 )
 def test_a_size_that_the_architecture_cannot_take_is_refused(name: str, size_px: int) -> None:
     with pytest.raises(InputError, match=rf"size_px: {name} cannot take images of {size_px} px"):

@@ -1,3 +1,5 @@
+import copy
+import functools
 import pickle
 from collections import OrderedDict
 from pathlib import Path
@@ -18,9 +20,14 @@ HUB_FILE = "shufflenetv2_x0.5-f707e7126e.pth"  # its IMAGENET1K_V1
 STORAGE = Storage(StorageConfig())
 
 
-def make(seed: int, architecture: str = ARCHITECTURE) -> Classifier:
+@functools.cache
+def made(seed: int, architecture: str) -> Classifier:
     torch.manual_seed(seed)
     return build_classifier(architecture, 3, 32)
+
+
+def make(seed: int, architecture: str = ARCHITECTURE) -> Classifier:
+    return copy.deepcopy(made(seed, architecture))
 
 
 def torchvision_state(seed: int = 1, architecture: str = ARCHITECTURE) -> dict[str, Tensor]:
@@ -62,7 +69,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_safetensors_load(tmp_path: Path) -> None:
     safetensors.torch.save_file(torchvision_state(), tmp_path / "w.safetensors")
-    assert_equal(load(tmp_path / "w.safetensors").backbone.state_dict(), parameters_of(make(1).backbone))
+    assert_equal(
+        load(tmp_path / "w.safetensors").backbone.state_dict(), parameters_of(make(1).backbone)
+    )
 
 
 @pytest.mark.parametrize("suffix", ["pth", "pt"])
@@ -78,6 +87,13 @@ def test_every_common_shape_of_a_state_dict_loads(tmp_path: Path, shape: str, su
     file = tmp_path / f"w.{suffix}"
     torch.save(content, file, _use_new_zipfile_serialization=shape != "legacy")
     assert_equal(load(file).backbone.state_dict(), parameters_of(make(1).backbone))
+
+
+def test_the_model_of_a_bundle_gives_its_backbone(tmp_path: Path) -> None:
+    before = make(1)
+    safetensors.torch.save_file(parameters_of(before), tmp_path / "model.safetensors")
+    after = load(tmp_path / "model.safetensors")
+    assert_equal(after.backbone.state_dict(), before.backbone.state_dict())
 
 
 def test_the_head_of_the_weights_is_left_out_and_ours_stays(tmp_path: Path) -> None:
