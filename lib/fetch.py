@@ -1,82 +1,132 @@
-"""The hot path of object reads: whole images, from many threads at once."""
+"""The hot path of object reads: whole images, at the version that was listed."""
 
-import threading
-from datetime import timedelta
+import hashlib
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import obstore
-from obstore.store import S3Store
+from obstore.exceptions import (
+    NotFoundError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 
-from lib.credentials import BotocoreCredentials
+from lib.buckets import Buckets
+from lib.errors import InputError
 from lib.reasons import ItemError, Reason
+from lib.retries import ATTEMPTS, Retries, TransientError
 from lib.storage import Storage, StorageConfig, local_path, protocol_of
+
+if TYPE_CHECKING:
+    from obstore import GetOptions  # exists for type checkers alone
+
+# these say that no object can be read at all, not just this one
+HOPELESS = re.compile(
+    r"NoSuchBucket|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken"
+)
+LOCAL_VERSION = re.compile(r"\d+-\d+\.\d+")
+MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 class Fetcher:
     """Reads the bytes of items; S3 through obstore, seven times as many a second as s3fs."""
 
-    def __init__(self, config: StorageConfig) -> None:
+    def __init__(self, config: StorageConfig, retries: Retries) -> None:
         """Keep the configuration; connections are made at first use."""
-        self._config = config
         self._storage = Storage(config)
-        self._buckets: dict[str, S3Store] = {}
-        self._lock = threading.Lock()
+        self._buckets = Buckets(config)
+        self._retries = retries
+        # some stores' etags are no digest of the bytes, as with encryption by KMS
+        self._etags_are_md5 = True
 
-    def fetch(self, uri: str) -> bytes:
-        """Read the whole object at `uri`.
+    def fetch(self, uri: str, etag: str | None = None) -> bytes:
+        """Read the whole object at `uri`, at the version `etag` where that is known.
 
         Raises:
-            ItemError: `gone` or `fetch_failed`.
+            ItemError: `gone`, `changed` or `fetch_failed`.
+            InputError: no object can be read with these credentials, or there is no such bucket.
+            ReshelveError: the run's budget of retries is spent.
         """
+        before: bytes | None = None
+        for attempt in range(ATTEMPTS):
+            try:
+                data = self._read(uri, etag)
+                if self._is_whole(data, etag, before):
+                    return data
+                before = data
+                raise TransientError("the bytes are not those of the etag")  # noqa: TRY301  # one way to try again
+            except TransientError as error:
+                if attempt == ATTEMPTS - 1:
+                    raise ItemError(Reason.FETCH_FAILED, str(error)) from None
+                self._retries.wait(attempt, error)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _read(self, uri: str, etag: str | None) -> bytes:
         protocol = protocol_of(uri)
         try:
+            if protocol == "file":
+                return _read_local(local_path(uri), etag)
             if protocol == "s3":
                 bucket, _, key = uri.split("://", 1)[1].partition("/")
                 if _plain(key):
-                    return bytes(obstore.get(self._bucket(bucket), key).bytes())
-            elif protocol == "file":
-                return Path(local_path(uri)).read_bytes()
+                    condition: GetOptions = {"if_match": f'"{etag}"'} if etag else {}
+                    found = obstore.get(self._buckets.open(bucket), key, options=condition)
+                    return bytes(found.bytes())
             filesystem, path = self._storage.open(uri)
             data: bytes = filesystem.cat_file(path)
-        except FileNotFoundError:
-            raise ItemError(Reason.GONE, f"{uri} is not there") from None
-        except Exception as error:  # noqa: BLE001  # each store raises its own kinds; one item is one row
-            first = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ItemError(Reason.FETCH_FAILED, first[:200]) from None
+        except ItemError:
+            raise
+        except PreconditionError:
+            raise ItemError(Reason.CHANGED, f"{uri} is no longer the version {etag}") from None
+        except Exception as error:  # each store raises its own kinds; one item is one row
+            raise _meaning(error, uri) from error
         return data
 
-    def _bucket(self, name: str) -> S3Store:
-        with self._lock:
-            if name not in self._buckets:
-                self._buckets[name] = s3_store(name, self._config)
-            return self._buckets[name]
+    def _is_whole(self, data: bytes, etag: str | None, before: bytes | None) -> bool:
+        """Hold bytes against their etag, where it is their MD5."""
+        if not self._etags_are_md5 or etag is None or not MD5.fullmatch(etag):
+            return True
+        if hashlib.md5(data, usedforsecurity=False).hexdigest() == etag:
+            return True
+        if data == before:
+            # the same bytes twice are no accident: this store's etags are something else
+            self._etags_are_md5 = False
+        return data == before
+
+
+def _read_local(path: str, etag: str | None) -> bytes:
+    file = Path(path)
+    data = file.read_bytes()
+    if etag and LOCAL_VERSION.fullmatch(etag):
+        found = file.stat()
+        if f"{found.st_size}-{found.st_mtime}" != etag:
+            raise ItemError(Reason.CHANGED, f"{path} is no longer the version {etag}")
+    return data
+
+
+def _meaning(error: Exception, uri: str) -> Exception:
+    """Tell what cannot be read at all, what is gone, and what another try may give."""
+    text = f"{error} {error.__cause__ or ''}"
+    if found := HOPELESS.search(text):
+        return InputError(
+            f"{uri}: the store refuses: {found.group()}; check bucket and credentials"
+        )
+    first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    status = getattr(error, "status", 0)
+    if isinstance(error, FileNotFoundError | NotFoundError) or status == 404:
+        return ItemError(Reason.GONE, f"{uri} is not there")
+    if isinstance(
+        error, PermissionError | PermissionDeniedError | UnauthenticatedError | ValueError
+    ):
+        return ItemError(Reason.FETCH_FAILED, first)
+    if 400 <= status < 500 and status != 429:
+        return ItemError(Reason.FETCH_FAILED, first)
+    return TransientError(first)
 
 
 def _plain(key: str) -> bool:
     """Say whether obstore can name a key; the few others, as a//b.jpg, are read by s3fs."""
     parts = key.split("/")
     return key.isprintable() and not {"", ".", ".."} & set(parts)
-
-
-def s3_store(bucket: str, config: StorageConfig) -> S3Store:
-    """Open a bucket with the run file's credentials, or those that botocore finds."""
-    endpoint = config.s3_endpoint
-    settings: dict[str, Any] = {"region": config.s3_region}
-    if endpoint:
-        # stores other than AWS's seldom answer to bucket names as host names
-        settings |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
-    if config.anonymous:
-        settings["skip_signature"] = True
-    elif keys := config.s3_keys():
-        names = ("access_key_id", "secret_access_key", "session_token")
-        settings |= {name: value for name, value in zip(names, keys, strict=True) if value}
-    else:
-        settings["credential_provider"] = BotocoreCredentials()
-    http = bool(endpoint and endpoint.startswith("http://"))
-    return S3Store(
-        bucket,
-        client_options={"allow_http": http, "timeout": "60s"},
-        retry_config={"max_retries": 8, "retry_timeout": timedelta(seconds=120)},
-        **settings,
-    )

@@ -45,7 +45,9 @@ def load_pixels(
     unusable: list[ErrorItem] = []
     uris = items["uri"].to_pylist()
     rows = zip(items["item_id"].to_pylist(), uris, items["category_id"].to_pylist(), strict=True)
-    for (item_id, uri, category_id), each in zip(rows, preparer.stream(uris), strict=True):
+    for (item_id, uri, category_id), each in zip(
+        rows, preparer.stream(uris, items["etag"].to_pylist()), strict=True
+    ):
         if each.pixels is None:
             error = each.error
             assert error is not None

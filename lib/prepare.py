@@ -13,6 +13,7 @@ from lib.fetch import Fetcher
 from lib.images import DecodeLimits, decode
 from lib.preprocessing import Preprocessing, resize
 from lib.reasons import ItemError
+from lib.retries import Retries
 from lib.storage import StorageConfig
 
 
@@ -20,6 +21,7 @@ class ReadingConfig(Config):
     """How images are read, and which are refused as too large."""
 
     threads: int = Field(default=16, ge=1)
+    max_retries: int = Field(default=1000, ge=0, description="of reads, an actor and run")
     max_image_pixels: int = Field(default=64_000_000, ge=1)
     max_image_bytes: int = Field(default=100 * 2**20, ge=1)
 
@@ -46,18 +48,19 @@ class Preparer:
         self._limits = DecodeLimits(
             max_pixels=config.max_image_pixels, max_bytes=config.max_image_bytes
         )
-        self._fetcher = Fetcher(storage)
+        self.retries = Retries(config.max_retries)
+        self._fetcher = Fetcher(storage, self.retries)
         self._pool = ThreadPoolExecutor(config.threads)
 
-    def stream(self, uris: Iterable[str]) -> Iterator[Prepared]:
+    def stream(self, uris: Iterable[str], etags: Iterable[str | None]) -> Iterator[Prepared]:
         """Prepare items, many at a time, and give them in their order."""
-        return self._pool.map(self.prepare, uris)
+        return self._pool.map(self.prepare, uris, etags)
 
-    def prepare(self, uri: str) -> Prepared:
-        """Prepare one item; whatever is wrong with it is in the result."""
+    def prepare(self, uri: str, etag: str | None) -> Prepared:
+        """Prepare one item at a version; whatever is wrong with it alone is in the result."""
         started = time.perf_counter()
         try:
-            data = self._fetcher.fetch(uri)
+            data = self._fetcher.fetch(uri, etag)
         except ItemError as error:
             return Prepared(error=error, fetch_s=time.perf_counter() - started)
         fetch_s = time.perf_counter() - started

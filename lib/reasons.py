@@ -7,6 +7,7 @@ class Reason(StrEnum):
     """A reason code; its value is what the `error` column and the metrics hold."""
 
     GONE = "gone"
+    CHANGED = "changed"
     FETCH_FAILED = "fetch_failed"
     EMPTY = "empty"
     TRUNCATED = "truncated"
@@ -14,10 +15,13 @@ class Reason(StrEnum):
     UNSUPPORTED_FORMAT = "unsupported_format"
     TOO_LARGE = "too_large"
     DECODE_FAILED = "decode_failed"
+    DECODER_CRASH = "decoder_crash"
+    TIMEOUT = "timeout"
 
 
 MEANINGS: dict[Reason, str] = {
     Reason.GONE: "the object was listed but is no longer there",
+    Reason.CHANGED: "the object was overwritten since the listing",
     Reason.FETCH_FAILED: "the store did not give the object after all retries",
     Reason.EMPTY: "the object has no bytes",
     Reason.TRUNCATED: "the image ends before its last row",
@@ -25,6 +29,8 @@ MEANINGS: dict[Reason, str] = {
     Reason.UNSUPPORTED_FORMAT: "the image is of a format that is not decoded",
     Reason.TOO_LARGE: "the image has more pixels or bytes than the limit",
     Reason.DECODE_FAILED: "the image is damaged inside",
+    Reason.DECODER_CRASH: "the image kills the process that decodes it",
+    Reason.TIMEOUT: "the image takes longer to decode than the limit",
 }
 
 

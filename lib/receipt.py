@@ -15,6 +15,7 @@ class Receipt(Config):
     errors: dict[str, int]
     decisions: dict[str, int]
     bytes_fetched: int
+    retries: int
     fetch_s: float  # waiting for the store, summed over threads
     decode_s: float  # of one core
     forward_s: float  # of the device
@@ -31,6 +32,7 @@ class Totals(Config):
     errors: dict[str, int]
     decisions: dict[str, int]
     bytes_fetched: int
+    retries: int
     fetch_s: float
     decode_s: float
     forward_s: float
@@ -62,6 +64,7 @@ def add_up(receipts: Iterable[Receipt]) -> Totals:
         errors=dict(errors.most_common()),
         decisions=dict(decisions),
         bytes_fetched=sum(r.bytes_fetched for r in every),
+        retries=sum(r.retries for r in every),
         fetch_s=sum(r.fetch_s for r in every),
         decode_s=sum(r.decode_s for r in every),
         forward_s=sum(r.forward_s for r in every),

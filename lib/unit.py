@@ -85,7 +85,8 @@ class UnitClassifier:
         pixels: list[torch.Tensor] = []
         scores: list[Probabilities] = []
         forward_s = 0.0
-        for each in self._preparer.stream(items["uri"].to_pylist()):
+        retries = self._preparer.retries.spent
+        for each in self._preparer.stream(items["uri"].to_pylist(), items["etag"].to_pylist()):
             if each.pixels is not None:
                 pixels.append(each.pixels)
             prepared.append(replace(each, pixels=None))
@@ -103,6 +104,7 @@ class UnitClassifier:
             labelled=items.num_rows - errors.total(),
             errors=dict(errors),
             decisions=dict(Counter(rows["decision"].to_pylist())),
+            retries=self._preparer.retries.spent - retries,
             bytes_fetched=sum(each.bytes_fetched for each in prepared),
             fetch_s=sum(each.fetch_s for each in prepared),
             decode_s=sum(each.decode_s for each in prepared),
