@@ -2,11 +2,12 @@
 # make test   every test that this machine can run
 # make check  format, lint, types
 # make lock   pins every dependency anew
+# make bench-listing   freezes 10 million items from an inventory and from a listing
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test check lock
+.PHONY: demo test check lock bench-listing
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -28,3 +29,6 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 lock: $(VENV)/.installed
 	$(RUN) uv pip compile --universal --python-version 3.11 --group dev --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml -o requirements.lock
+
+bench-listing: $(VENV)/.installed
+	$(RUN) benchmarks.bench_listing

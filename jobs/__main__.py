@@ -1,11 +1,13 @@
 """The command `reshelve`: one subcommand a job."""
 
-from jobs import classify, demo, train
+from jobs import classify, clean, demo, publish, train
 from jobs.command import new_app
 
 app = new_app()
 app.command("train")(train.main)
 app.command("classify")(classify.main)
+app.command("publish")(publish.main)
+app.command("clean")(clean.main)
 app.command("demo")(demo.main)
 
 if __name__ == "__main__":

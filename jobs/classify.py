@@ -18,14 +18,21 @@ def main(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Take only the first N items, by item id.")
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Classify unchanged items again, too.")
+    ] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish/--no-publish", help="Publish the labels of the run.")
+    ] = True,
 ) -> None:
-    """Classify a catalog, write its labels as Parquet, and publish them."""
+    """Classify what is new or changed in a catalog, and publish its labels."""
     with reporting() as say:
-        from pipelines.classify import ClassifyRun, classify
+        from pipelines.classify import ClassifyRun, Options, classify
         from pipelines.classify import dry_run as estimate
 
         config = load_run_file(ClassifyRun, run_file, settings or ())
-        (estimate if dry_run else classify)(config, limit, say)
+        options = Options(limit=limit, full=full, publish=publish)
+        (estimate if dry_run else classify)(config, options, say)
 
 
 if __name__ == "__main__":

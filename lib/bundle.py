@@ -11,7 +11,7 @@ from lib.digest import digest_bytes
 from lib.errors import InputError
 from lib.model import Classifier, build_classifier
 from lib.preprocessing import Preprocessing
-from lib.storage import Storage, join
+from lib.storage import Storage, absolute, join
 from lib.taxonomy import Taxonomy, parse_taxonomy
 from lib.weights import parameters_of
 
@@ -86,6 +86,7 @@ def read_bundle(uri: str, storage: Storage) -> Bundle:
     Raises:
         InputError: it is not there, or its parts do not belong together; says which.
     """
+    uri = absolute(uri)  # it travels to workers that run in another folder
     description = join(uri, "bundle.json")
     if not storage.exists(description):
         raise InputError(f"{uri}: no bundle here (bundle.json is missing); train one first")

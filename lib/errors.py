@@ -17,3 +17,9 @@ class GateError(ReshelveError):
     """The run is finished but must not be published; the last good labels stay in place."""
 
     exit_code = 3
+
+
+class ConflictError(ReshelveError):
+    """Another run has published labels of the same items meanwhile; its labels stay in place."""
+
+    exit_code = 4

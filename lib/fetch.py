@@ -1,11 +1,13 @@
 """The hot path of object reads: whole images, at the version that was listed."""
 
+import errno
 import hashlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import obstore
+from botocore.exceptions import NoCredentialsError, ParamValidationError
 from obstore.exceptions import (
     NotFoundError,
     PermissionDeniedError,
@@ -23,9 +25,23 @@ if TYPE_CHECKING:
     from obstore import GetOptions  # exists for type checkers alone
 
 # these say that no object can be read at all, not just this one
-HOPELESS = re.compile(
-    r"NoSuchBucket|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken"
+CODES = (
+    "NoSuchBucket|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken"
+    "|RequestTimeTooSkewed|AuthorizationHeaderMalformed|PermanentRedirect"
 )
+# as obstore and botocore quote the store; a key may hold the same words
+HOPELESS = re.compile(
+    rf"(?<=<Code>)({CODES})(?=</Code>)|(?<=\()({CODES})(?=\) when calling)"
+    r"|(?<= - )Received redirect without LOCATION"  # the bucket lies in another region
+)
+# another try finds the same
+LASTING = (
+    *(PermissionError, IsADirectoryError, NotADirectoryError),
+    *(PermissionDeniedError, ValueError, ParamValidationError),
+)
+LASTING_ERRNOS = {errno.ENAMETOOLONG, errno.EINVAL}
+LASTING_STATUSES = set(range(400, 500)) - {408, 425, 429}
+PROVIDER = "External AWS credential provider: "
 LOCAL_VERSION = re.compile(r"\d+-\d+\.\d+")
 MD5 = re.compile(r"[0-9a-f]{32}")
 
@@ -53,7 +69,7 @@ class Fetcher:
         for attempt in range(ATTEMPTS):
             try:
                 data = self._read(uri, etag)
-                if self._is_whole(data, etag, before):
+                if protocol_of(uri) != "s3" or self._is_whole(data, etag, before):
                     return data
                 before = data
                 raise TransientError("the bytes are not those of the etag")  # noqa: TRY301  # one way to try again
@@ -74,14 +90,21 @@ class Fetcher:
                     condition: GetOptions = {"if_match": f'"{etag}"'} if etag else {}
                     found = obstore.get(self._buckets.open(bucket), key, options=condition)
                     return bytes(found.bytes())
-            filesystem, path = self._storage.open(uri)
-            data: bytes = filesystem.cat_file(path)
+            return self._read_with_fsspec(uri, etag)
         except ItemError:
             raise
         except PreconditionError:
-            raise ItemError(Reason.CHANGED, f"{uri} is no longer the version {etag}") from None
+            raise _changed(uri, etag) from None
         except Exception as error:  # each store raises its own kinds; one item is one row
             raise _meaning(error, uri) from error
+
+    def _read_with_fsspec(self, uri: str, etag: str | None) -> bytes:
+        filesystem, path = self._storage.open(uri)
+        data: bytes = filesystem.cat_file(path)
+        if etag and protocol_of(uri) == "s3":
+            found = str(filesystem.info(path, refresh=True)["ETag"])
+            if found.strip('"') != etag:
+                raise _changed(uri, etag)
         return data
 
     def _is_whole(self, data: bytes, etag: str | None, before: bytes | None) -> bool:
@@ -102,8 +125,12 @@ def _read_local(path: str, etag: str | None) -> bytes:
     if etag and LOCAL_VERSION.fullmatch(etag):
         found = file.stat()
         if f"{found.st_size}-{found.st_mtime}" != etag:
-            raise ItemError(Reason.CHANGED, f"{path} is no longer the version {etag}")
+            raise _changed(path, etag)
     return data
+
+
+def _changed(uri: str, etag: str | None) -> ItemError:
+    return ItemError(Reason.CHANGED, f"{uri} is no longer the version {etag}")
 
 
 def _meaning(error: Exception, uri: str) -> Exception:
@@ -111,17 +138,21 @@ def _meaning(error: Exception, uri: str) -> Exception:
     text = f"{error} {error.__cause__ or ''}"
     if found := HOPELESS.search(text):
         return InputError(
-            f"{uri}: the store refuses: {found.group()}; check bucket and credentials"
+            f"{uri}: the store refuses: {found.group()}; check bucket, region and credentials"
+        )
+    if isinstance(error, NoCredentialsError) or f"{PROVIDER}PermissionError" in text:
+        return InputError(
+            f"{uri}: there are no credentials for the store; set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or 'storage' in the run file"
         )
     first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
     status = getattr(error, "status", 0)
     if isinstance(error, FileNotFoundError | NotFoundError) or status == 404:
         return ItemError(Reason.GONE, f"{uri} is not there")
-    if isinstance(
-        error, PermissionError | PermissionDeniedError | UnauthenticatedError | ValueError
-    ):
-        return ItemError(Reason.FETCH_FAILED, first)
-    if 400 <= status < 500 and status != 429:
+    # a role's keys that could not be renewed just now are another matter than a refusal
+    refused = isinstance(error, UnauthenticatedError) and PROVIDER not in text
+    lasting = isinstance(error, LASTING) or getattr(error, "errno", None) in LASTING_ERRNOS
+    if refused or lasting or status in LASTING_STATUSES:
         return ItemError(Reason.FETCH_FAILED, first)
     return TransientError(first)
 

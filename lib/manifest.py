@@ -17,7 +17,6 @@ class Manifest(Config):
     bundle: str
     taxonomy_version: str
     fingerprint: dict[str, str]
-    whole_catalog: bool  # whether items that the run lacks are gone from the catalog
     parts: tuple[Part, ...]
     totals: Totals
     seconds: float  # of the try that finished the run

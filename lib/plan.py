@@ -6,16 +6,10 @@ from functools import cached_property
 import pyarrow as pa
 from pyarrow import parquet
 
-from lib.shards import to_parquet
 from lib.storage import Storage
 
 # a plan is read one row group at a time: reading far ahead would fetch other actors' units
 BLOCK_BYTES = 256 * 1024
-
-
-def write_plan(uri: str, items: pa.Table, unit_size: int, storage: Storage) -> None:
-    """Cut items into units and write the plan; a run keeps the one it has begun with."""
-    storage.create(uri, to_parquet(items, row_group_size=unit_size))
 
 
 class Plan:

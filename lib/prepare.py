@@ -1,14 +1,17 @@
 """From an item's URI to the pixels the model sees, for training and inference alike."""
 
+import threading
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 
 from pydantic import Field
 from torch import Tensor
 
 from lib.config import Config
+from lib.errors import ReshelveError
 from lib.fetch import Fetcher
 from lib.images import DecodeLimits, decode
 from lib.preprocessing import Preprocessing, resize
@@ -16,14 +19,37 @@ from lib.reasons import ItemError
 from lib.retries import Retries
 from lib.storage import StorageConfig
 
+PATIENCE = 2  # limits of time that an image is given among others, which use the same cores
+_LOOK_S = 1.0  # how often a consumer that waits looks at the clock
+
+Decode = Callable[[bytes, DecodeLimits], Tensor]
+
 
 class ReadingConfig(Config):
-    """How images are read, and which are refused as too large."""
+    """How images are read, and which are refused as too large or too slow."""
 
     threads: int = Field(default=16, ge=1)
     max_retries: int = Field(default=1000, ge=0, description="of reads, an actor and run")
     max_image_pixels: int = Field(default=64_000_000, ge=1)
     max_image_bytes: int = Field(default=100 * 2**20, ge=1)
+    timeout_s: float = Field(default=60.0, gt=0, allow_inf_nan=False)
+
+
+class StuckError(ReshelveError):
+    """An image keeps its thread for too long; only the end of the process ends that."""
+
+    def __init__(self, uri: str, limit_s: float) -> None:
+        """Name the image and the limit."""
+        super().__init__(
+            f"{uri}: decoding takes longer than {limit_s:g} s; remove the image from the catalog, "
+            "or raise reading.timeout_s"
+        )
+        self.uri = uri
+        self.limit_s = limit_s
+
+    def __reduce__(self) -> tuple[type["StuckError"], tuple[str, float]]:
+        """Travel between processes with both parts."""
+        return type(self), (self.uri, self.limit_s)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,44 +63,88 @@ class Prepared:
     decode_s: float = 0.0  # of one core
 
 
+@dataclass(frozen=True)
+class Decoder:
+    """From a file's bytes to the model's pixels; travels to other processes."""
+
+    preprocessing: Preprocessing
+    limits: DecodeLimits
+    decode: Decode = decode
+
+    def __call__(self, data: bytes) -> Prepared:
+        """Decode and resize; what is wrong with the image is in the result."""
+        pixels: Tensor | None = None
+        problem: ItemError | None = None
+        started = time.thread_time()
+        try:
+            pixels = resize(self.decode(data, self.limits), self.preprocessing)
+        except ItemError as error:
+            problem = error
+        return Prepared(pixels=pixels, error=problem, decode_s=time.thread_time() - started)
+
+
 class Preparer:
     """Fetches, decodes and resizes on threads; all three release the GIL."""
 
     def __init__(
-        self, preprocessing: Preprocessing, config: ReadingConfig, storage: StorageConfig
+        self,
+        preprocessing: Preprocessing,
+        config: ReadingConfig,
+        storage: StorageConfig,
+        decode: Decode = decode,
     ) -> None:
         """Make the threads and the connections."""
-        self._preprocessing = preprocessing
-        self._limits = DecodeLimits(
-            max_pixels=config.max_image_pixels, max_bytes=config.max_image_bytes
-        )
+        limits = DecodeLimits(max_pixels=config.max_image_pixels, max_bytes=config.max_image_bytes)
+        self.decoder = Decoder(preprocessing, limits, decode)
+        self.config = config
         self.retries = Retries(config.max_retries)
         self._fetcher = Fetcher(storage, self.retries)
         self._pool = ThreadPoolExecutor(config.threads)
+        self._decoding: dict[int, tuple[str, float]] = {}  # by thread: what, and since when
 
     def stream(self, uris: Iterable[str], etags: Iterable[str | None]) -> Iterator[Prepared]:
-        """Prepare items, many at a time, and give them in their order."""
-        return self._pool.map(self.prepare, uris, etags)
+        """Prepare items, many at a time, and give them in their order.
+
+        Raises:
+            StuckError: an image takes so long to decode that it may never end.
+        """
+        pairs = zip(uris, etags, strict=True)
+        futures = deque(self._pool.submit(self.prepare, uri, etag) for uri, etag in pairs)
+        try:
+            while futures:
+                while not wait([futures[0]], timeout=_LOOK_S).done:
+                    self._check_clock()
+                yield futures.popleft().result()
+        finally:
+            for future in futures:
+                future.cancel()
 
     def prepare(self, uri: str, etag: str | None) -> Prepared:
         """Prepare one item at a version; whatever is wrong with it alone is in the result."""
+        data, fetched = self.fetch(uri, etag)
+        if data is None:
+            return fetched
+        thread = threading.get_ident()
+        self._decoding[thread] = uri, time.monotonic()
+        try:
+            decoded = self.decoder(data)
+        finally:
+            del self._decoding[thread]
+        return replace(decoded, bytes_fetched=fetched.bytes_fetched, fetch_s=fetched.fetch_s)
+
+    def fetch(self, uri: str, etag: str | None) -> tuple[bytes | None, Prepared]:
+        """Give an item's bytes, or none; and what is known of it so far."""
         started = time.perf_counter()
         try:
             data = self._fetcher.fetch(uri, etag)
         except ItemError as error:
-            return Prepared(error=error, fetch_s=time.perf_counter() - started)
+            return None, Prepared(error=error, fetch_s=time.perf_counter() - started)
         fetch_s = time.perf_counter() - started
-        core_started = time.thread_time()
-        pixels: Tensor | None = None
-        problem: ItemError | None = None
-        try:
-            pixels = resize(decode(data, self._limits), self._preprocessing)
-        except ItemError as error:
-            problem = error
-        return Prepared(
-            pixels=pixels,
-            error=problem,
-            bytes_fetched=len(data),
-            fetch_s=fetch_s,
-            decode_s=time.thread_time() - core_started,
-        )
+        return data, Prepared(bytes_fetched=len(data), fetch_s=fetch_s)
+
+    def _check_clock(self) -> None:
+        limit_s = PATIENCE * self.config.timeout_s
+        now = time.monotonic()
+        for uri, since in list(self._decoding.values()):
+            if now - since > limit_s:
+                raise StuckError(uri, limit_s)

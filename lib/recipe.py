@@ -25,7 +25,7 @@ class TrainingConfig(Config):
     epochs: int = Field(default=8, ge=1, description="of the whole network, after the head's")
     batch_size: int = Field(default=64, ge=1, description="over all workers together")
     learning_rate: float = Field(default=1e-3, gt=0)
-    backbone_factor: float = Field(default=0.3, gt=0, description="times learning_rate")
+    backbone_factor: float = Field(default=0.5, gt=0, description="times learning_rate")
     weight_decay: float = Field(default=0.05, ge=0)
     warmup: float = Field(default=0.1, ge=0, le=0.5, description="share of a stage's steps")
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)

@@ -29,9 +29,7 @@ class Retries:
         return self._budget - self._left
 
     def wait(self, attempt: int, why: Exception) -> None:
-        """Wait before the try after `attempt` (0 the first): exponential backoff, full jitter.
-
-        As in "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+        """Count a retry, and wait before the try after `attempt` (0 the first).
 
         Raises:
             ReshelveError: the budget is spent: the store is in trouble, and the run stops.
@@ -43,5 +41,13 @@ class Retries:
                     "see reading.max_retries. The same command goes on from here"
                 )
             self._left -= 1
-        ceiling = min(FIRST_WAIT_S * 2**attempt, LONGEST_WAIT_S)
-        time.sleep(random.uniform(0, ceiling))  # noqa: S311  # spreads load, guards nothing
+        pause(attempt)
+
+
+def pause(attempt: int) -> None:
+    """Wait before the try after `attempt` (0 the first): exponential backoff, full jitter.
+
+    As in "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+    """
+    ceiling = min(FIRST_WAIT_S * 2**attempt, LONGEST_WAIT_S)
+    time.sleep(random.uniform(0, ceiling))  # noqa: S311  # spreads load, guards nothing

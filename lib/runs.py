@@ -5,7 +5,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ class Intent:
     job: str
     fingerprint: Fingerprint
     run_file: Mapping[str, Any]
+    fresh_for: timedelta | None = None  # how long an unfinished run is taken up; None: for good
 
 
 @dataclass(frozen=True)
@@ -73,26 +74,37 @@ class Run:
         self.storage.create(self.at("outcome.json"), _json(outcome))
 
 
-def open_run(output: str, run_id: str | None, intent: Intent, storage: Storage) -> Run:
-    """Take up the unfinished run with this fingerprint, or begin a new one.
+def find_run(output: str, run_id: str | None, intent: Intent, storage: Storage) -> Run | None:
+    """Find the run to take up: the one with this id, or the latest unfinished one that fits.
 
     Args:
         output: the folder of run folders.
-        run_id: a given id; None takes up the latest unfinished run that fits, or makes an id.
+        run_id: a given id, or None.
         intent: what the run is to do.
         storage: how to reach `output`.
 
     Raises:
         InputError: the run `run_id` exists with another fingerprint; names the parts that differ.
     """
-    output = absolute(output)
     if run_id is None:
-        unfinished = _find_unfinished(output, intent, storage)
-        if unfinished:
-            return unfinished
+        return _find_unfinished(absolute(output), intent, storage)
+    run = Run(run_id, join(absolute(output), run_id), storage, resumed=True)
+    if not storage.exists(run.at("run.json")):
+        return None
+    _refuse_other(run, intent.fingerprint)
+    return run
+
+
+def begin_run(output: str, run_id: str | None, intent: Intent, storage: Storage) -> Run:
+    """Begin a run, with a new id where none is given.
+
+    Raises:
+        InputError: another process has just begun the run `run_id` with another fingerprint.
+    """
+    if run_id is None:
         now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         run_id = f"{intent.job}-{now}-{secrets.token_hex(2)}"
-    run = Run(run_id, join(output, run_id), storage)
+    run = Run(run_id, join(absolute(output), run_id), storage)
     record = {
         "run_id": run_id,
         "job": intent.job,
@@ -100,10 +112,15 @@ def open_run(output: str, run_id: str | None, intent: Intent, storage: Storage) 
         "fingerprint": dict(intent.fingerprint),
         "run_file": dict(intent.run_file),
     }
-    if storage.create(run.at("run.json"), _json(record)):
-        return run
-    _refuse_other(run, intent.fingerprint)
-    return Run(run_id, run.uri, storage, resumed=True)
+    if not storage.create(run.at("run.json"), _json(record)):
+        _refuse_other(run, intent.fingerprint)
+    return run
+
+
+def open_run(output: str, run_id: str | None, intent: Intent, storage: Storage) -> Run:
+    """Take up the run that fits, or begin one; raises as the two do."""
+    found = find_run(output, run_id, intent, storage)
+    return found or begin_run(output, run_id, intent, storage)
 
 
 def _find_unfinished(output: str, intent: Intent, storage: Storage) -> Run | None:
@@ -114,7 +131,11 @@ def _find_unfinished(output: str, intent: Intent, storage: Storage) -> Run | Non
         run = Run(name, join(output, name), storage, resumed=True)
         if run.outcome is not None or not storage.exists(run.at("run.json")):
             continue
-        if run.read_json("run.json")["fingerprint"] == intent.fingerprint:
+        record = run.read_json("run.json")
+        age = datetime.now(UTC) - datetime.fromisoformat(record["created_at"])
+        if intent.fresh_for is not None and age > intent.fresh_for:
+            continue
+        if record["fingerprint"] == intent.fingerprint:
             return run
     return None
 

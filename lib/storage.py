@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
 from functools import cached_property
@@ -15,6 +16,7 @@ from pydantic import Field, SecretStr
 
 from lib.config import Config
 from lib.errors import InputError
+from lib.retries import ATTEMPTS, pause
 
 
 class StorageConfig(Config):
@@ -115,11 +117,15 @@ class Storage:
         self._put(uri, data, exclusive=False)
 
     def create(self, uri: str, data: bytes) -> bool:
-        """Write a whole object in one atomic step unless it exists; False where it does."""
+        """Write a whole object in one atomic step unless it exists; False where it does.
+
+        Where the same bytes are on S3 already, they count as ours: when the reply to a write is
+        lost, its retry finds what the write left.
+        """
         try:
             self._put(uri, data, exclusive=True)
         except FileExistsError:
-            return False
+            return protocol_of(uri) == "s3" and self.read(uri) == data
         return True
 
     def _put(self, uri: str, data: bytes, *, exclusive: bool) -> None:
@@ -128,8 +134,40 @@ class Storage:
                 _put_local(Path(local_path(uri)), data, exclusive=exclusive)
             return
         filesystem, path = self.open(uri)
+        for attempt in range(ATTEMPTS):
+            try:
+                with explained(uri):
+                    filesystem.pipe_file(path, data, mode="create" if exclusive else "overwrite")
+            except InputError as error:
+                # two writes at once; AWS asks for another try of the whole write
+                conflict = _code(error.__cause__) == "ConditionalRequestConflict"
+                if not conflict or attempt == ATTEMPTS - 1:
+                    raise
+                pause(attempt)
+            else:
+                return
+
+    def upload(self, path: Path, uri: str) -> None:
+        """Write a local file as a whole object, in one atomic step, without reading it at once."""
         with explained(uri):
-            filesystem.pipe_file(path, data, mode="create" if exclusive else "overwrite")
+            if protocol_of(uri) != "file":
+                filesystem, target = self.open(uri)
+                filesystem.put_file(str(path), target)
+                return
+            goal = Path(local_path(uri))
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            temporary = goal.with_name(f".{goal.name}.{uuid.uuid4().hex}.tmp")
+            try:
+                shutil.copyfile(path, temporary)
+                temporary.replace(goal)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def download(self, uri: str, path: Path) -> None:
+        """Copy a whole object to a local file, without holding it in memory."""
+        filesystem, source = self.open(uri)
+        with explained(uri):
+            filesystem.get_file(source, str(path))
 
     def exists(self, uri: str) -> bool:
         """Say whether an object is there."""
@@ -142,6 +180,13 @@ class Storage:
         filesystem, path = self.open(uri)
         with explained(uri), contextlib.suppress(FileNotFoundError):
             filesystem.rm_file(path)
+
+    def delete_below(self, uri: str) -> None:
+        """Remove an object, or a folder and all that is in it; nothing happens where none is."""
+        filesystem, path = self.open(uri)
+        with explained(uri):
+            if filesystem.exists(path):
+                filesystem.rm(path, recursive=True)
 
     def names(self, uri: str) -> set[str]:
         """Names of the objects and folders right below a folder; empty where it does not exist."""
@@ -216,9 +261,9 @@ def explained(uri: str) -> Iterator[None]:
         raise InputError(f"{uri}: {error}") from error
 
 
-def _code(error: BaseException) -> str:
+def _code(error: BaseException | None) -> str:
     """Give the S3 error code behind an error, as the store says it, or an empty text."""
-    response: dict[str, Any] = getattr(error.__cause__, "response", {})
+    response: dict[str, Any] = getattr(getattr(error, "__cause__", None), "response", {})
     return str(response.get("Error", {}).get("Code", ""))
 
 

@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
+from lib.attempts import is_first_attempt
 from lib.bundle import read_bundle
+from lib.careful import CarefulPreparer
 from lib.decisions import Decider, Decision
 from lib.device import Device, Precision
 from lib.inference import Predictor, Probabilities
@@ -65,20 +67,27 @@ class UnitClassifier:
         self._plan = Plan(job.plan_uri, self._storage)
 
     def run(self, unit: int) -> Receipt:
-        """Classify a unit of the plan and write its shard."""
-        rows, receipt = self.classify(self._plan.read(unit), unit)
+        """Classify a unit of the plan and write its shard; with care if it ended badly before."""
+        careful = not is_first_attempt(self._job.run_uri, unit, self._storage)
+        rows, receipt = self.classify(self._plan.read(unit), unit, careful=careful)
         write_shard(self._job.run_uri, self._storage, rows, receipt)
         return receipt
 
-    def classify(self, items: pa.Table, unit: int = 0) -> tuple[pa.Table, Receipt]:
+    def classify(
+        self, items: pa.Table, unit: int = 0, *, careful: bool = False
+    ) -> tuple[pa.Table, Receipt]:
         """Classify items.
 
         Args:
             items: with the columns of `ITEM_SCHEMA`.
             unit: the number that stands in the receipt.
+            careful: decode each image in a process of its own, since one may kill this one.
 
         Returns:
             One row of `LABELS_SCHEMA` an item, in the items' order, and the receipt.
+
+        Raises:
+            StuckError: an image may never end to decode; does not happen with care.
         """
         started = time.perf_counter()
         prepared: list[Prepared] = []
@@ -86,7 +95,8 @@ class UnitClassifier:
         scores: list[Probabilities] = []
         forward_s = 0.0
         retries = self._preparer.retries.spent
-        for each in self._preparer.stream(items["uri"].to_pylist(), items["etag"].to_pylist()):
+        preparer = CarefulPreparer(self._preparer) if careful else self._preparer
+        for each in preparer.stream(items["uri"].to_pylist(), items["etag"].to_pylist()):
             if each.pixels is not None:
                 pixels.append(each.pixels)
             prepared.append(replace(each, pixels=None))

@@ -1,37 +1,37 @@
 """Classification, step by step: a catalog in, labelled shards and a published table out."""
 
 import sys
+import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
-from pydantic import Field
+from pyarrow import parquet
 
 from lib.bundle import Bundle, read_bundle
-from lib.catalog import CatalogConfig, read_catalog
+from lib.catalog import CatalogConfig
 from lib.compact import compact
 from lib.config import Config
-from lib.digest import digest_bytes
+from lib.digest import digest_json
 from lib.errors import GateError
+from lib.gates import GatesConfig
 from lib.manifest import Manifest, read_manifest, write_manifest
-from lib.plan import Plan, write_plan
+from lib.night import NightConfig
+from lib.plan import Plan
 from lib.prepare import ReadingConfig
 from lib.progress import ItemProgress, duration
-from lib.runs import Intent, Run, open_run
-from lib.shards import finished_units, to_parquet
+from lib.runs import Intent, Run, begin_run, find_run
+from lib.shards import finished_units
 from lib.storage import Storage, StorageConfig, join
-from lib.table import publish
 from lib.unit import UnitJob
-from pipelines.classify_report import Publication, write_report
 from pipelines.cluster import connected
+from pipelines.plan_night import PLAN, NightSource, compare, read_plan, write_plan
+from pipelines.publish import PublishConfig, publish_run
 from pipelines.stream_units import EngineConfig, Pool, measure_rate, stream_units
 
-
-class GatesConfig(Config):
-    """What a run must keep to be published."""
-
-    max_error_rate: float = Field(default=0.05, ge=0, le=1)
+SAMPLE_ITEMS = 128
 
 
 class ClassifyRun(Config):
@@ -42,36 +42,53 @@ class ClassifyRun(Config):
     catalog: CatalogConfig
     bundle: str
     labels_table: str = "labels"
+    night: NightConfig = NightConfig()
     engine: EngineConfig = EngineConfig()
     reading: ReadingConfig = ReadingConfig()
     gates: GatesConfig = GatesConfig()
     storage: StorageConfig = StorageConfig()
 
 
-def classify(config: ClassifyRun, limit: int | None, say: Callable[[str], None]) -> None:
-    """Classify a catalog and publish its labels.
+class Options(Config):
+    """What the command line says beside the run file."""
+
+    limit: int | None = None
+    full: bool = False
+    publish: bool = True
+
+
+def classify(config: ClassifyRun, options: Options, say: Callable[[str], None]) -> None:
+    """Classify what is new or changed in a catalog, and publish its labels.
 
     Args:
         config: the run file.
-        limit: take only the first items, by item id; the others' labels stay as they are.
+        options: of the command line.
         say: takes each line for the person who waits.
 
     Raises:
         InputError: something given cannot be used; no work was done.
-        GateError: too much of the run failed; it is finished, but not published.
+        GateError: the run is finished, but a gate keeps it from being published.
+        ConflictError: another run has published the same items meanwhile.
         ReshelveError: the run stopped; the same command goes on from there.
     """
     storage = Storage(config.storage)
     bundle = read_bundle(config.bundle, storage)
-    snapshot = read_catalog(config.catalog, storage).slice(0, limit)
-    intent = describe(config, bundle, snapshot)
-    run = open_run(config.output, config.run_id, intent, storage)
-    if outcome := run.outcome:
-        say(f"{run} has ended before: {outcome['sentence']}")
+    intent = describe(config, options, bundle)
+    run = find_run(config.output, config.run_id, intent, storage)
+    if run and (outcome := run.outcome):
+        raise_or_say(outcome, run, say)
         return
+    night = read_plan(run) if run else None
+    if run is None or night is None:
+        # the run begins once it is known that the catalog and the table can be read
+        with tempfile.TemporaryDirectory() as folder:
+            night = compare(night_source(config, options), bundle, storage, Path(folder))
+            run = run or begin_run(config.output, config.run_id, intent, storage)
+            write_plan(run, night, Path(folder))
+    say(f"{run}: {night.diff.sentence}")
     manifest = read_manifest(run.uri, storage)
     if manifest is None:
-        plan = make_plan(config, snapshot, run)
+        plan = Plan(run.at("plan.parquet"), storage)
         seconds, items = run_units(config, bundle, run, plan, say)
         parts, totals = compact(run.uri, storage, plan)
         manifest = Manifest(
@@ -81,17 +98,22 @@ def classify(config: ClassifyRun, limit: int | None, say: Callable[[str], None])
             bundle=bundle.uri,
             taxonomy_version=bundle.taxonomy.version,
             fingerprint=dict(intent.fingerprint),
-            whole_catalog=limit is None,
             parts=tuple(parts),
             totals=totals,
             seconds=seconds,
             images_per_s=items / seconds,
         )
         write_manifest(run.uri, storage, manifest)
-    conclude(config, bundle, run, manifest, say)
+    if options.publish:
+        target = PublishConfig(
+            labels_table=config.labels_table, gates=config.gates, reading=config.reading
+        )
+        publish_run(target, run, say)
+    else:
+        say(f"not published; 'reshelve publish {run.uri}' does it")
 
 
-def dry_run(config: ClassifyRun, limit: int | None, say: Callable[[str], None]) -> None:
+def dry_run(config: ClassifyRun, options: Options, say: Callable[[str], None]) -> None:
     """Say what a classification would do, and how long it would take; write nothing.
 
     Raises:
@@ -99,34 +121,64 @@ def dry_run(config: ClassifyRun, limit: int | None, say: Callable[[str], None]) 
     """
     storage = Storage(config.storage)
     bundle = read_bundle(config.bundle, storage)
-    snapshot = read_catalog(config.catalog, storage).slice(0, limit)
-    units = -(-snapshot.num_rows // config.engine.unit_size)
-    say(f"{snapshot.num_rows:,} items in {units:,} units of {config.engine.unit_size:,}")
+    with tempfile.TemporaryDirectory() as folder:
+        night = compare(night_source(config, options), bundle, storage, Path(folder))
+        sample = sample_items(Path(folder) / PLAN)
+    items, size = night.diff.planned, config.engine.unit_size
+    say(f"{night.diff.sentence}\n{items:,} items in {-(-items // size):,} units of {size:,}")
+    if not items:
+        return
     with connected():
         pool = Pool(config.engine)
-        rate = pool.actors * measure_rate(unit_job(config, bundle, "", ""), pool, snapshot)
-    say(
-        f"about {duration(snapshot.num_rows / rate)} at {rate:,.0f} images/s with {pool.actors} "
-        f"actors, by a sample; nothing was written"
-    )
+        rate = pool.actors * measure_rate(unit_job(config, bundle, "", ""), pool, sample)
+    actors = "1 actor" if pool.actors == 1 else f"{pool.actors} actors"
+    say(f"about {duration(items / rate)} at {rate:,.0f} images/s with {actors}, by a sample")
+    say("nothing was written")
 
 
-def describe(config: ClassifyRun, bundle: Bundle, snapshot: pa.Table) -> Intent:
-    """Give the run's fingerprint, and its run file without secrets."""
+def describe(config: ClassifyRun, options: Options, bundle: Bundle) -> Intent:
+    """Give the run's fingerprint, and its run file without secrets.
+
+    The snapshot stands in it by what it is taken of: a run that is taken up again keeps the
+    snapshot that it has begun with, and what changed since is the next run's.
+    """
+    run_file = config.model_dump(mode="json", exclude={"storage"})
+    chosen = {key: run_file[key] for key in ("catalog", "night", "labels_table")}
+    source = {**chosen, "limit": options.limit, "full": options.full}
     return Intent(
         job="classify",
-        fingerprint={**bundle.fingerprint, "snapshot": digest_bytes(to_parquet(snapshot))},
-        run_file=config.model_dump(mode="json", exclude={"storage"}),
+        fingerprint={**bundle.fingerprint, "snapshot": digest_json(source)},
+        run_file=run_file,
+        fresh_for=timedelta(hours=24),
     )
 
 
-def make_plan(config: ClassifyRun, snapshot: pa.Table, run: Run) -> Plan:
-    """Write snapshot and plan, or find those that an earlier try has written."""
-    uri = run.at("plan.parquet")
-    if not run.storage.exists(uri):
-        run.write_table("snapshot.parquet", snapshot)
-        write_plan(uri, snapshot, config.engine.unit_size, run.storage)
-    return Plan(uri, run.storage)
+def night_source(config: ClassifyRun, options: Options) -> NightSource:
+    """Give what the night is planned of."""
+    return NightSource(
+        catalog=config.catalog,
+        labels_table=config.labels_table,
+        night=config.night,
+        unit_size=config.engine.unit_size,
+        limit=options.limit,
+        full=options.full,
+    )
+
+
+def sample_items(plan: Path) -> pa.Table:
+    """Take a few items, spread over the plan."""
+    items = parquet.read_table(plan)
+    step = max(items.num_rows // SAMPLE_ITEMS, 1)
+    places = pa.array(range(0, items.num_rows, step), pa.int64())
+    return items.take(places[:SAMPLE_ITEMS])
+
+
+def raise_or_say(outcome: dict[str, str], run: Run, say: Callable[[str], None]) -> None:
+    """Answer for a run that has ended before as it was answered then."""
+    sentence = f"{run} has ended before: {outcome['sentence']}"
+    if outcome["state"] == "refused":
+        raise GateError(sentence)
+    say(sentence)
 
 
 def unit_job(config: ClassifyRun, bundle: Bundle, run_id: str, run_uri: str) -> UnitJob:
@@ -161,46 +213,3 @@ def run_units(
                 items += receipt.items
                 progress.add(receipt.items, sum(receipt.errors.values()))
     return time.monotonic() - started, items
-
-
-def conclude(
-    config: ClassifyRun,
-    bundle: Bundle,
-    run: Run,
-    manifest: Manifest,
-    say: Callable[[str], None],
-) -> None:
-    """Hold the run against its gates, publish it, write its report, and end it.
-
-    Raises:
-        GateError: a gate failed; the table is as it was.
-    """
-    totals = manifest.totals
-    if totals.error_rate > config.gates.max_error_rate:
-        refused = (
-            f"{totals.error_rate:.1%} of the items are errors, more than gates.max_error_rate "
-            f"allows ({config.gates.max_error_rate:.1%}); not published"
-        )
-        publication = Publication(table=config.labels_table, refused=refused)
-    else:
-        parts = [run.at(part.path) for part in manifest.parts]
-        version = publish(
-            config.labels_table,
-            parts,
-            run.run_id,
-            run.storage,
-            whole_catalog=manifest.whole_catalog,
-        )
-        publication = Publication(table=config.labels_table, version=version)
-    evaluation = write_report(run, bundle, manifest, publication, config.reading)
-    run.end({"state": publication.state, "sentence": publication.sentence})
-    say(f"{totals.labelled:,} of {totals.items:,} items labelled, {totals.error_count:,} errors")
-    for reason, count in totals.errors.items():
-        say(f"  {reason}: {count:,}")
-    if evaluation:
-        known = f"{evaluation.items:,} items whose label is known"
-        say(f"accuracy {evaluation.accuracy:.1%} on {known}")
-    say(f"report: {run.at('report.html')}")
-    if publication.refused:
-        raise GateError(publication.refused)
-    say(publication.sentence)

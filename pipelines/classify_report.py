@@ -1,52 +1,82 @@
 """The report of a classification: read the parts back, pick samples, fetch their pictures."""
 
 import io
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import parquet
 
-from lib.bundle import Bundle
+from lib.bundle import Bundle, read_bundle
+from lib.errors import ConflictError, GateError
 from lib.manifest import Manifest
 from lib.metrics import evaluate
+from lib.night import Diff
 from lib.prepare import ReadingConfig
 from lib.reasons import MEANINGS, Reason
 from lib.report.collect import SHEETS, Collected, Row
-from lib.report.data import ClassificationReport, ContactSheet, ErrorReason, Evaluation, Thumbnail
+from lib.report.data import (
+    ClassificationReport,
+    ContactSheet,
+    ErrorReason,
+    Evaluation,
+    GateResult,
+    Thumbnail,
+)
 from lib.report.page import render_classification
 from lib.runs import Run
 from lib.thumbnails import read_thumbnails
+from pipelines.plan_night import PLAN
 
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """What became of a run: the table's version, or why it was refused."""
+    """What became of a run: the table's version, or why the table is as it was."""
 
     table: str
     version: int | None = None
-    refused: str | None = None
+    unchanged: bool = False
+    error: GateError | ConflictError | None = None
 
     @property
     def state(self) -> str:
         """One word for `outcome.json`."""
-        return "refused" if self.refused else "published"
+        if self.error:
+            return "refused" if isinstance(self.error, GateError) else "conflict"
+        return "unchanged" if self.unchanged else "published"
 
     @property
     def sentence(self) -> str:
         """The same for a person."""
-        return self.refused or f"published as version {self.version} of {self.table}"
+        if self.error:
+            return str(self.error)
+        if self.unchanged:
+            return f"nothing has changed; {self.table} stays at version {self.version}"
+        return f"published as version {self.version} of {self.table}"
 
 
-def write_report(
-    run: Run, bundle: Bundle, manifest: Manifest, publication: Publication, reading: ReadingConfig
-) -> Evaluation | None:
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What the report shows beside the run's rows."""
+
+    manifest: Manifest
+    diff: Diff
+    publication: Publication
+    gates: list[GateResult]
+    moves: list[dict[str, Any]]
+
+
+def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> Evaluation | None:
     """Write `report.html` into the run folder; give the evaluation, where labels are known."""
-    snapshot = run.read_table("snapshot.parquet")
-    collected = collect(run, manifest, snapshot, bundle)
-    thumbnails = show(run, collected, snapshot, reading)
-    totals = manifest.totals
+    manifest, totals, publication = shown.manifest, shown.manifest.totals, shown.publication
+    bundle = read_bundle(manifest.bundle, run.storage)
+    with tempfile.TemporaryDirectory() as folder:
+        plan = Path(folder) / PLAN
+        run.storage.download(run.at(PLAN), plan)
+        collected = collect(run, manifest, plan, bundle)
+        thumbnails = show(run, collected, shown.moves, plan, reading)
     evaluation = None
     if collected.truth:
         evaluation = evaluate(collected.truth, collected.predicted, bundle.taxonomy)
@@ -56,8 +86,8 @@ def write_report(
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         catalog=manifest.catalog,
         labels_table=publication.table,
-        published_version=publication.version,
-        unpublished_because=publication.refused,
+        published_version=None if publication.error else publication.version,
+        unpublished_because=str(publication.error) if publication.error else None,
         bundle=bundle.uri,
         bundle_digest=bundle.digest,
         taxonomy_version=manifest.taxonomy_version,
@@ -67,6 +97,7 @@ def write_report(
         errors=totals.error_count,
         decisions=totals.decisions,
         bytes_fetched=totals.bytes_fetched,
+        retries=totals.retries,
         wall_s=manifest.seconds,
         images_per_s=manifest.images_per_s,
         stages={"fetch": totals.fetch_s, "decode": totals.decode_s, "forward": totals.forward_s},
@@ -88,16 +119,26 @@ def write_report(
         ],
         least_sure=[thumbnails[row["item_id"]] for row in collected.least_sure],
         evaluation=evaluation,
+        diff=shown.diff.model_dump(),
+        gates=shown.gates,
+        moves=[
+            replace(
+                thumbnails[row["item_id"]],
+                category=f"{row['was_path']} \N{RIGHTWARDS ARROW} {row['category_path']}",
+            )
+            for row in shown.moves
+        ],
     )
     run.storage.write(run.at("report.html"), render_classification(report).encode())
     return evaluation
 
 
-def collect(run: Run, manifest: Manifest, snapshot: pa.Table, bundle: Bundle) -> Collected:
+def collect(run: Run, manifest: Manifest, plan: Path, bundle: Bundle) -> Collected:
     """Read the run's parts, one at a time, and keep what the report shows."""
-    leaves = pa.array(bundle.taxonomy.leaves)
-    known = snapshot.select(["item_id", "category_id"])
-    known = known.filter(pc.is_in(known["category_id"], leaves))
+    leaves = list(bundle.taxonomy.leaves)
+    known = parquet.read_table(
+        plan, columns=["item_id", "category_id"], filters=[("category_id", "in", leaves)]
+    )
     collected = Collected()
     for number, part in enumerate(manifest.parts):
         data = run.storage.read(run.at(part.path))
@@ -106,14 +147,17 @@ def collect(run: Run, manifest: Manifest, snapshot: pa.Table, bundle: Bundle) ->
 
 
 def show(
-    run: Run, collected: Collected, snapshot: pa.Table, reading: ReadingConfig
+    run: Run, collected: Collected, moves: list[Row], plan: Path, reading: ReadingConfig
 ) -> dict[str, Thumbnail]:
     """Fetch the pictures of the items that the report shows, by item id."""
-    rows: dict[str, Row] = {row["item_id"]: row for row in collected.least_sure}
+    rows: dict[str, Row] = {row["item_id"]: row for row in [*collected.least_sure, *moves]}
     for each in collected.categories[:SHEETS]:
         rows |= {item_id: row for _, item_id, row in collected.samples[each.category_id]}
-    shown = snapshot.filter(pc.is_in(snapshot["item_id"], pa.array(rows, pa.string())))
-    names = dict(zip(shown["item_id"].to_pylist(), shown["name"].to_pylist(), strict=True))
+    names: dict[str, str | None] = {}
+    if rows:
+        wanted = [("item_id", "in", list(rows))]
+        found = parquet.read_table(plan, columns=["item_id", "name"], filters=wanted)
+        names = dict(zip(found["item_id"].to_pylist(), found["name"].to_pylist(), strict=True))
     uris = [row["uri"] for row in rows.values()]
     pictures = read_thumbnails(uris, reading, run.storage.config)
     return {

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ import ray
 import lib
 import pipelines
 from lib.errors import InputError, ReshelveError
+
+KNOCK_S = 10.0
 
 
 @contextmanager
@@ -24,6 +27,8 @@ def connected() -> Iterator[None]:
         yield
         return
     address = os.environ.get("RAY_ADDRESS")
+    if address:
+        _check_answers(address)
     # else every pool of actors prints an error about arguments that it restarts well with
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
@@ -45,6 +50,17 @@ def connected() -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Knock at a cluster's port, since Ray itself waits without end where nothing answers."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():  # a word that Ray knows, as "auto"
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
+    except OSError as error:
+        raise ReshelveError(f"no Ray cluster answers at RAY_ADDRESS={address}: {error}") from error
 
 
 def resources() -> tuple[float, float]:

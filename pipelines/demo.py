@@ -10,9 +10,9 @@ from rich.table import Table
 from lib.config import load_run_file
 from lib.drawing import draw_catalog
 from lib.errors import InputError
+from lib.labels_table import LabelsTable
 from lib.storage import Storage
-from lib.table import read_labels
-from pipelines.classify import ClassifyRun, classify
+from pipelines.classify import ClassifyRun, Options, classify
 from pipelines.train import TrainRun, train
 
 FOLDER = Path("demo")
@@ -40,7 +40,7 @@ def demo(run_files: Path, console: Console) -> None:
     train(load_run_file(TrainRun, run_files / "demo-train.yaml"), say)
     say("3/3 classifying all of it")
     config = load_run_file(ClassifyRun, run_files / "demo-classify.yaml")
-    classify(config, None, say)
+    classify(config, Options(), say)
     show_rows(config, console)
     say(f"catalog {catalog}\nbundle  {config.bundle}\nlabels  {config.labels_table}")
     say(f"reports {config.output}/train/report.html and {config.output}/classify/report.html")
@@ -57,7 +57,7 @@ def begin_anew(folder: Path) -> None:
 
 def show_rows(config: ClassifyRun, console: Console) -> None:
     """Show some rows of the labels table, spread over the catalog."""
-    labels = read_labels(config.labels_table, Storage(config.storage))
+    labels = LabelsTable(config.labels_table, Storage(config.storage)).read()
     labels = labels.sort_by("item_id")
     places = pa.array(range(0, labels.num_rows, labels.num_rows // ROWS), pa.int64())
     rows = labels.take(places[:ROWS]).to_pylist()

@@ -1,6 +1,7 @@
 """The engine: Ray Data streams units, one row each, through a pool of actors."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,16 +10,19 @@ import pyarrow as pa
 import ray
 import ray.data
 from pydantic import Field
+from ray.data.exceptions import SystemException
 from ray.exceptions import RayError
 
 from lib.config import Config
 from lib.device import Device, Precision
 from lib.errors import InputError, ReshelveError
+from lib.prepare import StuckError
 from lib.receipt import Receipt
 from lib.unit import UnitClassifier, UnitJob
 from pipelines.cluster import check_fits, resources
 
 SAMPLE_ITEMS = 128
+LOGGER = logging.getLogger(__name__)
 
 
 class EngineConfig(Config):
@@ -60,24 +64,28 @@ class UnitActor:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         """Classify each unit of the batch."""
-        receipts = [self._classifier.run(int(unit)) for unit in batch["unit"]]
+        try:
+            receipts = [self._classifier.run(int(unit)) for unit in batch["unit"]]
+        except StuckError:
+            # A thread that decodes for ever cannot be ended; its process can. Ray starts another
+            # and gives it the same unit, which it does with care, since this attempt is on record.
+            LOGGER.exception("this process ends, since one of its threads is stuck")
+            os._exit(1)
         return {"receipt": [receipt.model_dump_json() for receipt in receipts]}
 
 
-def measure_rate(job: UnitJob, pool: Pool, items: pa.Table) -> float:
-    """Classify a few items, spread over the catalog, as one actor would; give images/s."""
+def measure_rate(job: UnitJob, pool: Pool, sample: pa.Table) -> float:
+    """Classify a few items as one actor would; give images/s."""
 
     @ray.remote(num_cpus=pool.num_cpus, num_gpus=pool.num_gpus)
-    def measure(sample: pa.Table) -> float:
+    def measure() -> float:
         classifier = UnitClassifier(job)
         classifier.classify(sample.slice(0, 8))
         _, receipt = classifier.classify(sample)
         return receipt.items / receipt.seconds
 
-    step = max(items.num_rows // SAMPLE_ITEMS, 1)
-    places = pa.array(range(0, items.num_rows, step), pa.int64())
     with explained():
-        rate: float = ray.get(measure.remote(items.take(places).slice(0, SAMPLE_ITEMS)))
+        rate: float = ray.get(measure.remote())
     return rate
 
 
@@ -89,6 +97,8 @@ def explained() -> Iterator[None]:
     except RayError as error:
         cause: BaseException = error
         while (deeper := getattr(cause, "cause", None) or cause.__cause__) is not None:
+            if isinstance(deeper, SystemException):
+                break  # Ray Data hangs this empty mark on whatever a worker died of
             cause = deeper
         if isinstance(cause, ReshelveError):
             raise cause from error
@@ -106,7 +116,8 @@ def stream_units(job: UnitJob, units: list[int], engine: EngineConfig) -> Iterat
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    # what ends the stream comes back as an exception; Ray Data would print it as pages of frames
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     dataset = ray.data.from_items(
         [{"unit": unit} for unit in units], override_num_blocks=len(units)
     ).map_batches(

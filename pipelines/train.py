@@ -43,7 +43,7 @@ class ModelConfig(Config):
     architecture: str = "resnet18"
     weights: str = "none"
     preprocessing: Preprocessing = Preprocessing(
-        size_px=224, fit="crop", mean=IMAGENET_MEAN, std=IMAGENET_STD
+        size_px=224, fit="pad", mean=IMAGENET_MEAN, std=IMAGENET_STD
     )
 
 

@@ -1,17 +1,22 @@
 import io
+import itertools
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import obstore
 import pyarrow as pa
 import pytest
+from obstore.exceptions import GenericError
 from pyarrow import parquet
+from pydantic import SecretStr
 
 from lib.catalog import CatalogConfig, labels_of, read_catalog
 from lib.errors import InputError
-from lib.items import ITEM_SCHEMA, make_snapshot
+from lib.items import ITEM_SCHEMA, Batches, gather, make_snapshot, regroup
+from lib.listing import _middle
 from lib.storage import Storage, StorageConfig, join
 from tests.conftest import MOTO_PAGE, Bucket
 
@@ -165,6 +170,124 @@ def test_a_listing_longer_than_one_page_is_whole(s3: Bucket) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: s3.put(name, b"x"), names))
     assert read(s3.uri)["item_id"].to_pylist() == sorted(names)
+
+
+def put_all(bucket: Bucket, files: Mapping[str, bytes]) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda file: bucket.put(*file), files.items()))
+
+
+def test_one_folder_of_many_pages_is_listed_in_ranges_and_each_key_once(s3: Bucket) -> None:
+    count = 5_000 if s3.server.is_ceph else 12 * MOTO_PAGE
+    names = sorted(f"photo-{number * 37:06}.jpg" for number in range(count))
+    put_all(s3, {f"shop/{name}": b"x" for name in names})
+    assert read(s3.uri + "/shop")["item_id"].to_pylist() == names
+
+
+def test_keys_that_other_tools_rename_are_listed_as_they_are(s3: Bucket) -> None:
+    odd = ["/slash.jpg", "//two.jpg", "a//b.jpg", "a b/ü #%41?+[]~.jpg", "hat.jpg", "hat.jpg/c.jpg"]
+    plain = [f"p{number:04}.jpg" for number in range(3 * MOTO_PAGE)]
+    keys = [*odd, *plain, *(f"p0030.jpg//{number}.jpg" for number in range(MOTO_PAGE + 5))]
+    put_all(s3, dict.fromkeys(keys, b"x"))
+    assert read(s3.uri)["item_id"].to_pylist() == sorted(keys)
+
+
+def test_below_a_prefix_that_begins_with_a_slash_every_key_is_listed(s3: Bucket) -> None:
+    keys = [f"{number:04}.jpg" for number in range(MOTO_PAGE * 3)]
+    put_all(s3, {f"/shop/{key}": b"x" for key in keys})
+    assert read(s3.uri + "//shop")["item_id"].to_pylist() == keys
+
+
+def test_empty_objects_are_items_and_folder_markers_are_none_on_every_page(s3: Bucket) -> None:
+    keys = [f"p{number:04}.jpg" for number in range(5 * MOTO_PAGE)]
+    markers = [f"{key}/" for key in keys[::7]]
+    put_all(
+        s3, {**{key: b"" if key[4] == "3" else b"x" for key in keys}, **dict.fromkeys(markers, b"")}
+    )
+    assert read(s3.uri)["item_id"].to_pylist() == keys
+
+
+def test_a_listing_goes_on_where_a_page_failed(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [f"p{number:04}.jpg" for number in range(8 * MOTO_PAGE)]
+    put_all(s3, dict.fromkeys(keys, b"x"))
+    obstore_list = obstore.list
+    asked = itertools.count()
+
+    def fail_often(*args: Any, **options: Any) -> Iterator[Any]:  # noqa: ANN401  # passed on
+        for number, page in enumerate(obstore_list(*args, **options)):
+            if (number + next(asked)) % 2:
+                raise GenericError("503 Slow Down")
+            yield page
+
+    monkeypatch.setattr(obstore, "list", fail_often)
+    assert read(s3.uri)["item_id"].to_pylist() == keys
+
+
+def test_a_store_that_lists_out_of_order_is_refused(
+    s3: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_all(s3, {f"p{number:04}.jpg": b"x" for number in range(3 * MOTO_PAGE)})
+    columns = {"path": ["p2.jpg", "p1.jpg"], "size": [1, 1], "e_tag": ["x", "x"]}
+    page = pa.record_batch(columns)
+    monkeypatch.setattr(obstore, "list", lambda *_, **__: iter([page]))
+    if s3.server.is_ceph:
+        pytest.skip("one page of this store holds every key of the test")
+    assert refusal(s3.uri).startswith(": the store lists its keys out of order")
+
+
+def test_an_empty_bucket_has_no_items(s3: Bucket) -> None:
+    assert refusal(s3.uri) == ": nothing lies below this prefix"
+
+
+def test_credentials_that_the_store_refuses_are_named(s3: Bucket) -> None:
+    if not s3.server.is_ceph:
+        pytest.skip("this server takes any credentials")
+    wrong = StorageConfig(access_key_id=SecretStr("WRONG"), secret_access_key=SecretStr("wrong"))
+    with pytest.raises(InputError, match="the store refused these credentials"):
+        read_catalog(CatalogConfig(uri=s3.uri), Storage(wrong))
+
+
+@pytest.mark.parametrize(
+    ("after", "until", "middle"),
+    [
+        ("photo-100.jpg", "photo-900.jpg", "photo-5"),
+        ("photo-100.jpg", None, "v"),
+        ("a", "b", None),
+        ("a1", "b", "aW"),
+        ("ab", "ab1", None),
+        ("shop/a.jpg", "shop/z.jpg", "shop/n"),
+        ("", None, None),
+    ],
+)
+def test_a_range_is_split_between_its_ends(
+    after: str, until: str | None, middle: str | None
+) -> None:
+    assert _middle(after, until) == middle
+
+
+def test_files_of_a_link_have_the_version_that_they_are_fetched_by(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "real.jpg").write_bytes(b"12345")
+    (tmp_path / "shop" / "a.jpg").symlink_to(tmp_path / "real.jpg")
+    (tmp_path / "shop" / "broken.jpg").symlink_to(tmp_path / "none.jpg")
+    (tmp_path / "shop" / "loop").symlink_to(tmp_path)
+    found = (tmp_path / "real.jpg").stat()
+    assert read(str(tmp_path / "shop")).to_pylist() == [
+        row(
+            item_id="a.jpg",
+            uri=str(tmp_path / "shop" / "a.jpg"),
+            etag=f"5-{found.st_mtime}",
+            size=5,
+        )
+    ]
+
+
+def test_many_folders_of_many_files_are_listed_whole(tmp_path: Path) -> None:
+    names = sorted(f"{number % 50}/{number % 7}/{number}.jpg" for number in range(1_000))
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert read(str(tmp_path))["item_id"].to_pylist() == names
 
 
 @pytest.mark.usefixtures("s3")
@@ -346,6 +469,51 @@ def test_a_manifest_with_folder_labels_is_refused(tmp_path: Path) -> None:
 
 
 # items
+
+
+def one_item(item_id: str) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([row(item_id=item_id, uri="/a")], ITEM_SCHEMA)
+
+
+def test_tasks_that_make_tasks_are_all_done() -> None:
+    def work(depth: int, add: Callable[[int], None]) -> Batches:
+        for _ in range(depth):
+            add(depth - 1)
+        yield one_item(str(depth))
+
+    assert sum(batch.num_rows for batch in gather([4], work, 3)) == 1 + 4 + 12 + 24 + 24
+
+
+def test_a_task_that_fails_ends_them_all_with_its_error() -> None:
+    def work(number: int, _: Callable[[int], None]) -> Batches:
+        if number == 50:
+            raise InputError("number 50")
+        yield one_item(str(number))
+
+    with pytest.raises(InputError, match="number 50"):
+        list(gather(range(1_000), work, 3))
+
+
+def test_tasks_that_no_one_reads_stop() -> None:
+    started = []
+
+    def work(number: int, _: Callable[[int], None]) -> Batches:
+        started.append(number)
+        yield one_item(str(number))
+
+    batches = gather(range(100_000), work, 3)
+    next(batches)
+    batches.close()
+    assert len(started) < 1_000
+
+
+def test_batches_are_regrouped_without_losing_rows() -> None:
+    batches = [one_item(str(n)) for n in range(3)] + [
+        pa.concat_batches([one_item(str(n)) for n in range(3, 10)])
+    ]
+    grouped = list(regroup(batches, 4))
+    assert [batch.num_rows for batch in grouped] == [4, 4, 2]
+    assert pa.Table.from_batches(grouped) == pa.Table.from_batches(batches)
 
 
 def test_labels_are_distinct_and_sorted(tmp_path: Path) -> None:

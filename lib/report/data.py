@@ -77,6 +77,17 @@ class Evaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GateResult:
+    """One gate: a share from 0 to 1, and the limit it is held against, or None."""
+
+    key: str
+    meaning: str
+    value: float
+    limit: float | None
+    passed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClassificationReport:
     """A classification run. `stages` holds seconds, summed over the run's threads."""
 
@@ -107,6 +118,10 @@ class ClassificationReport:
     sheets: list[ContactSheet]
     least_sure: list[Thumbnail]
     evaluation: Evaluation | None
+    diff: dict[str, int] = field(default_factory=dict)
+    retries: int = 0
+    gates: list[GateResult] = field(default_factory=list)
+    moves: list[Thumbnail] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
