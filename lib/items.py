@@ -76,16 +76,19 @@ def unique(items: Iterable[pa.RecordBatch], source: str) -> Batches:
 
 
 def regroup(items: Iterable[pa.RecordBatch], rows: int) -> Batches:
-    """Pass items on in batches of `rows` rows each; the last has the rest."""
+    """Pass rows on in batches of `rows` rows each; the last has the rest."""
     waiting: list[pa.RecordBatch] = []
     count = 0
     for batch in items:
         waiting.append(batch)
         count += batch.num_rows
-        while count >= rows:
-            whole = pa.concat_batches(waiting)
-            yield whole.slice(0, rows)
-            waiting, count = [whole.slice(rows)], count - rows
+        if count < rows:
+            continue
+        whole = pa.concat_batches(waiting)
+        rest = count % rows
+        for start in range(0, count - rest, rows):
+            yield whole.slice(start, rows)
+        waiting, count = ([whole.slice(count - rest)] if rest else []), rest
     if count:
         yield pa.concat_batches(waiting)
 

@@ -1,6 +1,5 @@
 """What a run has to do: the snapshot held against the labels table."""
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +9,7 @@ from pyarrow import parquet
 
 from lib.config import Config
 from lib.duck import read_rows
-from lib.items import ITEM_SCHEMA
+from lib.items import ITEM_SCHEMA, regroup
 from lib.reasons import Reason
 
 # what another night may well give
@@ -89,10 +88,10 @@ class Night:
         rows = read_rows(connection, query, values)
         counts: dict[str, int] = {}
         with parquet.ParquetWriter(target, ITEM_SCHEMA, compression="zstd") as writer:
-            for unit in in_units(rows, unit_size):
+            for unit in regroup(rows, unit_size):
                 for each in unit["status"].value_counts().to_pylist():
                     counts[each["values"]] = counts.get(each["values"], 0) + each["counts"]
-                writer.write_table(unit.drop_columns("status").cast(ITEM_SCHEMA))
+                writer.write_batch(unit.drop_columns(["status"]).cast(ITEM_SCHEMA))
         items = parquet.read_metadata(snapshot).num_rows
         return Diff(**counts, unchanged=items - sum(counts.values()))
 
@@ -142,22 +141,3 @@ def write_removed(
             count += batch.num_rows
             writer.write_batch(batch.cast(schema))
     return count
-
-
-def in_units(batches: Iterable[pa.RecordBatch], unit_size: int) -> Iterator[pa.Table]:
-    """Cut a stream of batches into tables of `unit_size` rows; the last may be shorter."""
-    waiting: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        waiting.append(batch)
-        rows += batch.num_rows
-        if rows < unit_size:
-            continue
-        table = pa.Table.from_batches(waiting)
-        whole = rows - rows % unit_size
-        for start in range(0, whole, unit_size):
-            yield table.slice(start, unit_size).combine_chunks()
-        waiting = table.slice(whole).to_batches()
-        rows -= whole
-    if rows:
-        yield pa.Table.from_batches(waiting).combine_chunks()

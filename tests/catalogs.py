@@ -18,10 +18,9 @@ from pyarrow import fs, parquet
 from lib.bundle import Bundle, BundleInfo, write_bundle
 from lib.catalog import CatalogConfig, read_catalog
 from lib.images import DecodeLimits, decode
-from lib.items import ITEM_SCHEMA
+from lib.items import ITEM_SCHEMA, regroup
 from lib.labels import LABELS_SCHEMA
 from lib.model import Classifier, build_classifier
-from lib.night import in_units
 from lib.plan import Plan
 from lib.preprocessing import Preprocessing, normalise, resize
 from lib.reasons import Reason
@@ -131,8 +130,8 @@ def write_plan(uri: str, items: pa.Table, unit_size: int, storage: Storage = LOC
     """Write items as a plan of units, all of them to be done."""
     file = io.BytesIO()
     with parquet.ParquetWriter(file, ITEM_SCHEMA, compression="zstd") as writer:
-        for unit in in_units(items.to_batches(), unit_size):
-            writer.write_table(unit)
+        for unit in regroup(items.to_batches(), unit_size):
+            writer.write_batch(unit)
     storage.write(uri, file.getvalue())
     return Plan(uri, storage)
 

@@ -1,4 +1,4 @@
-"""A decoder that dies, or never ends, on files that hold a mark; and how workers come by it."""
+"""A decoder that dies, or never ends, on files that hold a mark; and who is to use it."""
 
 import ctypes
 import os
@@ -11,7 +11,10 @@ from torch import Tensor
 import lib.unit
 from lib import images
 from lib.images import DecodeLimits
-from lib.prepare import Preparer
+from lib.prepare import Decode, Preparer, ReadingConfig
+from lib.storage import StorageConfig
+from lib.unit import UnitClassifier, UnitJob
+from tests import catalogs
 
 SEGFAULT, ABORT, EXIT, KILL = b"-segfault-", b"-abort-", b"-exit-", b"-kill-"
 HANG, HOLD = b"-hang-", b"-hold-"
@@ -44,6 +47,28 @@ def decode_and_say_where(data: bytes, limits: DecodeLimits) -> Tensor:
             with open(data.split(mark)[1], "w") as file:  # noqa: PTH123  # the name is bytes
                 file.write(str(os.getpid()))
     return decode(data, limits)
+
+
+def preparer_of(decode: Decode = decode, timeout_s: float = 4) -> Preparer:
+    reading = ReadingConfig(threads=4, timeout_s=timeout_s)
+    return Preparer(catalogs.PREPROCESSING, reading, StorageConfig(), decode)
+
+
+def classifier_of(bundle_uri: str, run_uri: str = "", plan_uri: str = "") -> UnitClassifier:
+    return UnitClassifier(
+        UnitJob(
+            run_id="night",
+            run_uri=run_uri,
+            plan_uri=plan_uri,
+            bundle_uri=bundle_uri,
+            storage=StorageConfig(),
+            reading=ReadingConfig(threads=4),
+            device="cpu",
+            precision="fp32",
+            batch_size=8,
+            threads=1,
+        )
+    )
 
 
 def install() -> None:

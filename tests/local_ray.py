@@ -1,6 +1,7 @@
 """A local Ray that the tests of a file share, and jobs in it or as processes of their own."""
 
 import contextlib
+import logging
 import os
 import subprocess
 import sys
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def local_ray() -> Iterator[None]:
     # as a job starts it: else every pool of actors prints an error about its own arguments
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+    ray.init(num_cpus=2, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     try:
         yield
     finally:

@@ -18,14 +18,11 @@ from lib.careful import CarefulPreparer
 from lib.errors import InputError, ReshelveError
 from lib.fetch import Fetcher
 from tests.catalogs import write_plan
-from lib.prepare import Decode, Prepared, Preparer, ReadingConfig, StuckError
-from lib.shards import read_shards
-from lib.storage import StorageConfig
-from lib.unit import UnitClassifier, UnitJob
+from lib.prepare import Prepared, Preparer, StuckError
+from lib.shards import read_shards, to_parquet
 from tests import catalogs, crash
 from tests.local_ray import ROOT, wait_until
 
-TIMEOUT_S = 4.0
 PICTURES = catalogs.pictures(8)
 DEATHS = {
     crash.SEGFAULT: "SIGSEGV",
@@ -37,18 +34,12 @@ PROGRAM = """
 import sys
 from lib.careful import CarefulPreparer
 from tests import crash
-from tests.test_careful import preparer_of
-CarefulPreparer(preparer_of(crash.decode_and_say_where, 3600)).prepare(sys.argv[1], None)
+CarefulPreparer(crash.preparer_of(crash.decode_and_say_where, 3600)).prepare(sys.argv[1], None)
 """
 
 
-def preparer_of(decode: Decode = crash.decode, timeout_s: float = TIMEOUT_S) -> Preparer:
-    reading = ReadingConfig(threads=4, timeout_s=timeout_s, max_retries=0)
-    return Preparer(catalogs.PREPROCESSING, reading, StorageConfig(), decode)
-
-
 def careful(uris: list[str]) -> list[Prepared]:
-    return list(CarefulPreparer(preparer_of()).stream(uris, [None] * len(uris)))
+    return list(CarefulPreparer(crash.preparer_of()).stream(uris, [None] * len(uris)))
 
 
 def write(folder: Path, marks: Mapping[int, bytes], **more: bytes) -> list[str]:
@@ -80,7 +71,7 @@ def nothing_left() -> Iterator[None]:
 @pytest.mark.usefixtures("nothing_left")
 def test_the_results_are_those_of_the_threads_bit_for_bit(tmp_path: Path) -> None:
     uris = [*write(tmp_path, {}, **catalogs.BROKEN_FILES), str(tmp_path / "not-there.jpg")]
-    expected = list(preparer_of().stream(uris, [None] * len(uris)))
+    expected = list(crash.preparer_of().stream(uris, [None] * len(uris)))
 
     found = careful(uris)
 
@@ -151,7 +142,7 @@ def test_a_store_in_trouble_is_raised_as_it_is(
 @pytest.mark.usefixtures("nothing_left")
 def test_a_stream_that_nobody_reads_to_its_end_leaves_nothing(tmp_path: Path) -> None:
     uris = write(tmp_path, {})
-    stream = CarefulPreparer(preparer_of()).stream(uris, [None] * len(uris))
+    stream = CarefulPreparer(crash.preparer_of()).stream(uris, [None] * len(uris))
 
     assert next(stream).pixels is not None
     del stream
@@ -160,7 +151,7 @@ def test_a_stream_that_nobody_reads_to_its_end_leaves_nothing(tmp_path: Path) ->
 @pytest.mark.usefixtures("nothing_left")
 def test_a_guarding_process_that_is_killed_costs_no_image(tmp_path: Path) -> None:
     uris = write(tmp_path, {})
-    stream = CarefulPreparer(preparer_of()).stream(uris, [None] * len(uris))
+    stream = CarefulPreparer(crash.preparer_of()).stream(uris, [None] * len(uris))
     found = [next(stream)]
     (guard,) = psutil.Process().children()
 
@@ -205,7 +196,7 @@ def test_an_image_that_never_ends_stops_the_threads_with_a_sentence(tmp_path: Pa
     crash.RELEASED.clear()
     try:
         with pytest.raises(StuckError, match=r"reading\.timeout_s") as caught:
-            list(preparer_of(timeout_s=0.5).stream(uris, [None] * len(uris)))
+            list(crash.preparer_of(timeout_s=0.5).stream(uris, [None] * len(uris)))
     finally:
         crash.RELEASED.set()
 
@@ -225,7 +216,7 @@ def test_waiting_for_the_store_does_not_count_as_decoding(tmp_path: Path) -> Non
 
     giver = threading.Thread(target=give_late)
     giver.start()
-    found = list(preparer_of(timeout_s=0.5).stream([str(slow), first], [None, None]))
+    found = list(crash.preparer_of(timeout_s=0.5).stream([str(slow), first], [None, None]))
     giver.join()
 
     assert errors(found) == {}
@@ -246,22 +237,10 @@ def test_a_unit_that_was_begun_before_is_done_with_care(
     crash_files = {n: d + crash.SEGFAULT * (n == "003.jpg") for n, d in PICTURES.items()}
     manifest = catalogs.write_catalog(str(tmp_path / "images"), crash_files)
     run_uri, plan_uri = str(tmp_path / "run"), str(tmp_path / "plan.parquet")
-    write_plan(plan_uri, catalogs.read_items(manifest), len(PICTURES), catalogs.LOCAL)
+    catalogs.LOCAL.write(plan_uri, to_parquet(catalogs.read_items(manifest)))
     monkeypatch.setattr("lib.unit.Preparer", partial(Preparer, decode=crash.decode))
-    classifier = UnitClassifier(
-        UnitJob(
-            run_id="run-1",
-            run_uri=run_uri,
-            plan_uri=plan_uri,
-            bundle_uri=catalogs.make_bundle(str(tmp_path / "bundle")).uri,
-            storage=StorageConfig(),
-            reading=ReadingConfig(threads=4),
-            device="cpu",
-            precision="fp32",
-            batch_size=4,
-            threads=1,
-        )
-    )
+    bundle = catalogs.make_bundle(str(tmp_path / "bundle"))
+    classifier = crash.classifier_of(bundle.uri, run_uri, plan_uri)
     is_first_attempt(run_uri, 0, catalogs.LOCAL)
 
     receipt = classifier.run(0)

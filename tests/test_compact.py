@@ -126,7 +126,7 @@ def test_duckdb_reads_the_parts_without_help(run_uri: str, plan: Plan) -> None:
         select count(*), count(distinct item_id), count(error), max(top_k[1].probability)
         from '{run_uri}/labels/*.parquet'
     """  # noqa: S608  # our own path
-    assert duckdb.sql(query).fetchall() == [(len(IDS), len(IDS), len(BROKEN), 0.75)]
+    assert duckdb.execute(query).fetchall() == [(len(IDS), len(IDS), len(BROKEN), 0.75)]
 
 
 def test_pyarrow_s_own_s3_reads_the_parts_of_a_run_on_s3(s3: Bucket) -> None:

@@ -9,9 +9,6 @@ import ray
 import yaml
 from deltalake import DeltaTable
 
-from lib.prepare import ReadingConfig
-from lib.storage import StorageConfig
-from lib.unit import UnitClassifier, UnitJob
 from tests import catalogs, crash
 from tests.local_ray import ROOT, run_job
 
@@ -74,20 +71,9 @@ def classify(folder: Path, files: Mapping[str, bytes]) -> pa.Table:
 
 def undisturbed(folder: Path) -> pa.Table:
     """Rows of the same pictures where none of them is bad, made in this process."""
-    job = UnitJob(
-        run_id="night",
-        run_uri="",
-        plan_uri="",
-        bundle_uri=str(folder / "bundle"),
-        storage=StorageConfig(),
-        reading=ReadingConfig(threads=4),
-        device="cpu",
-        precision="fp32",
-        batch_size=UNIT_SIZE,
-        threads=1,
-    )
     manifest = catalogs.write_catalog(str(folder / "good"), PICTURES)
-    return UnitClassifier(job).classify(catalogs.read_items(manifest))[0].sort_by("item_id")
+    classifier = crash.classifier_of(str(folder / "bundle"))
+    return classifier.classify(catalogs.read_items(manifest))[0].sort_by("item_id")
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_pyarrow_and_duckdb_read_a_plan_without_help(tmp_path: Path) -> None:
 
     assert parquet.read_table(path).equals(some_items(23))
     query = f"select count(distinct item_id) from '{path}'"  # noqa: S608  # our own path
-    assert duckdb.sql(query).fetchall() == [(23,)]
+    assert duckdb.execute(query).fetchall() == [(23,)]
 
 
 def test_a_plan_on_s3_is_read_by_unit_and_by_pyarrow_s_own_s3(s3: Bucket) -> None:

@@ -93,7 +93,7 @@ def test_pyarrow_and_duckdb_read_a_shard_without_help(run_uri: str) -> None:
 
     assert parquet.read_table(path).equals(rows)
     query = f"select item_id from '{path}' where error is not null"  # noqa: S608  # our own path
-    assert duckdb.sql(query).fetchall() == [("2-0",)]
+    assert duckdb.execute(query).fetchall() == [("2-0",)]
 
 
 def test_shards_on_s3_are_listed_and_read_like_those_on_disk(s3: Bucket) -> None:

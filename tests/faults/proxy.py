@@ -16,7 +16,7 @@ import struct
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from types import TracebackType
@@ -106,6 +106,36 @@ class FaultProxy:
         """Make the store come back."""
         self._tell("up")
 
+    def inflict(self, faults: Faults) -> None:
+        """Let other faults befall the requests from now on."""
+        self._tell(f"faults {json.dumps(asdict(faults))}")
+
+    def hold(self, request: str, *, after: bool = False) -> None:
+        """Hold requests from now on, before they come to the store or after it has done them.
+
+        Args:
+            request: a regular expression, searched in the method, the path and the query.
+            after: hold the store's reply.
+        """
+        self._tell(f"hold-{'after' if after else 'before'} {request}")
+
+    @property
+    def held(self) -> int:
+        """How many requests are held."""
+        return self._tell("counts").get("held", 0)
+
+    def release(self) -> None:
+        """Hold no more requests; those that are held go on."""
+        self._tell("release")
+
+    def drop(self) -> None:
+        """Hold no more requests; the connections of those that are held are reset."""
+        self._tell("drop")
+
+    def written(self, path: str) -> dict[str, int]:
+        """How often the store took each object with a path in which a regular expression is."""
+        return self._tell(f"written {path}")
+
     def _tell(self, word: str) -> dict[str, int]:
         assert self._process.stdin
         assert self._process.stdout
@@ -142,6 +172,38 @@ class LostError(ConnectionError):
     """The client's connection is to be reset."""
 
 
+class Hold:
+    """Holds the requests that a regular expression finds, until it ends."""
+
+    def __init__(self, request: str | None = None, *, after: bool = False) -> None:
+        self._request, self._after = request, after
+        self._ended = asyncio.Event()
+        self._drops = False
+        self.held = 0
+
+    async def wait(self, method: str, target: str, *, after: bool) -> None:
+        """Return when the request may go on.
+
+        Raises:
+            LostError: it may not.
+        """
+        is_meant = self._request is not None and after == self._after
+        if not is_meant or self._ended.is_set():
+            return
+        if not re.search(self._request or "", f"{method} {target}"):
+            return
+        self.held += 1
+        await self._ended.wait()
+        self.held -= 1
+        if self._drops:
+            raise LostError
+
+    def end(self, *, drop: bool) -> None:
+        """Let all go on, or reset their connections."""
+        self._drops = drop
+        self._ended.set()
+
+
 class Server:
     """The proxy itself, inside its process."""
 
@@ -152,17 +214,31 @@ class Server:
         self._counts: Counter[str] = Counter()
         self._clients: set[asyncio.StreamWriter] = set()
         self._is_down = False
+        self._written: Counter[str] = Counter()
+        self._hold = Hold()
 
     async def serve(self) -> None:
         """Serve until the standard input ends, and do what its lines say."""
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0, backlog=1024)
         _say(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        while word := (await asyncio.to_thread(sys.stdin.readline)).strip():
-            if word != "counts":
+        while line := (await asyncio.to_thread(sys.stdin.readline)).strip():
+            word, _, rest = line.partition(" ")
+            found: Mapping[str, int] = {**self._counts}
+            if word in {"up", "down"}:
                 self._is_down = word == "down"
+            elif word == "faults":
+                self._faults = Faults(**json.loads(rest))
+            elif word in {"hold-before", "hold-after"}:
+                self._hold = Hold(rest, after=word == "hold-after")
+            elif word in {"release", "drop"}:
+                self._hold.end(drop=word == "drop")
+            elif word == "written":
+                found = {path: n for path, n in self._written.items() if re.search(rest, path)}
+            elif self._hold.held:
+                found = {**found, "held": self._hold.held}
             for client in [*self._clients] if self._is_down else ():
                 _reset(client)
-            _say(json.dumps(self._counts))
+            _say(json.dumps(found))
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)
@@ -202,6 +278,7 @@ class Server:
         if fate == "delay":
             self._counts[fate] += 1
             await asyncio.sleep(dice.uniform(*self._faults.delay_s))
+        await self._hold.wait(method, target, after=False)
         store_reader, store_writer = await asyncio.open_connection(self._host, self._port)
         try:
             # the proxy has answered this one; it is never part of a signature
@@ -229,10 +306,14 @@ class Server:
         dice: random.Random,
     ) -> bool:
         answer = Head(await store.readuntil(b"\r\n\r\n"))
+        method, target, _ = request.first_line
+        status = answer.first_line[1]
+        if method == "PUT" and status.startswith("2"):
+            self._written[target.partition("?")[0]] += 1
+        await self._hold.wait(method, target, after=True)
         if fate == "lost_reply":
             self._counts[fate] += 1
             raise LostError
-        method, status = request.first_line[0], answer.first_line[1]
         writer.write(answer.raw)
         if method == "HEAD" or status in {"204", "304"}:
             return _stays_open(request, answer)
