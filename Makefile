@@ -3,11 +3,12 @@
 # make check  format, lint, types
 # make lock   pins every dependency anew
 # make bench-listing   freezes 10 million items from an inventory and from a listing
+# make bench-night     holds 10 million items against a labels table of 10 million
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test check lock bench-listing
+.PHONY: demo test check lock bench-listing bench-night
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -32,3 +33,6 @@ lock: $(VENV)/.installed
 
 bench-listing: $(VENV)/.installed
 	$(RUN) benchmarks.bench_listing
+
+bench-night: $(VENV)/.installed
+	$(RUN) benchmarks.bench_night

@@ -142,7 +142,11 @@ class LabelsTable:
         return table
 
     def _commit(self, change: Change, table: DeltaTable | None) -> int:
-        properties = CommitProperties(app_transactions=[Transaction(change.run_id, 1)])
+        # Without its retries: where another commit was faster, Delta would put a new table's rows
+        # beside the other's, of the same items or not; `publish` looks first, and tries again.
+        properties = CommitProperties(
+            app_transactions=[Transaction(change.run_id, 1)], max_commit_retries=0
+        )
         if table is None:
             rows = pa.RecordBatchReader.from_batches(LABELS_SCHEMA, self._labels(change))
             write_deltalake(

@@ -22,7 +22,13 @@ ROOT = Path(__file__).resolve().parents[1]
 def local_ray() -> Iterator[None]:
     # as a job starts it: else every pool of actors prints an error about its own arguments
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    ray.init(num_cpus=2, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+    ray.init(
+        address="local",  # never one that someone else runs on this machine
+        num_cpus=2,
+        include_dashboard=False,
+        logging_level=logging.ERROR,
+        log_to_driver=False,
+    )
     try:
         yield
     finally:

@@ -17,7 +17,6 @@ from lib.attempts import is_first_attempt
 from lib.careful import CarefulPreparer
 from lib.errors import InputError, ReshelveError
 from lib.fetch import Fetcher
-from tests.catalogs import write_plan
 from lib.prepare import Prepared, Preparer, StuckError
 from lib.shards import read_shards, to_parquet
 from tests import catalogs, crash

@@ -28,6 +28,7 @@ def ray_with_crashes() -> Iterator[None]:
     # as a job starts it: else every pool of actors prints an error about its own arguments
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     ray.init(
+        address="local",
         num_cpus=2,
         include_dashboard=False,
         logging_level=logging.ERROR,
