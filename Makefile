@@ -1,5 +1,6 @@
 # make demo   draws a catalog, trains on a part of it, classifies and publishes all of it
 # make test   every test that this machine can run
+# make test-faults   kills and disturbs runs at every step, for 20 minutes at most; SEED=1 draws others
 # make check  format, lint, types
 # make lock   pins every dependency anew
 # make bench-listing   freezes 10 million items from an inventory and from a listing
@@ -8,12 +9,17 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test check lock bench-listing bench-night
+.PHONY: demo test test-faults check lock bench-listing bench-night
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
 test: $(VENV)/.installed
 	$(RUN) pytest
+
+SEED ?= 0
+test-faults: $(VENV)/.installed
+	RESHELVE_FAULT_SEED=$(SEED) timeout --signal=INT --kill-after=60 1140 \
+	  $(RUN) pytest -m '' -s tests/test_faults.py
 
 check: $(VENV)/.installed
 	$(RUN) ruff format --check .

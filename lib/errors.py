@@ -13,6 +13,12 @@ class InputError(ReshelveError, ValueError):
     exit_code = 2
 
 
+class StoreError(InputError):
+    """A store does not answer; once it does, the same command goes on."""
+
+    exit_code = 1
+
+
 class GateError(ReshelveError):
     """The run is finished but must not be published; the last good labels stay in place."""
 

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from lib.credentials import BotocoreCredentials
 from lib.duck import open_duckdb
-from lib.errors import ConflictError, InputError
+from lib.errors import ConflictError, InputError, StoreError
 from lib.labels import LABELS_SCHEMA
 from lib.storage import Storage, StorageConfig, absolute, protocol_of
 
@@ -84,7 +84,7 @@ class LabelsTable:
 
         Raises:
             ConflictError: another run has changed the same items since `change.base`.
-            InputError: the table cannot be written.
+            StoreError: the table cannot be written.
         """
         for attempt in range(COMMIT_ATTEMPTS):
             table = self._open()
@@ -100,7 +100,7 @@ class LabelsTable:
                 if attempt == COMMIT_ATTEMPTS - 1:
                     first = str(error).splitlines()[0]
                     sentence = f"{self.name}: the labels table cannot be written: {first}"
-                    raise InputError(sentence) from error
+                    raise StoreError(sentence) from error
         raise AssertionError("the last attempt returns or raises")
 
     def roll_back(self, version: int) -> int:
@@ -133,7 +133,8 @@ class LabelsTable:
         except (DeltaError, OSError) as error:
             what = "the labels table" if version is None else f"version {version}"
             first = str(error).splitlines()[0]
-            raise InputError(f"{self.name}: {what} cannot be opened: {first}") from error
+            kind = StoreError if isinstance(error, OSError) else InputError
+            raise kind(f"{self.name}: {what} cannot be opened: {first}") from error
 
     def _opened(self, version: int | None) -> DeltaTable:
         table = self._open(version)

@@ -8,14 +8,14 @@ import uuid
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import fsspec
 from botocore.exceptions import BotoCoreError, NoCredentialsError
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from lib.config import Config
-from lib.errors import InputError
+from lib.errors import InputError, StoreError
 from lib.retries import ATTEMPTS, pause
 
 
@@ -30,6 +30,12 @@ class StorageConfig(Config):
     anonymous: bool = False
     # for stores other than S3: handed to fsspec as they are; hidden, since they may hold secrets
     options: dict[str, Any] = Field(default_factory=dict, repr=False, exclude=True)
+
+    @model_validator(mode="after")
+    def _both_keys_or_none(self) -> Self:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("access_key_id and secret_access_key go together; one is missing")
+        return self
 
     @property
     def s3_endpoint(self) -> str | None:
@@ -279,4 +285,4 @@ def _refusal(uri: str, error: Exception) -> Exception:
     if _code(error) == "PreconditionFailed":
         return FileExistsError(uri)
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return InputError(f"{uri}: the store cannot be reached: {first}")
+    return StoreError(f"{uri}: the store cannot be reached: {first}")

@@ -105,8 +105,10 @@ def parse_taxonomy(text: str, source: str) -> Taxonomy:
     if not isinstance(file.data, dict) or set(file.data) != {"version", "categories"}:
         raise InputError(f"{source}: a taxonomy has two keys, 'version' and 'categories'")
     version = file.data["version"]
-    if not isinstance(version, str | int | float) or not str(version).strip():
-        raise InputError(f"{file.place(('version',))}: 'version' should be a text or a number")
+    # a bare 1.10 is the number 1.1, and a bare yes is true
+    if isinstance(version, bool) or not isinstance(version, str | int) or not str(version).strip():
+        place = file.place(("version",))
+        raise InputError(f"{place}: 'version' should be a text in quotes, as in version: \"1.10\"")
     found: dict[str, Category] = {}
     _read_level(file, ("categories",), file.data["categories"], None, found)
     taxonomy = Taxonomy(str(version), tuple(found.values()))

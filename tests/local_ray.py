@@ -64,13 +64,22 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Wait for a job; give its exit code, and what it said on stdout and stderr."""
     with process:
         try:
-            stdout, stderr = process.communicate(timeout=100)
+            stdout, stderr = process.communicate(timeout=150)
         finally:
             process.kill()
     return process.returncode, stdout, stderr
 
 
-def wait_until(happened: Callable[[], bool], *, at_most_s: float = 60) -> None:
+def kill_when(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Let a job come so far, then kill it as a machine that fails does."""
+    with process:
+        try:
+            wait_until(happened)
+        finally:
+            process.kill()
+
+
+def wait_until(happened: Callable[[], bool], *, at_most_s: float = 120) -> None:
     deadline = time.monotonic() + at_most_s
     while not happened():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -1,5 +1,4 @@
 import shutil
-import signal
 import subprocess
 import threading
 import uuid
@@ -16,9 +15,18 @@ from pyarrow import parquet
 
 from lib.reasons import MEANINGS
 from tests import catalogs
-from tests.local_ray import descendants, finish, local_ray, run_job, start, started_with, wait_until
+from tests.local_ray import (
+    descendants,
+    finish,
+    kill_when,
+    local_ray,
+    run_job,
+    start,
+    started_with,
+    wait_until,
+)
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 
 PICTURES = catalogs.pictures(55)
 MISSING = [name for name in catalogs.BROKEN if name not in catalogs.BROKEN_FILES]
@@ -216,7 +224,7 @@ def test_a_killed_worker_process_is_survived(night: Night, copy: Night) -> None:
     assert lasting(copy.rows).equals(lasting(night.rows))
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_killed_job_goes_on_where_it_was_and_ends_with_the_same_rows(
     night: Night, copy: Night
 ) -> None:
@@ -224,9 +232,7 @@ def test_a_killed_job_goes_on_where_it_was_and_ends_with_the_same_rows(
     marker = uuid.uuid4().hex
     environment = {"RAY_ADDRESS": "", "RESHELVE_TEST_MARKER": marker}
     first = start("jobs.classify", copy.run_file, environment=environment)
-    wait_until(lambda: len(copy.shards) >= 3)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
+    kill_when(lambda: len(copy.shards) >= 3, first)
     wait_until(lambda: not started_with(marker))
     finished = copy.shards
     assert 3 <= len(finished) < 30

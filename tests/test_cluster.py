@@ -20,7 +20,7 @@ FILES = {**PICTURES, **catalogs.BROKEN_FILES}
 MISSING = [name for name in catalogs.BROKEN if name not in FILES]
 OF_A_RUN = ["run_id", "classified_at"]
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

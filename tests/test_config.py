@@ -209,3 +209,9 @@ def test_secrets_are_neither_printed_nor_dumped() -> None:
 def test_a_loaded_config_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load("output: a\n").output = "b"
+
+
+def test_one_key_of_a_pair_alone_is_refused_and_not_repeated() -> None:
+    with pytest.raises(InputError, match="go together") as caught:
+        load(f"output: runs\nstorage:\n  access_key_id: {SECRET}\n")
+    assert SECRET not in str(caught.value)

@@ -32,7 +32,6 @@ def marker(s3_server: Server) -> Iterator[str]:
     marker = uuid.uuid4().hex
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RESHELVE_TEST_MARKER", marker)
-        environment.setenv("RAY_BACKEND_LOG_LEVEL", "fatal")
         yield marker
     wait_until(lambda: not started_with(marker), at_most_s=30)
 
@@ -98,9 +97,9 @@ STEPS = {
     "in-mid-run": (shard(5), False, True),
     "compaction": ("^PUT .*/labels/part-00000", False, False),
     "before-manifest": ("^PUT .*/manifest.json", False, False),
-    "before-commit": ("^PUT .*/_delta_log/.*[.]json", False, True),
-    "reply-to-commit": ("^PUT .*/_delta_log/.*[.]json", True, False),
-    "before-outcome": ("^PUT .*/outcome.json", False, True),
+    "before-commit": ("^PUT .*/_delta_log/.*[.]json", False, False),
+    "reply-to-commit": ("^PUT .*/_delta_log/.*[.]json", True, True),
+    "before-outcome": ("^PUT .*/outcome.json", False, False),
 }
 
 
@@ -235,7 +234,7 @@ def test_a_node_that_is_lost_costs_its_units_another_try(
 def test_a_storm_over_the_whole_run_changes_no_label(
     shop: Shop, undisturbed: pa.Table, turn: int
 ) -> None:
-    rates: dict[str, Any] = dict.fromkeys(KINDS, 0.03)
+    rates: dict[str, Any] = dict.fromkeys(set(KINDS) - {"conflict"}, 0.03)
     with Night(shop, f"storm-{turn}", faults=Faults(seed=SEED + turn, **rates)) as night:
         for _ in range(TRIES):
             code, _, stderr = ended(night.start())
@@ -248,7 +247,6 @@ def test_a_storm_over_the_whole_run_changes_no_label(
         check([night], undisturbed)
 
 
-@pytest.mark.faults
 def test_a_store_that_is_away_for_some_seconds_costs_nothing(
     shop: Shop, undisturbed: pa.Table
 ) -> None:
@@ -261,10 +259,7 @@ def test_a_store_that_is_away_for_some_seconds_costs_nothing(
         time.sleep(3)
         night.proxy.up()
         code, _, stderr = ended(driver)
-        print(f"away for 3 s: exit code {code}: {stderr}")  # noqa: T201  # the suite's own report
-        assert code in {0, 1}
-        if code:
-            night.finish()
+        assert code == 0, stderr
         check([night], undisturbed)
 
 
@@ -280,15 +275,10 @@ def test_a_store_that_is_away_for_good_is_one_sentence_and_the_same_command_goes
         night.proxy.down()
         night.proxy.drop()
         code, _, stderr = ended(driver)
-        assert (code, sentences(stderr)) == (1, 1), stderr
+        assert (code, len(stderr.splitlines())) == (1, 1), stderr
         night.proxy.up()
         night.finish()
         check([night], undisturbed)
-
-
-def sentences(stderr: str) -> int:
-    """Lines on stderr, without what Ray says of its own settings."""
-    return sum("logging.cc" not in line for line in stderr.splitlines())
 
 
 @pytest.mark.faults

@@ -1,6 +1,5 @@
 import json
 import shutil
-import signal
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from tests import catalogs
 from tests.local_ray import (
     descendants,
     finish,
+    kill_when,
     local_ray,
     run_job,
     start,
@@ -41,7 +41,7 @@ categories:
 BROKEN = {"x-empty.png": b"", "x-page.png": b"<!doctype html><html></html>"}
 EPOCHS = 3
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 
 
 def draw_labelled(count: int, first: int = 0) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -224,16 +224,14 @@ def test_a_killed_worker_process_is_survived(school: School) -> None:
     assert read_bundle(str(school.run / "bundle"), catalogs.LOCAL).info.run_id == "one"
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_killed_training_goes_on_from_its_checkpoint(school: School) -> None:
     epochs = 10
     school.write_run_file(epochs=epochs)
     marker = uuid.uuid4().hex
     environment = {"RAY_ADDRESS": "", "RESHELVE_TEST_MARKER": marker}
     first = start("jobs.train", school.run_file, environment=environment)
-    wait_until(lambda: school.epochs_done > 0)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
+    kill_when(lambda: school.epochs_done > 0, first)
     wait_until(lambda: not started_with(marker))
     done = school.epochs_done
     assert 0 < done < epochs
