@@ -9,6 +9,7 @@ from pyarrow import parquet
 
 from lib.config import Config
 from lib.digest import digest_bytes
+from lib.errors import ReshelveError
 from lib.labels import LABELS_SCHEMA
 from lib.plan import Plan
 from lib.receipt import Receipt, Totals, add_up
@@ -29,7 +30,11 @@ class Part(Config):
 
 
 def compact(run_uri: str, storage: Storage, plan: Plan) -> tuple[list[Part], Totals]:
-    """Write the labels of a run whose units all have their shard, and add up their receipts."""
+    """Write the labels of a run whose units all have their shard, and add up their receipts.
+
+    Raises:
+        ReshelveError: the rows are not exactly the planned items, each a label or an error.
+    """
     receipts: list[Receipt] = []
 
     def checked() -> Iterator[pa.Table]:
@@ -42,7 +47,8 @@ def compact(run_uri: str, storage: Storage, plan: Plan) -> tuple[list[Part], Tot
     parts = write_parts(run_uri, storage, checked())
     totals = add_up(receipts)
     rows = sum(part.rows for part in parts)
-    assert plan.items == rows == totals.labelled + totals.error_count, "rows were lost or added"
+    if not plan.items == rows == totals.labelled + totals.error_count:
+        raise ReshelveError(f"{run_uri}: rows were lost or added; the run is not published")
     return parts, totals
 
 
@@ -72,7 +78,13 @@ def _fill_part(tables: Iterator[pa.Table]) -> tuple[int, bytes] | None:
 
 
 def check_rows(planned: pa.ChunkedArray, rows: pa.Table, unit: int) -> None:
-    """Hold a unit's rows against its plan: each item exactly once, a label or an error."""
-    assert rows["item_id"].equals(planned), f"unit {unit}: its rows are not the planned items"
+    """Hold a unit's rows against its plan: each item exactly once, a label or an error.
+
+    Raises:
+        ReshelveError: they are not.
+    """
+    if not rows["item_id"].equals(planned):
+        raise ReshelveError(f"unit {unit}: its rows are not the planned items; remove its shard")
     one_of_both = pc.xor(pc.is_valid(rows["error"]), pc.is_valid(rows["category_id"]))
-    assert pc.all(one_of_both).as_py(), f"unit {unit}: a row is neither a label nor an error"
+    if not pc.all(one_of_both).as_py():
+        raise ReshelveError(f"unit {unit}: a row is neither a label nor an error; remove its shard")

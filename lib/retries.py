@@ -6,7 +6,7 @@ import time
 
 from lib.errors import ReshelveError
 
-ATTEMPTS = 6
+ATTEMPTS = 8  # about 13 s of waiting, 25 s at most
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 20.0
 

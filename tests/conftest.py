@@ -130,3 +130,10 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"no real data: {folder} has no folder 'data'; set RESHELVE_SHARED")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what talks to an S3 server, so that it can be run against another one."""
+    for item in items:
+        if {"s3", "s3_server"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("s3")

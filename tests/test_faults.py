@@ -85,6 +85,11 @@ def kill_at(night: Night, request: str, *, after: bool = False, ray: str | None 
     night.proxy.drop()
 
 
+def sentences(stderr: str) -> int:
+    """Lines on stderr, without what Ray says there of its own log."""
+    return sum("logging.cc" not in line for line in stderr.splitlines())
+
+
 def shard(unit: int) -> str:
     return f"^PUT .*/shards/unit-{unit:07d}"
 
@@ -137,7 +142,7 @@ def test_of_two_runs_with_the_same_items_one_lands_and_the_other_ends_with_4(
         assert set(codes) == {0, 4}, found
         sentence = found[codes[4]][2]
         assert f"has published {len(FILES)} of the same items" in sentence
-        assert len(sentence.splitlines()) == 1
+        assert sentences(sentence) == 1
         check([both[codes[0]]], undisturbed)
 
 
@@ -275,7 +280,7 @@ def test_a_store_that_is_away_for_good_is_one_sentence_and_the_same_command_goes
         night.proxy.down()
         night.proxy.drop()
         code, _, stderr = ended(driver)
-        assert (code, len(stderr.splitlines())) == (1, 1), stderr
+        assert (code, sentences(stderr)) == (1, 1), stderr
         night.proxy.up()
         night.finish()
         check([night], undisturbed)
@@ -291,7 +296,7 @@ def test_an_image_overwritten_during_the_run_is_an_error_and_the_next_nights_lab
         night.proxy.hold(shard(2))
         driver = night.start()
         wait_until(lambda: night.proxy.held > 0, at_most_s=150)
-        shop.bucket.put(f"overwritten/{name}", catalogs.encode(catalogs.draw(900), name[-3:]))
+        shop.bucket.put(f"overwritten/{name}", catalogs.encode(catalogs.draw(900), name[4:]))
         night.proxy.release()
         code, _, stderr = ended(driver)
         assert code == 0, stderr
@@ -329,7 +334,7 @@ def test_a_second_night_killed_in_the_middle_ends_as_if_nothing_had_happened(
     for name in names[:7]:
         shop.delete(f"{images}/{name}")
     for name in names[7:21]:
-        data = catalogs.encode(catalogs.draw(int(name[:3]) + 700), name[-3:])
+        data = catalogs.encode(catalogs.draw(int(name[:3]) + 700), name[4:])
         shop.bucket.put(f"{images}/{name}", data)
     for name, data in catalogs.pictures(8, first=100).items():
         shop.bucket.put(f"{images}/{name}", data)
