@@ -4,7 +4,7 @@ import io
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -112,9 +112,11 @@ def begin_run(output: str, run_id: str | None, intent: Intent, storage: Storage)
         "fingerprint": dict(intent.fingerprint),
         "run_file": dict(intent.run_file),
     }
-    if not storage.create(run.at("run.json"), _json(record)):
-        _refuse_other(run, intent.fingerprint)
-    return run
+    if storage.create(run.at("run.json"), _json(record)):
+        return run
+    # another process was faster
+    _refuse_other(run, intent.fingerprint)
+    return replace(run, resumed=True)
 
 
 def open_run(output: str, run_id: str | None, intent: Intent, storage: Storage) -> Run:
