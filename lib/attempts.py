@@ -1,5 +1,6 @@
 """Which units were begun: one that is begun again has ended badly before."""
 
+import secrets
 from datetime import UTC, datetime
 
 from lib.storage import Storage, join
@@ -13,5 +14,6 @@ def is_first_attempt(run_uri: str, unit: int, storage: Storage) -> bool:
     A process that an image has killed leaves nothing else behind. The loss of a node, or of the
     whole job, looks the same, and costs the unit's next attempt no more than some care.
     """
-    begun_at = datetime.now(UTC).isoformat(timespec="seconds")
-    return storage.create(join(run_uri, FOLDER, f"unit-{unit:07d}"), begun_at.encode())
+    # no two attempts write the same: to `create`, equal bytes are its own
+    attempt = f"{datetime.now(UTC).isoformat(timespec='seconds')} {secrets.token_hex(8)}"
+    return storage.create(join(run_uri, FOLDER, f"unit-{unit:07d}"), attempt.encode())

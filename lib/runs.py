@@ -109,6 +109,8 @@ def begin_run(output: str, run_id: str | None, intent: Intent, storage: Storage)
         "run_id": run_id,
         "job": intent.job,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        # no two processes write the same: to `create`, equal bytes are its own
+        "begun_by": secrets.token_hex(8),
         "fingerprint": dict(intent.fingerprint),
         "run_file": dict(intent.run_file),
     }
