@@ -224,6 +224,7 @@ def test_a_killed_worker_process_is_survived(night: Night, copy: Night) -> None:
     assert lasting(copy.rows).equals(lasting(night.rows))
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(300)
 def test_a_killed_job_goes_on_where_it_was_and_ends_with_the_same_rows(
     night: Night, copy: Night

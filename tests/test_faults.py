@@ -252,6 +252,7 @@ def test_a_storm_over_the_whole_run_changes_no_label(
         check([night], undisturbed)
 
 
+@pytest.mark.faults
 def test_a_store_that_is_away_for_some_seconds_costs_nothing(
     shop: Shop, undisturbed: pa.Table
 ) -> None:

@@ -270,7 +270,7 @@ def test_a_moments_trouble_is_tried_again_and_counted(
     assert store.asked == ["/bucket/item.jpg"] * 3
 
 
-def test_a_store_that_keeps_failing_costs_the_item_after_six_tries(store: Store) -> None:
+def test_a_store_that_keeps_failing_costs_the_item_after_all_its_tries(store: Store) -> None:
     store.answers = [(500, s3_error("InternalError"))]
     error = refusal("s3://bucket/item.jpg", config=store.config, retries=ATTEMPTS - 1)
     assert error.reason == Reason.FETCH_FAILED

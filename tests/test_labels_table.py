@@ -253,6 +253,24 @@ def test_two_first_runs_of_other_items_both_land(local_shop: Shop) -> None:
     assert local_shop.runs() == {"a": "one", "b": "two"}
 
 
+def test_two_first_runs_of_the_same_items_at_once_never_double_a_row(shop: Shop) -> None:
+    changes = [shop.plan(run_id, ["a", "b"]) for run_id in ("one", "two")]
+
+    def publish(change: Change) -> str:
+        try:
+            shop.labels.publish(change)
+        except ConflictError:
+            return "conflict"
+        return change.run_id
+
+    with ThreadPoolExecutor(2) as pool:
+        ends = list(pool.map(publish, changes))
+
+    assert "conflict" in ends
+    (landed,) = set(ends) - {"conflict"}
+    assert shop.runs() == {"a": landed, "b": landed}
+
+
 def test_many_runs_of_other_items_at_once_all_land(shop: Shop) -> None:
     shop.publish("base", ["z"])
     changes = [shop.plan(f"run-{n}", [f"{n}"], whole_catalog=False) for n in range(4)]
