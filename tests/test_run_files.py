@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+from lib.config import load_run_file
+from lib.taxonomy import parse_taxonomy
+from pipelines.classify import ClassifyRun
+from pipelines.train import TrainRun
+
+ROOT = Path(__file__).resolve().parents[1]
+RUN_FILES = sorted((ROOT / "jobs" / "runs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", RUN_FILES, ids=lambda path: path.stem)
+def test_every_run_file_that_is_shipped_is_valid(path: Path) -> None:
+    if path.stem.endswith("-train"):
+        load_run_file(TrainRun, path)
+    elif path.stem.endswith("-classify"):
+        load_run_file(ClassifyRun, path)
+    else:
+        parse_taxonomy(path.read_text(), path.name)
+
+
+@pytest.mark.parametrize("kind", ["demo", "single", "cluster"])
+@pytest.mark.parametrize("job", ["train", "classify"])
+def test_each_job_has_a_run_file_of_each_kind(kind: str, job: str) -> None:
+    assert ROOT / "jobs" / "runs" / f"{kind}-{job}.yaml" in RUN_FILES
+
+
+def test_rays_cluster_launcher_takes_cluster_yaml() -> None:
+    config = yaml.safe_load((ROOT / "cluster.yaml").read_text())
+    validate_config(prepare_config(config))
