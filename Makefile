@@ -19,7 +19,8 @@ test: $(VENV)/.installed
 SEED ?= 0
 test-faults: $(VENV)/.installed
 	RESHELVE_FAULT_SEED=$(SEED) timeout --signal=INT --kill-after=60 1140 \
-	  $(RUN) pytest -m '' -s tests/test_faults.py tests/test_crash.py tests/test_classify.py
+	  $(RUN) pytest -m '' -s tests/test_faults.py tests/test_crash.py tests/test_classify.py \
+	  tests/test_careful.py
 
 check: $(VENV)/.installed
 	$(RUN) ruff format --check .

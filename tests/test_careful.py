@@ -104,6 +104,7 @@ def test_an_image_that_kills_its_process_is_the_only_one_marked(
     }
 
 
+@pytest.mark.faults
 @pytest.mark.usefixtures("nothing_left")
 def test_an_image_that_never_ends_is_timed_out_even_where_it_holds_the_interpreter(
     tmp_path: Path,
@@ -171,6 +172,7 @@ def test_a_guarding_process_that_cannot_start_is_one_sentence(
         careful(write(tmp_path, {}))
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("mark", [crash.HANG, crash.HOLD], ids=["hangs", "holds"])
 def test_a_killed_process_takes_its_children_along_though_an_image_hangs(
     mark: bytes, tmp_path: Path

@@ -201,6 +201,7 @@ def test_too_many_errors_end_with_exit_code_3_and_leave_the_table(
     assert catalogs.folder_of(Path(copy.table_uri)) == table
 
 
+@pytest.mark.faults
 def test_a_killed_worker_process_is_survived(night: Night, copy: Night) -> None:
     copy.write_run_file(engine={"unit_size": 2})
     killed: list[int] = []
