@@ -1,5 +1,6 @@
 """What the commands share: the run file, overrides, and errors as one sentence and an exit code."""
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ Settings = Annotated[
 @contextmanager
 def reporting() -> Iterator[Callable[[str], None]]:
     """Give a way to print lines; end the process as documented when the job cannot go on."""
+    # what a store's client leaves unread is in the job's own sentence, or a retry has mended it
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
     try:
         yield lambda line: print(line, flush=True)
     except ReshelveError as error:

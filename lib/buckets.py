@@ -7,7 +7,7 @@ from typing import Any
 from obstore.store import S3Store
 
 from lib.credentials import BotocoreCredentials
-from lib.storage import StorageConfig
+from lib.storage_config import StorageConfig
 
 TIMEOUT = "60s"
 

@@ -1,17 +1,15 @@
 """Scores that mean something: temperature scaling and the threshold, both from held-out items."""
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from lib.decisions import NEVER
 from lib.report.data import ReliabilityBin
 
 BINS = 15
-# the threshold where no confidence is enough
-NEVER = math.nextafter(1.0, 2.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,11 +1,13 @@
 """Images one by one in another process, so that one that kills it, or never ends, harms no other.
 
 A second process, the nursery, loads the libraries once and forks a child that decodes; where an
-image ends that one, it forks another, which takes milliseconds. The nursery itself decodes nothing
-and has one thread, so that it can always fork, and always answers.
+image ends that one, it forks another, which takes milliseconds. The child may take only so much
+memory, and ends where an image needs more. The nursery itself decodes nothing and has one thread,
+so that it can always fork, and always answers.
 """
 
 import contextlib
+import errno
 import os
 import pickle
 import resource
@@ -23,6 +25,7 @@ from typing import Final, NoReturn
 import torch
 
 from lib.errors import ReshelveError
+from lib.memory import allowance, lacks_memory, limit_memory
 from lib.prepare import Decoder, Prepared, Preparer
 from lib.reasons import ItemError, Reason
 
@@ -198,6 +201,8 @@ class _Child:
         os.kill(self._process_id, signal.SIGKILL)
         self._connection.close()
         code = os.waitstatus_to_exitcode(os.waitpid(self._process_id, 0)[1])
+        if code == errno.ENOMEM:
+            return f"it takes more than {allowance(self._decoder.limits) / 2**30:.1f} GiB of memory"
         with contextlib.suppress(ValueError):  # some signals have no name
             return signal.Signals(-code).name
         return f"signal {-code}" if code < 0 else f"exit code {code}"
@@ -205,13 +210,19 @@ class _Child:
 
 def _work(nursery: Connection, decoder: Decoder, timeout_s: float) -> NoReturn:
     """Be the child."""
+    limit_memory(allowance(decoder.limits))
     with contextlib.suppress(Exception):  # the other end has gone, or the answer cannot be sent
         while True:
             data = nursery.recv_bytes()
             signal.alarm(int(timeout_s) + 2)  # ends this process where the nursery has gone
             try:
-                answer = _pack(decoder(data))
+                prepared = decoder(data)
+                if prepared.error and lacks_memory(prepared.error.__context__):
+                    os._exit(errno.ENOMEM)
+                answer = _pack(prepared)
             except Exception as error:  # noqa: BLE001  # it is raised at the other end
+                if lacks_memory(error):  # a fresh process may have enough
+                    os._exit(errno.ENOMEM)
                 answer = pickle.dumps((error, None))
             signal.alarm(0)
             nursery.send_bytes(answer)

@@ -14,7 +14,9 @@ from lib.errors import InputError
 from lib.inventory import is_inventory, read_inventory
 from lib.items import ITEM_SCHEMA, Batches, make_snapshot, regroup
 from lib.listing import IMAGE_SUFFIXES, list_prefix
-from lib.storage import Storage, absolute, explained, join
+from lib.storage import Storage, explained
+from lib.stores import store_of
+from lib.uris import absolute, join
 
 MANIFEST_SUFFIXES = (".parquet", ".csv")
 BATCH_ROWS = 50_000
@@ -33,6 +35,11 @@ class CatalogConfig(Config):
     labels: Literal["folder"] | None = None
     suffixes: tuple[str, ...] = IMAGE_SUFFIXES
     prefix: str | None = None
+
+    @property
+    def store(self) -> str:
+        """The store that its images lie in: its own, but an inventory may lie in another bucket."""
+        return "s3://" if is_inventory(self.uri) else store_of(self.uri)
 
     @field_validator("prefix")
     @classmethod

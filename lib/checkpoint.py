@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from lib.report.data import EpochRecord
-from lib.storage import Storage, join
+from lib.storage import Storage
+from lib.uris import join
 from lib.weights import read_safetensors
 
 FOLDER = "checkpoints"

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from lib.labels_table import LabelsTable
 from lib.runs import Run
-from lib.storage import Storage, absolute, join
+from lib.storage import Storage
+from lib.uris import absolute, join
 
 # what the parts, or the bundle, of a run that is finished stand for
 SUPERSEDED = ("shards", "attempts", "checkpoints", "initial.safetensors")

@@ -14,7 +14,8 @@ from lib.labels import LABELS_SCHEMA
 from lib.plan import Plan
 from lib.receipt import Receipt, Totals, add_up
 from lib.shards import read_shards
-from lib.storage import Storage, join
+from lib.storage import Storage
+from lib.uris import join
 
 MAX_PART_ROWS = 1_000_000
 MAX_PART_BYTES = 128 * 2**20

@@ -1,5 +1,6 @@
 """Decisions: from calibrated probabilities to a category that is sure enough, or to review."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -11,6 +12,7 @@ import pyarrow as pa
 from lib.taxonomy import Taxonomy
 
 TOP_K = 5
+NEVER = math.nextafter(1.0, 2.0)  # a threshold that no confidence reaches
 
 
 class Decision(StrEnum):

@@ -1,11 +1,8 @@
 """Which device and precision a machine offers."""
 
-from typing import Literal
-
 import torch
 
-Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["auto", "bf16", "fp32"]
+from lib.engine import Device, Precision
 
 
 def pick_device(wanted: Device) -> torch.device:

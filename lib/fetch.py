@@ -19,7 +19,9 @@ from lib.buckets import Buckets
 from lib.errors import InputError
 from lib.reasons import ItemError, Reason
 from lib.retries import ATTEMPTS, Retries, TransientError
-from lib.storage import Storage, StorageConfig, local_path, protocol_of
+from lib.storage import MD5, Storage
+from lib.storage_config import StorageConfig
+from lib.uris import local_path, protocol_of
 
 if TYPE_CHECKING:
     from obstore import GetOptions  # exists for type checkers alone
@@ -43,7 +45,6 @@ LASTING_ERRNOS = {errno.ENAMETOOLONG, errno.EINVAL}
 LASTING_STATUSES = set(range(400, 500)) - {408, 425, 429}
 PROVIDER = "External AWS credential provider: "
 LOCAL_VERSION = re.compile(r"\d+-\d+\.\d+")
-MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 class Fetcher:

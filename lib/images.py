@@ -1,17 +1,15 @@
-"""The bytes of an image file become what a person would see, as RGB, or an `ItemError`."""
+"""Image files are opened within limits, as what a person would see, or end as an `ItemError`."""
 
 import contextlib
 import io
 import re
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, NoReturn, cast
+from typing import Final, NoReturn, TypeVar, cast
 
 import numpy as np
-import torch
-import torchvision.io  # registers torch.ops.image
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.AvifImagePlugin import AvifImageFile
@@ -26,7 +24,6 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from lib.reasons import ItemError, Reason
 
-_RGB: Final = torchvision.io.ImageReadMode.RGB.value
 _PHOTOMETRIC, _ORIENTATION, _TILE_SIZE = 262, 274, (322, 323)
 _LAST_MARKS: Final = {"JPEG": rb"\xff\xd9\x00*$", "PNG": rb"IEND", "GIF": rb";\x00*$"}
 _TIFF_PARTS: Final = ((273, 279), (324, 325))  # offsets and byte counts of strips, of tiles
@@ -53,6 +50,8 @@ _NOT_DECODED: Final = (
 )
 _SHORT: Final = "the {} file ends before its picture does"
 _HEAD_BYTES: Final = 4096  # as far as searches look
+
+Taken = TypeVar("Taken")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +88,17 @@ def _quietly() -> Iterator[None]:
         _QUIET.decoding = False
 
 
-def decode(data: bytes, limits: DecodeLimits) -> torch.Tensor:
-    """Decode an image file to uint8 [3, height, width] in RGB, upright, on white.
+def read_image(
+    data: bytes, limits: DecodeLimits, take: Callable[[ImageFile, bytes], Taken]
+) -> Taken:
+    """Open an image file and give what `take` makes of it, as `to_rgb` and `orientation_of` would.
 
-    EXIF orientation is applied; of several frames the first counts; transparency is laid on
-    white; 16-bit grey keeps its high byte, and deeper grey is scaled (see `_eight_bits`).
-    Colour profiles are not applied. Any thread may call this; the memory's order is free.
+    Of several frames the first counts. Colour profiles are not applied. Any thread may call this.
+
+    Args:
+        data: the file.
+        limits: held against the header before `take` decodes any pixel.
+        take: is given the file opened by Pillow, and its bytes; what it raises is explained.
 
     Raises:
         ItemError: the bytes hold no picture that can be decoded within the limits.
@@ -112,7 +116,7 @@ def decode(data: bytes, limits: DecodeLimits) -> torch.Tensor:
             _check_size(name, image, limits)
             if name == "JPEG 2000" and _ends_early(name, data, image):  # its decoder goes on
                 _refuse(Reason.TRUNCATED, _SHORT.format(name))
-            return _pixels(image, data)
+            return take(image, data)
         except ItemError:
             raise
         except Image.DecompressionBombError:
@@ -156,35 +160,19 @@ def _check_size(name: str, image: ImageFile, limits: DecodeLimits) -> None:
             _refuse(Reason.TOO_LARGE, f"the {name} file holds {size}")
 
 
-def _pixels(image: ImageFile, data: bytes) -> torch.Tensor:
-    if isinstance(image, JpegImageFile) and image.mode in ("RGB", "L"):
-        # the operator behind torchvision.io.decode_jpeg, which would warn at each call
-        with contextlib.suppress(RuntimeError):  # Pillow may know better, or says what is wrong
-            encoded = torch.frombuffer(bytearray(data), dtype=torch.uint8)
-            pixels = cast("torch.Tensor", torch.ops.image.decode_jpeg(encoded, _RGB))
-            return _upright(pixels, _orientation(image))
-    image.load()
-    orientation = _orientation(image)  # after load: some formats turn themselves
-    rgb = _to_rgb(image)
-    planes = np.stack([np.asarray(rgb.getchannel(index)) for index in range(3)])
-    return _upright(torch.from_numpy(planes), orientation)
-
-
-def _orientation(image: ImageFile) -> int:
+def orientation_of(image: ImageFile) -> int:
+    """Give the EXIF orientation, 1 to 8; some formats turn themselves as they are loaded."""
     with contextlib.suppress(Exception):  # broken metadata is no reason to lose the picture
         return int(image.getexif().get(_ORIENTATION, 1))
     return 1
 
 
-def _upright(pixels: torch.Tensor, orientation: int) -> torch.Tensor:
-    """Undo EXIF orientation: 5 to 8 swap the axes, the rest are flips."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.transpose(1, 2)
-    flips = {2: [2], 3: [1, 2], 4: [1], 6: [2], 7: [1, 2], 8: [1]}.get(orientation)
-    return pixels.flip(flips) if flips else pixels
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Give 8-bit RGB.
 
-
-def _to_rgb(image: Image.Image) -> Image.Image:
+    Transparency is laid on white; 16-bit grey keeps its high byte, and deeper grey is scaled (see
+    `_eight_bits`).
+    """
     if image.mode.startswith("I") or image.mode == "F":
         return Image.fromarray(_eight_bits(image)).convert("RGB")
     if not image.has_transparency_data:

@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.errors import InputError
 from lib.items import Batches, Images, gather
-from lib.storage import Storage, explained, join, local_path, protocol_of
+from lib.storage import Storage, explained
+from lib.uris import join, local_path, protocol_of
 
 FILES_AT_A_TIME = 3
 BATCH_ROWS = 50_000

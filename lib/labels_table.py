@@ -1,6 +1,7 @@
 """The labels table: the published, current label of every item, a Delta table."""
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +16,9 @@ from lib.credentials import BotocoreCredentials
 from lib.duck import open_duckdb
 from lib.errors import ConflictError, InputError, StoreError
 from lib.labels import LABELS_SCHEMA
-from lib.storage import Storage, StorageConfig, absolute, protocol_of
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
+from lib.uris import absolute, protocol_of
 
 COMMIT_ATTEMPTS = 5
 MIN_RETENTION_HOURS = 168
@@ -98,8 +101,7 @@ class LabelsTable:
                 return self._commit(change, table)
             except (DeltaError, OSError) as error:
                 if attempt == COMMIT_ATTEMPTS - 1:
-                    first = str(error).splitlines()[0]
-                    sentence = f"{self.name}: the labels table cannot be written: {first}"
+                    sentence = f"{self.name}: the labels table cannot be written: {_why(error)}"
                     raise StoreError(sentence) from error
         raise AssertionError("the last attempt returns or raises")
 
@@ -132,9 +134,8 @@ class LabelsTable:
             return None
         except (DeltaError, OSError) as error:
             what = "the labels table" if version is None else f"version {version}"
-            first = str(error).splitlines()[0]
             kind = StoreError if isinstance(error, OSError) else InputError
-            raise kind(f"{self.name}: {what} cannot be opened: {first}") from error
+            raise kind(f"{self.name}: {what} cannot be opened: {_why(error)}") from error
 
     def _opened(self, version: int | None) -> DeltaTable:
         table = self._open(version)
@@ -214,6 +215,13 @@ class LabelsTable:
                 f"{self.name}: since this run was planned, another has published {count:,} of "
                 "the same items; its labels stay. The same command plans a new run"
             )
+
+
+def _why(error: Exception) -> str:
+    """Give the store's own word where it is in the pages that Delta quotes, else the first line."""
+    text = str(error)
+    code = re.search(r"<Code>(\w+)</Code>", text)
+    return f"the store says {code[1]}" if code else text.splitlines()[0]
 
 
 def _removal(ids: pa.Array) -> pa.RecordBatch:

@@ -19,7 +19,8 @@ from obstore.exceptions import BaseError
 from lib.buckets import Buckets
 from lib.errors import InputError
 from lib.items import Batches, Images, gather
-from lib.storage import Storage, explained, protocol_of
+from lib.storage import Storage, explained
+from lib.uris import protocol_of
 
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"),

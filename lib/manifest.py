@@ -3,7 +3,8 @@
 from lib.compact import Part
 from lib.config import Config
 from lib.receipt import Totals
-from lib.storage import Storage, join
+from lib.storage import Storage
+from lib.uris import join
 
 NAME = "manifest.json"
 

@@ -87,7 +87,9 @@ class Night:
         values = {"snapshot": str(snapshot), "labels": str(labels), **self._values()}
         rows = read_rows(connection, query, values)
         counts: dict[str, int] = {}
-        with parquet.ParquetWriter(target, ITEM_SCHEMA, compression="zstd") as writer:
+        # a plan is read in pieces, which no etag vouches for
+        kept = {"compression": "zstd", "write_page_checksum": True}
+        with parquet.ParquetWriter(target, ITEM_SCHEMA, **kept) as writer:
             for unit in regroup(rows, unit_size):
                 for each in unit["status"].value_counts().to_pylist():
                     counts[each["values"]] = counts.get(each["values"], 0) + each["counts"]

@@ -22,7 +22,8 @@ class Plan:
     @cached_property
     def _file(self) -> parquet.ParquetFile:
         filesystem, path = self._storage.open(self._uri)
-        return parquet.ParquetFile(filesystem.open(path, "rb", block_size=BLOCK_BYTES))
+        file = filesystem.open(path, "rb", block_size=BLOCK_BYTES)
+        return parquet.ParquetFile(file, page_checksum_verification=True)
 
     @property
     def units(self) -> range:

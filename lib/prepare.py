@@ -7,32 +7,24 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
-from pydantic import Field
 from torch import Tensor
 
-from lib.config import Config
+from lib.decode import decode
 from lib.errors import ReshelveError
 from lib.fetch import Fetcher
-from lib.images import DecodeLimits, decode
-from lib.preprocessing import Preprocessing, resize
+from lib.images import DecodeLimits
+from lib.preprocessing import Preprocessing
+from lib.reading import ReadingConfig
 from lib.reasons import ItemError
+from lib.resize import resize
 from lib.retries import Retries
-from lib.storage import StorageConfig
+from lib.storage_config import StorageConfig
+from lib.stores import check_store
 
 PATIENCE = 2  # limits of time that an image is given among others, which use the same cores
 _LOOK_S = 1.0  # how often a consumer that waits looks at the clock
 
 Decode = Callable[[bytes, DecodeLimits], Tensor]
-
-
-class ReadingConfig(Config):
-    """How images are read, and which are refused as too large or too slow."""
-
-    threads: int = Field(default=16, ge=1)
-    max_retries: int = Field(default=1000, ge=0, description="of reads, an actor and run")
-    max_image_pixels: int = Field(default=64_000_000, ge=1)
-    max_image_bytes: int = Field(default=100 * 2**20, ge=1)
-    timeout_s: float = Field(default=60.0, gt=0, allow_inf_nan=False)
 
 
 class StuckError(ReshelveError):
@@ -94,8 +86,7 @@ class Preparer:
         decode: Decode = decode,
     ) -> None:
         """Make the threads and the connections."""
-        limits = DecodeLimits(max_pixels=config.max_image_pixels, max_bytes=config.max_image_bytes)
-        self.decoder = Decoder(preprocessing, limits, decode)
+        self.decoder = Decoder(preprocessing, config.limits, decode)
         self.config = config
         self.retries = Retries(config.max_retries)
         self._fetcher = Fetcher(storage, self.retries)
@@ -136,6 +127,7 @@ class Preparer:
         """Give an item's bytes, or none; and what is known of it so far."""
         started = time.perf_counter()
         try:
+            check_store(uri, self.config.stores)
             data = self._fetcher.fetch(uri, etag)
         except ItemError as error:
             return None, Prepared(error=error, fetch_s=time.perf_counter() - started)

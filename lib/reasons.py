@@ -9,6 +9,7 @@ class Reason(StrEnum):
     GONE = "gone"
     CHANGED = "changed"
     FETCH_FAILED = "fetch_failed"
+    OUTSIDE_STORE = "outside_store"
     EMPTY = "empty"
     TRUNCATED = "truncated"
     NOT_AN_IMAGE = "not_an_image"
@@ -23,6 +24,7 @@ MEANINGS: dict[Reason, str] = {
     Reason.GONE: "the object was listed but is no longer there",
     Reason.CHANGED: "the object was overwritten since the listing",
     Reason.FETCH_FAILED: "the store did not give the object after all retries",
+    Reason.OUTSIDE_STORE: "the image lies in a store that the run file does not name",
     Reason.EMPTY: "the object has no bytes",
     Reason.TRUNCATED: "the image ends before its last row",
     Reason.NOT_AN_IMAGE: "the bytes are not an image",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lib.augment import AugmentationConfig
 from lib.config import Config
-from lib.device import Precision
+from lib.engine import Precision
 
 # from this ratio of the largest to the smallest category on, the loss is balanced
 SKEWED = 3.0

@@ -2,20 +2,32 @@
 
 import io
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 from pyarrow import parquet
+from pydantic import AfterValidator
 
 from lib.errors import InputError
 from lib.shards import to_parquet
-from lib.storage import Storage, absolute, join
+from lib.storage import Storage
+from lib.uris import absolute, join
 
 Fingerprint = Mapping[str, str]
+
+
+def _plain(run_id: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", run_id):
+        raise ValueError("expected a name of at most 100 letters, digits, '.', '_' and '-'")
+    return run_id
+
+
+RunId = Annotated[str, AfterValidator(_plain)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from pyarrow import parquet
 
 from lib.labels import LABELS_SCHEMA
 from lib.receipt import Receipt
-from lib.storage import Storage, join
+from lib.storage import Storage
+from lib.uris import join
 
 FOLDER = "shards"
 RECEIPT_KEY = b"reshelve.receipt"

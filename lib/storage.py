@@ -1,73 +1,25 @@
 """Object stores and local disk behind one small set of verbs; every write is all or nothing."""
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import fsspec
-from botocore.exceptions import BotoCoreError, NoCredentialsError
-from pydantic import Field, SecretStr, model_validator
+from botocore.exceptions import BotoCoreError, FlexibleChecksumError, NoCredentialsError
 
-from lib.config import Config
 from lib.errors import InputError, StoreError
 from lib.retries import ATTEMPTS, pause
+from lib.storage_config import StorageConfig
+from lib.uris import local_path, protocol_of
 
-
-class StorageConfig(Config):
-    """How to reach the stores. What is not given comes from the standard AWS variables."""
-
-    endpoint_url: str | None = None
-    region: str | None = None
-    access_key_id: SecretStr | None = None
-    secret_access_key: SecretStr | None = None
-    session_token: SecretStr | None = None
-    anonymous: bool = False
-    # for stores other than S3: handed to fsspec as they are; hidden, since they may hold secrets
-    options: dict[str, Any] = Field(default_factory=dict, repr=False, exclude=True)
-
-    @model_validator(mode="after")
-    def _both_keys_or_none(self) -> Self:
-        if (self.access_key_id is None) != (self.secret_access_key is None):
-            raise ValueError("access_key_id and secret_access_key go together; one is missing")
-        return self
-
-    @property
-    def s3_endpoint(self) -> str | None:
-        """The S3 endpoint: the run file's, or the environment's."""
-        environment = os.environ
-        return (
-            self.endpoint_url
-            or environment.get("AWS_ENDPOINT_URL_S3")
-            or environment.get("AWS_ENDPOINT_URL")
-        )
-
-    @property
-    def s3_region(self) -> str:
-        """The S3 region: the run file's, or the environment's."""
-        environment = os.environ
-        return (
-            self.region
-            or environment.get("AWS_REGION")
-            or environment.get("AWS_DEFAULT_REGION")
-            or "us-east-1"
-        )
-
-    def s3_keys(self) -> tuple[str, str, str | None] | None:
-        """Key, secret and token that the run file gives, or None to use the environment's."""
-        if self.access_key_id is None or self.secret_access_key is None:
-            return None
-        token = self.session_token.get_secret_value() if self.session_token else None
-        return (
-            self.access_key_id.get_secret_value(),
-            self.secret_access_key.get_secret_value(),
-            token,
-        )
+MD5 = re.compile(r"[0-9a-f]{32}")  # as most stores make the etags of objects written at once
 
 
 class Storage:
@@ -114,8 +66,14 @@ class Storage:
             InputError: it is not there, or the store cannot be reached with these credentials.
         """
         filesystem, path = self.open(uri)
-        with explained(uri):
-            data: bytes = filesystem.cat_file(path)
+        data = b""
+
+        def take() -> str:
+            nonlocal data
+            data = filesystem.cat_file(path)
+            return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+        self._take_whole(uri, take)
         return data
 
     def write(self, uri: str, data: bytes) -> None:
@@ -172,8 +130,30 @@ class Storage:
     def download(self, uri: str, path: Path) -> None:
         """Copy a whole object to a local file, without holding it in memory."""
         filesystem, source = self.open(uri)
-        with explained(uri):
+
+        def take() -> str:
             filesystem.get_file(source, str(path))
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "md5").hexdigest()
+
+        self._take_whole(uri, take)
+
+    def _take_whole(self, uri: str, take: Callable[[], str]) -> None:
+        """Read until the bytes, whose MD5 `take` gives, are those that the store's etag names."""
+        filesystem, path = self.open(uri)
+        before = ""
+        for attempt in range(ATTEMPTS):
+            with explained(uri), contextlib.suppress(FlexibleChecksumError):
+                found = take()
+                # the same bytes twice are no accident: this etag is something else
+                if protocol_of(uri) != "s3" or found == before:
+                    return
+                etag = filesystem.info(path, refresh=True)["ETag"].strip('"')
+                if found == etag or not MD5.fullmatch(etag):
+                    return
+                before = found
+            pause(attempt)
+        raise StoreError(f"{uri}: the store gives other bytes at each try")
 
     def exists(self, uri: str) -> bool:
         """Say whether an object is there."""
@@ -205,29 +185,6 @@ class Storage:
                 return set()
             raise
         return {each.rstrip("/").rsplit("/", 1)[-1] for each in listed}
-
-
-def protocol_of(uri: str) -> str:
-    """Protocol of a URI: `s3`, `file` for local paths, or another name that fsspec knows."""
-    # urlsplit refuses some URIs, such as s3://[a/b.jpg; here each has an answer
-    found = re.match(r"([a-zA-Z][\w+.:-]*)://", uri)
-    protocol = found[1].lower() if found else "file"
-    return "s3" if protocol == "s3a" else protocol
-
-
-def local_path(uri: str) -> str:
-    """Absolute path of a local path or a `file://` URL."""
-    return str(Path(uri.removeprefix("file://")).resolve())
-
-
-def absolute(uri: str) -> str:
-    """Make a local path absolute, so that it means the same in every process of the machine."""
-    return local_path(uri) if protocol_of(uri) == "file" else uri.rstrip("/")
-
-
-def join(base: str, *parts: str) -> str:
-    """Join names below a URI."""
-    return "/".join([base.rstrip("/"), *parts])
 
 
 def _put_local(path: Path, data: bytes, *, exclusive: bool) -> None:

@@ -18,11 +18,15 @@ from lib.device import pick_dtype
 from lib.errors import InputError
 from lib.model import build_classifier
 from lib.pixels import LabelledPixels, load_pixels
-from lib.prepare import Preparer, ReadingConfig
-from lib.preprocessing import Preprocessing, normalise
+from lib.prepare import Preparer
+from lib.preprocessing import Preprocessing
+from lib.reading import ReadingConfig
 from lib.recipe import TrainingConfig, class_weights, rate_factor
 from lib.report.data import EpochRecord, ErrorItem
-from lib.storage import Storage, StorageConfig, join
+from lib.resize import normalise
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
+from lib.uris import join
 from lib.weights import parameters_of, read_safetensors
 
 

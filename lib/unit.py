@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,31 +14,16 @@ from lib.attempts import is_first_attempt
 from lib.bundle import read_bundle
 from lib.careful import CarefulPreparer
 from lib.decisions import Decider, Decision
-from lib.device import Device, Precision
+from lib.engine import UnitJob
 from lib.inference import Predictor, Probabilities
 from lib.labels import LABELS_SCHEMA
+from lib.network import Networks
 from lib.plan import Plan
-from lib.prepare import Prepared, Preparer, ReadingConfig
+from lib.prepare import Prepared, Preparer
 from lib.reasons import ItemError
 from lib.receipt import Receipt
 from lib.shards import write_shard
-from lib.storage import Storage, StorageConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnitJob:
-    """What all units of a run have in common; travels to the actors."""
-
-    run_id: str
-    run_uri: str
-    plan_uri: str
-    bundle_uri: str
-    storage: StorageConfig
-    reading: ReadingConfig
-    device: Device
-    precision: Precision
-    batch_size: int
-    threads: int
+from lib.storage import Storage
 
 
 class UnitClassifier:
@@ -53,8 +38,13 @@ class UnitClassifier:
         info = self._bundle.info
         self._predictor = Predictor(
             self._bundle,
-            self._storage,
-            device=job.device,
+            Networks(
+                self._bundle,
+                self._storage,
+                device=job.device,
+                runtime=job.runtime,
+                threads=job.threads,
+            ),
             precision=job.precision,
             batch=job.batch_size,
         )
@@ -68,9 +58,10 @@ class UnitClassifier:
 
     def run(self, unit: int) -> Receipt:
         """Classify a unit of the plan and write its shard; with care if it ended badly before."""
-        careful = not is_first_attempt(self._job.run_uri, unit, self._storage)
+        job = self._job
+        careful = not is_first_attempt(job.run_uri, unit, job.command, self._storage)
         rows, receipt = self.classify(self._plan.read(unit), unit, careful=careful)
-        write_shard(self._job.run_uri, self._storage, rows, receipt)
+        write_shard(job.run_uri, self._storage, rows, receipt)
         return receipt
 
     def classify(

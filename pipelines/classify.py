@@ -9,27 +9,30 @@ from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import parquet
+from pydantic import Field, ValidationInfo, field_validator
 
 from lib.bundle import Bundle, read_bundle
 from lib.catalog import CatalogConfig
 from lib.compact import compact
 from lib.config import Config
 from lib.digest import digest_json
+from lib.engine import EngineConfig, UnitJob
 from lib.errors import GateError
 from lib.gates import GatesConfig
 from lib.manifest import Manifest, read_manifest, write_manifest
 from lib.night import NightConfig
 from lib.plan import Plan
-from lib.prepare import ReadingConfig
 from lib.progress import ItemProgress, duration
-from lib.runs import Intent, Run, begin_run, find_run
+from lib.reading import ReadingConfig
+from lib.runs import Intent, Run, RunId, begin_run, find_run
 from lib.shards import finished_units
-from lib.storage import Storage, StorageConfig, join
-from lib.unit import UnitJob
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
+from lib.uris import join
 from pipelines.cluster import connected
 from pipelines.plan_night import PLAN, NightSource, compare, read_plan, write_plan
 from pipelines.publish import PublishConfig, publish_run
-from pipelines.stream_units import EngineConfig, Pool, measure_rate, stream_units
+from pipelines.stream_units import Pool, measure_rate, stream_units
 
 SAMPLE_ITEMS = 128
 
@@ -38,15 +41,21 @@ class ClassifyRun(Config):
     """A classification's run file."""
 
     output: str = "runs"
-    run_id: str | None = None
+    run_id: RunId | None = None
     catalog: CatalogConfig
     bundle: str
     labels_table: str = "labels"
     night: NightConfig = NightConfig()
     engine: EngineConfig = EngineConfig()
-    reading: ReadingConfig = ReadingConfig()
+    reading: ReadingConfig = Field(default=ReadingConfig(), validate_default=True)
     gates: GatesConfig = GatesConfig()
     storage: StorageConfig = StorageConfig()
+
+    @field_validator("reading")
+    @classmethod
+    def _of_the_catalog(cls, reading: ReadingConfig, info: ValidationInfo) -> ReadingConfig:
+        catalog = info.data.get("catalog")  # missing where it is not valid itself
+        return reading.within([catalog.store] if catalog else [])
 
 
 class Options(Config):
@@ -191,6 +200,7 @@ def unit_job(config: ClassifyRun, bundle: Bundle, run_id: str, run_uri: str) -> 
         storage=config.storage,
         reading=config.reading,
         device=config.engine.device,
+        runtime=config.engine.runtime,
         precision=config.engine.precision,
         batch_size=config.engine.batch_size,
         threads=config.engine.cpus_per_actor,

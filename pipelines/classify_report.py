@@ -14,7 +14,7 @@ from lib.errors import ConflictError, GateError
 from lib.manifest import Manifest
 from lib.metrics import evaluate
 from lib.night import Diff
-from lib.prepare import ReadingConfig
+from lib.reading import ReadingConfig
 from lib.reasons import MEANINGS, Reason
 from lib.report.collect import SHEETS, Collected, Row
 from lib.report.data import (

@@ -3,6 +3,9 @@
 import logging
 import os
 import socket
+import sys
+import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +17,7 @@ import pipelines
 from lib.errors import InputError, ReshelveError
 
 KNOCK_S = 10.0
+HEAD_EVERY_S, HEAD_MISSES = 5.0, 6  # Ray itself gives up after a minute
 
 
 @contextmanager
@@ -46,10 +50,33 @@ def connected() -> Iterator[None]:
             )
     except ConnectionError as error:
         raise ReshelveError(f"no Ray cluster answers at RAY_ADDRESS={address}: {error}") from error
+    if address:
+        threading.Thread(target=_watch_head, args=[address], daemon=True).start()
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _watch_head(address: str) -> None:
+    """End the process where the cluster's head is gone; Ray would do so later, without a word."""
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    missed = 0
+    while missed < HEAD_MISSES:
+        time.sleep(HEAD_EVERY_S)
+        if not ray.is_initialized():
+            return
+        try:
+            socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
+            missed = 0
+        except OSError:
+            missed += 1
+    sys.stderr.write(
+        f"error: the head of the Ray cluster at {address} is gone; "
+        "the same command goes on from here, on any cluster\n"
+    )
+    sys.stderr.flush()
+    os._exit(ReshelveError.exit_code)
 
 
 def _check_answers(address: str) -> None:

@@ -14,11 +14,13 @@ from lib.gates import Files, GatesConfig, judge, measure, moved_items
 from lib.labels import LABELS_SCHEMA
 from lib.labels_table import Change, LabelsTable
 from lib.manifest import Manifest, read_manifest
-from lib.prepare import ReadingConfig
+from lib.reading import ReadingConfig
 from lib.report.data import GateResult
 from lib.report.formats import items as items_of
 from lib.runs import Run
-from lib.storage import Storage, StorageConfig, absolute
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
+from lib.uris import absolute
 from pipelines.classify_report import Publication, Shown, write_report
 from pipelines.plan_night import NIGHT, REMOVED, NightPlan
 

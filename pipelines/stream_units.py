@@ -2,38 +2,25 @@
 
 import logging
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import ray
 import ray.data
-from pydantic import Field
 from ray.data.exceptions import SystemException
 from ray.exceptions import RayError
 
-from lib.config import Config
-from lib.device import Device, Precision
+from lib.engine import EngineConfig, UnitJob
 from lib.errors import InputError, ReshelveError
-from lib.prepare import StuckError
 from lib.receipt import Receipt
-from lib.unit import UnitClassifier, UnitJob
 from pipelines.cluster import check_fits, resources
 
 SAMPLE_ITEMS = 128
 LOGGER = logging.getLogger(__name__)
-
-
-class EngineConfig(Config):
-    """The pool of actors and what each may use; None fits it to the machine."""
-
-    device: Device = "auto"
-    precision: Precision = "auto"
-    actors: int | None = Field(default=None, ge=1)
-    cpus_per_actor: int = Field(default=2, ge=1)
-    batch_size: int = Field(default=64, ge=1)
-    unit_size: int = Field(default=512, ge=1)
 
 
 class Pool:
@@ -60,10 +47,14 @@ class UnitActor:
 
     def __init__(self, job: UnitJob) -> None:
         """Load the model, once an actor."""
+        from lib.unit import UnitClassifier  # noqa: PLC0415  # torch is the actors', not the job's
+
         self._classifier = UnitClassifier(job)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         """Classify each unit of the batch."""
+        from lib.prepare import StuckError  # noqa: PLC0415  # as above
+
         try:
             receipts = [self._classifier.run(int(unit)) for unit in batch["unit"]]
         except StuckError:
@@ -79,6 +70,8 @@ def measure_rate(job: UnitJob, pool: Pool, sample: pa.Table) -> float:
 
     @ray.remote(num_cpus=pool.num_cpus, num_gpus=pool.num_gpus)
     def measure() -> float:
+        from lib.unit import UnitClassifier  # noqa: PLC0415  # torch is the actors', not the job's
+
         classifier = UnitClassifier(job)
         classifier.classify(sample.slice(0, 8))
         _, receipt = classifier.classify(sample)
@@ -100,9 +93,11 @@ def explained() -> Iterator[None]:
             if isinstance(deeper, SystemException):
                 break  # Ray Data hangs this empty mark on whatever a worker died of
             cause = deeper
+        said = str(cause).partition("\nFailed to ")[0]  # Ray Data adds how often it has tried
         if isinstance(cause, ReshelveError):
+            cause.args = (said,)
             raise cause from error
-        last = str(cause).strip().splitlines()[-1]
+        last = said.strip().splitlines()[-1]
         raise ReshelveError(f"a worker failed: {type(cause).__name__}: {last}") from error
 
 
@@ -110,19 +105,22 @@ def stream_units(job: UnitJob, units: list[int], engine: EngineConfig) -> Iterat
     """Classify units on the cluster; give each one's receipt as soon as its shard is written.
 
     Raises:
-        ReshelveError: a unit failed as a whole; the message is the worker's own.
+        ReshelveError: a unit failed as a whole, or ends its process each time; the message is
+            the worker's own.
     """
     pool = Pool(engine)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    # else what a unit raises comes back as a text of Ray's, without our sentence
+    context.raise_original_map_exception = True
     # what ends the stream comes back as an exception; Ray Data would print it as pages of frames
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     dataset = ray.data.from_items(
         [{"unit": unit} for unit in units], override_num_blocks=len(units)
     ).map_batches(
         UnitActor,
-        fn_constructor_kwargs={"job": job},
+        fn_constructor_kwargs={"job": replace(job, command=secrets.token_hex(4))},
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=min(pool.actors, len(units))),
         num_cpus=pool.num_cpus,

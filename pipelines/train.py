@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import safetensors.torch
 import torch
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
-from lib.bundle import Bundle, BundleInfo, read_bundle, write_bundle
+from lib.bundle import Bundle, BundleInfo, read_bundle
+from lib.bundle_model import write_bundle, write_compiled
 from lib.catalog import CatalogConfig, labels_of, read_catalog
 from lib.checkpoint import read_best, read_checkpoint
 from lib.config import Config
@@ -17,16 +18,18 @@ from lib.digest import digest_bytes, digest_json
 from lib.errors import InputError
 from lib.held_out import Calibrated, calibrate
 from lib.model import build_classifier
-from lib.prepare import ReadingConfig
+from lib.openvino_network import convert, is_installed
 from lib.preprocessing import Preprocessing
 from lib.progress import duration
+from lib.reading import ReadingConfig
 from lib.recipe import TrainingConfig
 from lib.report.data import EpochRecord, TrainingReport
 from lib.report.page import render_training
-from lib.runs import Intent, Run, open_run
+from lib.runs import Intent, Run, RunId, open_run
 from lib.shards import to_parquet
 from lib.split import split_items
-from lib.storage import Storage, StorageConfig
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
 from lib.taxonomy import Taxonomy, parse_taxonomy
 from lib.training import Scored, TrainingJob
 from lib.weights import load_backbone, parameters_of
@@ -51,7 +54,7 @@ class TrainRun(Config):
     """A training's run file."""
 
     output: str = "runs"
-    run_id: str | None = None
+    run_id: RunId | None = None
     taxonomy: str
     catalog: CatalogConfig
     validation: CatalogConfig | None = None
@@ -59,8 +62,14 @@ class TrainRun(Config):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     workers: WorkersConfig = WorkersConfig()
-    reading: ReadingConfig = ReadingConfig()
+    reading: ReadingConfig = Field(default=ReadingConfig(), validate_default=True)
     storage: StorageConfig = StorageConfig()
+
+    @field_validator("reading")
+    @classmethod
+    def _of_the_catalogs(cls, reading: ReadingConfig, info: ValidationInfo) -> ReadingConfig:
+        catalogs = (info.data.get("catalog"), info.data.get("validation"))
+        return reading.within(each.store for each in catalogs if each)
 
 
 def train(config: TrainRun, say: Callable[[str], None]) -> Bundle:
@@ -176,6 +185,7 @@ def make_bundle(config: TrainRun, taxonomy: Taxonomy, calibrated: Calibrated, ru
     size_px = model.preprocessing.size_px
     classifier = build_classifier(model.architecture, len(taxonomy.leaves), size_px)
     classifier.load_state_dict(read_best(run.uri, run.storage))
+    compiled = convert(classifier.backbone, model.preprocessing) if is_installed() else {}
     info = BundleInfo(
         run_id=run.run_id,
         architecture=model.architecture,
@@ -186,6 +196,7 @@ def make_bundle(config: TrainRun, taxonomy: Taxonomy, calibrated: Calibrated, ru
         threshold=calibrated.threshold.confidence,
         target_precision=config.training.target_precision,
         metrics=calibrated.metrics,
+        digests=write_compiled(run.at("bundle"), run.storage, compiled),
     )
     return write_bundle(run.at("bundle"), run.storage, classifier, taxonomy, info)
 

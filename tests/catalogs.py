@@ -15,16 +15,20 @@ import torch
 from PIL import Image, ImageDraw
 from pyarrow import fs, parquet
 
-from lib.bundle import Bundle, BundleInfo, write_bundle
+from lib.bundle import Bundle, BundleInfo
+from lib.bundle_model import write_bundle
 from lib.catalog import CatalogConfig, read_catalog
-from lib.images import DecodeLimits, decode
+from lib.decode import decode
+from lib.images import DecodeLimits
 from lib.items import ITEM_SCHEMA, regroup
 from lib.labels import LABELS_SCHEMA
 from lib.model import Classifier, build_classifier
 from lib.plan import Plan
-from lib.preprocessing import Preprocessing, normalise, resize
+from lib.preprocessing import Preprocessing
 from lib.reasons import Reason
-from lib.storage import Storage, StorageConfig
+from lib.resize import normalise, resize
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
 from lib.taxonomy import parse_taxonomy
 from tests.conftest import Bucket
 

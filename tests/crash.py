@@ -4,25 +4,49 @@ import ctypes
 import os
 import signal
 import threading
+import time
+from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
+from types import MappingProxyType
 
+import psutil
+import torch
 from torch import Tensor
 
+import lib.decode
 import lib.unit
-from lib import images
+from lib.engine import UnitJob
 from lib.images import DecodeLimits
-from lib.prepare import Decode, Preparer, ReadingConfig
-from lib.storage import StorageConfig
-from lib.unit import UnitClassifier, UnitJob
+from lib.prepare import Decode, Preparer
+from lib.reading import ReadingConfig
+from lib.reasons import ItemError, Reason
+from lib.storage_config import StorageConfig
+from lib.unit import UnitClassifier
 from tests import catalogs
 
 SEGFAULT, ABORT, EXIT, KILL = b"-segfault-", b"-abort-", b"-exit-", b"-kill-"
 HANG, HOLD = b"-hang-", b"-hold-"
 FAULT = b"-fault-"
+HUNGRY, GREEDY, DISCREET = b"-hungry-", b"-greedy-", b"-discreet-"
+LETHAL = b"-lethal-"
+HUNGER = 3 * 2**30
 RELEASED = threading.Event()  # a test that hangs a thread of its own process must let it go
 
 
 def decode(data: bytes, limits: DecodeLimits) -> Tensor:
+    die(data)
+    eat(data)
+    if HANG in data:
+        RELEASED.wait()
+    if HOLD in data:  # native code that hangs and keeps the interpreter's lock
+        ctypes.PyDLL(None).sleep(3600)
+    if FAULT in data:
+        raise ZeroDivisionError("a fault of our own")
+    return lib.decode.decode(data, limits)
+
+
+def die(data: bytes) -> None:
     if SEGFAULT in data:
         ctypes.string_at(0)
     if ABORT in data:
@@ -31,13 +55,33 @@ def decode(data: bytes, limits: DecodeLimits) -> Tensor:
         os._exit(3)
     if KILL in data:  # as the kernel does where memory runs out
         os.kill(os.getpid(), signal.SIGKILL)
-    if HANG in data:
-        RELEASED.wait()
-    if HOLD in data:  # native code that hangs and keeps the interpreter's lock
-        ctypes.PyDLL(None).sleep(3600)
-    if FAULT in data:
-        raise ZeroDivisionError("a fault of our own")
-    return images.decode(data, limits)
+    if LETHAL in data and Path(os.fsdecode(data.split(LETHAL)[1])).exists():
+        kill_actor()
+
+
+def eat(data: bytes) -> None:
+    """Take memory, and keep it for a while as work on it would."""
+    if GREEDY in data:
+        torch.ones(HUNGER, dtype=torch.uint8)
+    if HUNGRY not in data and DISCREET not in data:
+        return
+    try:
+        taken = [b"-" * 2**26 for _ in range(HUNGER // 2**26)]
+    except MemoryError:
+        if DISCREET in data:  # as decoders report what they do not expect
+            raise ItemError(Reason.DECODE_FAILED, "MemoryError") from None
+        raise
+    time.sleep(30)
+    del taken
+
+
+def kill_actor() -> None:
+    """Kill the process of Ray's that this one is or was started by."""
+    process = psutil.Process()
+    for each in (process, *process.parents()):
+        if each.cmdline()[0].startswith("ray::"):
+            each.kill()
+    time.sleep(60)  # its end comes
 
 
 def decode_and_say_where(data: bytes, limits: DecodeLimits) -> Tensor:
@@ -49,8 +93,10 @@ def decode_and_say_where(data: bytes, limits: DecodeLimits) -> Tensor:
     return decode(data, limits)
 
 
-def preparer_of(decode: Decode = decode, timeout_s: float = 4) -> Preparer:
-    reading = ReadingConfig(threads=4, timeout_s=timeout_s)
+def preparer_of(
+    decode: Decode = decode, timeout_s: float = 4, limits: Mapping[str, int] = MappingProxyType({})
+) -> Preparer:
+    reading = ReadingConfig.model_validate({"threads": 4, "timeout_s": timeout_s, **limits})
     return Preparer(catalogs.PREPROCESSING, reading, StorageConfig(), decode)
 
 

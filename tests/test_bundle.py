@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from lib.bundle import Bundle, BundleInfo, load_classifier, read_bundle, write_bundle
+from lib.bundle import Bundle, BundleInfo, read_bundle
+from lib.bundle_model import load_classifier, write_bundle
 from lib.errors import InputError
 from lib.model import Classifier, build_classifier
 from lib.preprocessing import Preprocessing
-from lib.storage import Storage, StorageConfig
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
 from lib.taxonomy import Taxonomy, parse_taxonomy
 
 STORAGE = Storage(StorageConfig())

@@ -17,7 +17,9 @@ from lib.catalog import CatalogConfig, labels_of, read_catalog
 from lib.errors import InputError
 from lib.items import ITEM_SCHEMA, Batches, gather, make_snapshot, regroup
 from lib.listing import _middle
-from lib.storage import Storage, StorageConfig, join
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
+from lib.uris import join
 from tests.conftest import MOTO_PAGE, Bucket
 
 STORAGE = Storage(StorageConfig())

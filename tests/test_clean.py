@@ -9,7 +9,8 @@ from lib.clean import find_leftovers
 from lib.labels_table import Change, LabelsTable
 from lib.runs import Intent, Run, begin_run
 from lib.shards import to_parquet
-from lib.storage import Storage, StorageConfig
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
 from tests import catalogs
 
 STORAGE = Storage(StorageConfig())

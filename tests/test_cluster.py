@@ -10,7 +10,8 @@ import yaml
 from deltalake import DeltaTable
 from ray.cluster_utils import Cluster
 
-from lib.storage import Storage, StorageConfig
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
 from tests import catalogs
 from tests.conftest import Bucket, Server
 from tests.local_ray import finish, start, started_with, wait_until

@@ -16,7 +16,9 @@ from lib.manifest import Manifest, read_manifest, write_manifest
 from lib.plan import Plan
 from lib.receipt import Totals, add_up
 from lib.shards import shard_uri, write_shard
-from lib.storage import Storage, StorageConfig, join
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
+from lib.uris import join
 from tests import catalogs
 from tests.conftest import Bucket
 from tests.test_shards import receipt_of

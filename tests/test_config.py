@@ -5,7 +5,7 @@ from pydantic import Field
 
 from lib.config import Config, load_config
 from lib.errors import InputError
-from lib.storage import StorageConfig
+from lib.storage_config import StorageConfig
 
 SECRET = "hunter2-wJalrXUtnFEMI"  # noqa: S105  # no secret, but what must never be shown
 

@@ -17,7 +17,9 @@ from lib.errors import InputError, ReshelveError
 from lib.fetch import Fetcher
 from lib.reasons import ItemError, Reason
 from lib.retries import ATTEMPTS, Retries
-from lib.storage import Storage, StorageConfig, join
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
+from lib.uris import join
 from tests.conftest import Bucket
 
 BUDGET = 1000

@@ -13,7 +13,8 @@ from lib.duck import open_duckdb
 from lib.errors import InputError, ReshelveError
 from lib.freeze import Frozen, ItemsDigest, freeze
 from lib.items import ITEM_SCHEMA
-from lib.storage import Storage, StorageConfig
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
 from tests.conftest import Bucket
 
 STORAGE = Storage(StorageConfig())

@@ -3,9 +3,11 @@ from pathlib import Path
 import pytest
 
 from lib.catalog import CatalogConfig, read_catalog
-from lib.prepare import ReadingConfig
-from lib.storage import Storage, StorageConfig
-from lib.unit import UnitClassifier, UnitJob
+from lib.engine import UnitJob
+from lib.reading import ReadingConfig
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
+from lib.unit import UnitClassifier
 from tests import catalogs
 
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 from PIL import Image, ImageFile
 
-from lib.images import DecodeLimits, decode
+from lib.decode import decode
+from lib.images import DecodeLimits
 from lib.reasons import ItemError, Reason
 
 SHARED = Path(os.environ.get("RESHELVE_SHARED", Path(__file__).resolve().parents[2] / "shared"))

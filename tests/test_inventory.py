@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from lib.catalog import CatalogConfig, read_catalog
 from lib.config import load_config
 from lib.errors import InputError
-from lib.storage import Storage, StorageConfig
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
 from tests.conftest import Bucket
 
 STORAGE = Storage(StorageConfig())

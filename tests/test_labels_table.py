@@ -14,7 +14,9 @@ from lib.errors import ConflictError, InputError
 from lib.labels import LABELS_SCHEMA
 from lib.labels_table import Change, LabelsTable
 from lib.shards import to_parquet
-from lib.storage import Storage, StorageConfig, join
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
+from lib.uris import join
 from tests import catalogs
 
 if TYPE_CHECKING:

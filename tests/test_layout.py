@@ -48,8 +48,18 @@ def test_jobs_are_thin() -> None:
 
 
 @pytest.mark.timeout(60)
-def test_the_command_says_what_is_wrong_before_it_loads_torch_or_ray() -> None:
-    program = "import jobs.__main__, sys; print({'torch', 'ray'} & set(sys.modules))"
+@pytest.mark.parametrize(
+    ("module", "not_loaded"),
+    [
+        ("jobs.__main__", {"torch", "ray"}),  # what is wrong with a command is said at once
+        ("pipelines.classify", {"torch", "torchvision"}),  # two seconds and half a GB: the actors'
+        ("lib.unit", {"torchvision"}),  # two seconds more, where OpenVINO classifies
+    ],
+)
+def test_what_takes_long_to_load_is_loaded_where_it_is_needed(
+    module: str, not_loaded: set[str]
+) -> None:
+    program = f"import {module}, sys; print({not_loaded} & set(sys.modules))"
 
     said = subprocess.run(  # noqa: S603  # our own program
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False

@@ -8,12 +8,15 @@ import torch
 from PIL import Image
 
 import lib.pixels
-from lib.images import DecodeLimits, decode
+from lib.decode import decode
+from lib.images import DecodeLimits
 from lib.items import ITEM_SCHEMA
 from lib.pixels import LabelledPixels, load_pixels
-from lib.prepare import Preparer, ReadingConfig
-from lib.preprocessing import Preprocessing, resize
-from lib.storage import StorageConfig
+from lib.prepare import Preparer
+from lib.preprocessing import Preprocessing
+from lib.reading import ReadingConfig
+from lib.resize import resize
+from lib.storage_config import StorageConfig
 
 PREPROCESSING = Preprocessing(size_px=24, fit="pad", mean=(0, 0, 0), std=(1, 1, 1))
 CATEGORIES = ("hat", "boot", "vest")

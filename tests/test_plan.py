@@ -7,7 +7,8 @@ from pyarrow import parquet
 
 from lib.items import ITEM_SCHEMA
 from lib.plan import Plan
-from lib.storage import Storage, StorageConfig
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
 from tests import catalogs
 from tests.conftest import Bucket
 

@@ -3,7 +3,8 @@ import torch
 from pydantic import ValidationError
 from torchvision.transforms.v2 import functional
 
-from lib.preprocessing import Preprocessing, normalise, resize
+from lib.preprocessing import Preprocessing
+from lib.resize import normalise, resize
 
 
 def make(**changes: object) -> Preprocessing:

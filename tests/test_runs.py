@@ -10,7 +10,9 @@ import pytest
 
 from lib.errors import InputError
 from lib.runs import Intent, Run, open_run
-from lib.storage import Storage, StorageConfig, join
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
+from lib.uris import join
 
 STORAGE = Storage(StorageConfig())
 INTENT = Intent(

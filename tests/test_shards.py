@@ -8,7 +8,8 @@ from pyarrow import parquet
 from lib.errors import InputError
 from lib.receipt import Receipt
 from lib.shards import finished_units, read_shards, shard_uri, write_shard
-from lib.storage import Storage, StorageConfig
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
 from tests import catalogs
 from tests.conftest import Bucket
 

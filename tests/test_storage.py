@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from lib.errors import InputError
-from lib.storage import Storage, StorageConfig, absolute, join, local_path, protocol_of
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
+from lib.uris import absolute, join, local_path, protocol_of
 from tests.conftest import Bucket
 
 KINDS = ("local", "memory", "s3")

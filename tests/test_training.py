@@ -23,11 +23,12 @@ from lib.checkpoint import read_best, read_checkpoint, write_best, write_checkpo
 from lib.errors import InputError
 from lib.items import ITEM_SCHEMA
 from lib.model import build_classifier
-from lib.prepare import ReadingConfig
 from lib.preprocessing import Preprocessing
+from lib.reading import ReadingConfig
 from lib.recipe import TrainingConfig
 from lib.report.data import EpochRecord
-from lib.storage import Storage, StorageConfig
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
 from lib.training import Scored, Trainer, TrainingJob
 from lib.weights import parameters_of
 from tests.gloo import WorkerError, Workers

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from lib.errors import InputError
 from lib.model import Classifier, build_classifier
-from lib.storage import Storage, StorageConfig
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
 from lib.weights import load_backbone, parameters_of
 
 ARCHITECTURE = "shufflenet_v2_x0_5"

@@ -1,4 +1,3 @@
-import hashlib
 import http.client
 import http.server
 import random
@@ -7,31 +6,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from lib.errors import InputError, ReshelveError
-from lib.fetch import Fetcher
-from lib.reasons import ItemError
-from lib.retries import ATTEMPTS, Retries
-from lib.storage import Storage, StorageConfig
-from tests.conftest import Bucket
-from tests.faults.proxy import KINDS, FaultProxy, Faults
+from tests.faults.faults import ANSWERS, Faults, only, storm
+from tests.faults.proxy import FaultProxy
 
+RATES = storm(0.04)
 DATA = random.Random(0).randbytes(300_000)  # noqa: S311  # the same bytes in each run
-STORM: dict[str, Any] = {kind: 0.04 for kind in KINDS if kind != "conflict"}
-
-
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lib.retries.FIRST_WAIT_S", 0.005)
-
-
-def only(kind: str, **others: Any) -> Faults:  # noqa: ANN401  # any of the fields of Faults
-    rate: dict[str, Any] = {kind: 1}
-    return Faults(**rate, **others)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -106,9 +89,6 @@ def ask(proxy: FaultProxy, path: str = "/b/k", method: str = "GET", body: bytes 
         connection.close()
 
 
-# the proxy by itself
-
-
 def test_without_faults_every_byte_passes_through(plain: Plain) -> None:
     data = DATA * 10
     with FaultProxy(plain.url) as proxy:
@@ -152,12 +132,7 @@ def test_many_connections_at_once_each_get_their_own(plain: Plain) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "status", "code"),
-    [
-        ("slow_down", 503, "SlowDown"),
-        ("internal_error", 500, "InternalError"),
-        ("conflict", 409, "ConditionalRequestConflict"),
-    ],
+    ("kind", "status", "code"), [(kind, *answer[:2]) for kind, answer in ANSWERS.items()]
 )
 def test_a_refusal_says_what_s3_says(plain: Plain, kind: str, status: int, code: str) -> None:
     with FaultProxy(plain.url, only(kind)) as proxy:
@@ -254,179 +229,11 @@ def fates(faults: Faults, bucket: str = "b") -> list[str]:
 
 
 def test_fates_follow_from_the_seed_and_not_from_the_bucket() -> None:
-    assert fates(Faults(seed=1, **STORM)) == fates(Faults(seed=1, **STORM), "another")
-    assert fates(Faults(seed=1, **STORM)) != fates(Faults(seed=2, **STORM))
+    assert fates(Faults(seed=1, **RATES)) == fates(Faults(seed=1, **RATES), "another")
+    assert fates(Faults(seed=1, **RATES)) != fates(Faults(seed=2, **RATES))
 
 
 def test_each_kind_comes_at_its_rate() -> None:
-    counts = Counter(fates(Faults(**STORM)))
-    assert set(counts) == {*STORM, ""}
-    assert all(50 < counts[kind] < 110 for kind in STORM)  # 80 of 2,000
-
-
-# reads through it
-
-
-def put_photos(s3: Bucket, count: int) -> dict[tuple[str, str], bytes]:
-    """Write images of any bytes, and give them by uri and etag."""
-    dice = random.Random(1)  # noqa: S311  # the same bytes in each run
-    photos = [dice.randbytes(dice.randrange(2_000, 60_000)) for _ in range(count)]
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(s3.put, [f"photos/{number}.jpg" for number in range(count)], photos))
-    return {
-        (
-            f"{s3.uri}/photos/{number}.jpg",
-            hashlib.md5(data, usedforsecurity=False).hexdigest(),
-        ): data
-        for number, data in enumerate(photos)
-    }
-
-
-def fetch_all(
-    proxy: FaultProxy, photos: dict[tuple[str, str], bytes], retries: Retries
-) -> list[bytes]:
-    fetcher = Fetcher(StorageConfig(endpoint_url=proxy.url), retries)
-    with ThreadPoolExecutor(16) as pool:
-        return list(pool.map(lambda photo: fetcher.fetch(*photo), photos))
-
-
-def test_every_image_comes_whole_through_a_storm_and_the_same_storm_twice(s3: Bucket) -> None:
-    photos = put_photos(s3, 200)
-    met = []
-    for _ in range(2):
-        retries = Retries(1000)
-        faults = Faults(seed=7, delay_s=(0.1, 0.3), **STORM)
-        with FaultProxy(s3.server.endpoint, faults) as proxy:
-            assert fetch_all(proxy, photos, retries) == list(photos.values())
-            counts = proxy.counts
-        assert counts.keys() == {"requests", *STORM}
-        # each fault but a delay costs one retry, and nothing else does
-        failed = sum(counts[kind] for kind in STORM if kind != "delay")
-        assert retries.spent == failed == counts["requests"] - len(photos)
-        met.append(counts)
-    assert met[0] == met[1]
-
-
-def test_a_reply_beyond_the_timeout_is_asked_for_again(
-    s3: Bucket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lib.buckets.TIMEOUT", "500ms")
-    photos = put_photos(s3, 3)
-    retries = Retries(100)
-    faults = Faults(delay=1, first=1, delay_s=(2, 2))
-    with FaultProxy(s3.server.endpoint, faults) as proxy:
-        assert fetch_all(proxy, photos, retries) == list(photos.values())
-    assert retries.spent >= 3
-
-
-@pytest.mark.parametrize("key", ["item.jpg", "two//slashes.jpg"])
-@pytest.mark.parametrize("kind", sorted({*STORM} - {"flip_byte"}))
-def test_the_first_fault_of_any_kind_costs_no_item(s3: Bucket, key: str, kind: str) -> None:
-    s3.put(key, DATA)
-    faults = only(kind, first=1, methods=("GET",))
-    with FaultProxy(s3.server.endpoint, faults) as proxy:
-        fetcher = Fetcher(StorageConfig(endpoint_url=proxy.url), Retries(10))
-        etag = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
-        assert fetcher.fetch(f"{s3.uri}/{key}", etag) == DATA
-        assert proxy.counts[kind] == 1
-
-
-def test_a_store_that_is_down_for_good_ends_the_run_with_one_sentence(s3: Bucket) -> None:
-    photos = put_photos(s3, 40)
-    retries = Retries(50)
-    with FaultProxy(s3.server.endpoint) as proxy:
-        proxy.down()
-        fetcher = Fetcher(StorageConfig(endpoint_url=proxy.url), retries)
-
-        def fetch(photo: tuple[str, str]) -> Exception:
-            with pytest.raises((ItemError, ReshelveError)) as caught:
-                fetcher.fetch(*photo)
-            return caught.value
-
-        with ThreadPoolExecutor(16) as pool:
-            errors = list(pool.map(fetch, photos))
-    assert retries.spent == 50
-    final = [error for error in errors if isinstance(error, ReshelveError)]
-    assert len(final) >= 30  # ten items at most had all their tries
-    for error in final:
-        assert not isinstance(error, InputError)
-        assert str(error).startswith("the store keeps failing (")
-        assert "50 retries are spent, see reading.max_retries" in str(error)
-        assert "\n" not in str(error)
-
-
-def test_a_store_that_comes_back_gives_every_image(
-    s3: Bucket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lib.retries.FIRST_WAIT_S", 0.1)
-    monkeypatch.setattr("lib.retries.random.uniform", lambda _low, high: high)
-    photos = put_photos(s3, 20)
-    retries = Retries(1000)
-    with FaultProxy(s3.server.endpoint) as proxy, ThreadPoolExecutor(1) as pool:
-        proxy.down()
-        found = pool.submit(fetch_all, proxy, photos, retries)
-        while not retries.spent:
-            time.sleep(0.01)
-        proxy.up()
-        assert found.result() == list(photos.values())
-
-
-# writes through it
-
-
-def storage_at(proxy: FaultProxy) -> Storage:
-    return Storage(StorageConfig(endpoint_url=proxy.url))
-
-
-@pytest.mark.parametrize("kind", ["lost_reply", "reset", "slow_down", "internal_error"])
-def test_a_write_whose_first_try_fails_is_written(s3: Bucket, kind: str) -> None:
-    faults = only(kind, methods=("PUT",), first=1)
-    with FaultProxy(s3.server.endpoint, faults) as proxy:
-        storage_at(proxy).write(s3.uri + "/file", DATA)
-        assert proxy.counts[kind] == 1
-    assert Storage(StorageConfig()).read(s3.uri + "/file") == DATA
-
-
-@pytest.mark.parametrize("kind", ["lost_reply", "reset", "slow_down", "internal_error"])
-def test_a_create_whose_first_try_fails_says_that_it_wrote(s3: Bucket, kind: str) -> None:
-    faults = only(kind, methods=("PUT",), first=1)
-    with FaultProxy(s3.server.endpoint, faults) as proxy:
-        assert storage_at(proxy).create(s3.uri + "/file", b"ours")
-        assert proxy.counts[kind] == 1
-        assert not storage_at(proxy).create(s3.uri + "/file", b"theirs")
-    assert Storage(StorageConfig()).read(s3.uri + "/file") == b"ours"
-
-
-def test_a_create_whose_reply_is_lost_does_not_take_anothers_object_for_its_own(
-    s3: Bucket,
-) -> None:
-    s3.put("file", b"theirs")
-    faults = Faults(lost_reply=1, methods=("PUT",), first=1)
-    with FaultProxy(s3.server.endpoint, faults) as proxy:
-        assert not storage_at(proxy).create(s3.uri + "/file", b"ours")
-    assert Storage(StorageConfig()).read(s3.uri + "/file") == b"theirs"
-
-
-def test_a_create_in_conflict_with_another_is_tried_again(s3: Bucket) -> None:
-    with FaultProxy(s3.server.endpoint, Faults(conflict=1, methods=("PUT",), first=2)) as proxy:
-        assert storage_at(proxy).create(s3.uri + "/ours", b"ours")
-        assert proxy.counts["conflict"] == 2
-        s3.put("theirs", b"theirs")
-        assert not storage_at(proxy).create(s3.uri + "/theirs", b"ours")
-        assert proxy.counts["conflict"] == 4
-
-
-def test_a_conflict_without_end_is_one_sentence(s3: Bucket) -> None:
-    with FaultProxy(s3.server.endpoint, Faults(conflict=1, methods=("PUT",))) as proxy:
-        with pytest.raises(InputError, match="ConditionalRequestConflict") as caught:
-            storage_at(proxy).create(s3.uri + "/file", b"ours")
-        assert proxy.counts["conflict"] == ATTEMPTS
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("kind", sorted({*STORM} - {"flip_byte"}))
-def test_a_read_whose_first_try_fails_gives_all_bytes(s3: Bucket, kind: str) -> None:
-    s3.put("file", DATA)
-    with FaultProxy(s3.server.endpoint, only(kind, methods=("GET",), first=1)) as proxy:
-        assert storage_at(proxy).read(s3.uri + "/file") == DATA
-        assert proxy.counts[kind] == 1
+    counts = Counter(fates(Faults(**RATES)))
+    assert set(counts) == {*RATES, ""}
+    assert all(50 < counts[kind] < 110 for kind in RATES)  # 80 of 2,000

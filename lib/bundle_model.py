@@ -1,0 +1,68 @@
+"""A bundle's model: written after training, loaded where items are classified."""
+
+from collections.abc import Mapping
+
+import safetensors.torch
+
+from lib.bundle import Bundle, BundleInfo, read_part
+from lib.digest import digest_bytes
+from lib.errors import InputError
+from lib.model import Classifier, build_classifier
+from lib.storage import Storage
+from lib.taxonomy import Taxonomy
+from lib.uris import join
+from lib.weights import parameters_of
+
+
+def write_compiled(uri: str, storage: Storage, files: Mapping[str, bytes]) -> dict[str, str]:
+    """Write a model as another runtime wants it, before the bundle; give the files' digests."""
+    for name, content in files.items():
+        storage.write(join(uri, name), content)
+    return {name: digest_bytes(content) for name, content in files.items()}
+
+
+def write_bundle(
+    uri: str, storage: Storage, classifier: Classifier, taxonomy: Taxonomy, info: BundleInfo
+) -> Bundle:
+    """Write a bundle; `bundle.json` comes last, so that half a bundle is none.
+
+    Args:
+        uri: the folder.
+        storage: how to reach it.
+        classifier: the trained model.
+        taxonomy: whose leaves the head's columns are.
+        info: its description; the digests of these files are added here.
+    """
+    model = safetensors.torch.save(parameters_of(classifier))
+    taxonomy_yaml = taxonomy.to_yaml().encode()
+    digests = {
+        **info.digests,
+        "model": digest_bytes(model),
+        "taxonomy": digest_bytes(taxonomy_yaml),
+        "backbone": digest_bytes(safetensors.torch.save(parameters_of(classifier.backbone))),
+    }
+    described = info.model_copy(update={"digests": digests})
+    data = described.model_dump_json(indent=2).encode()
+    storage.write(join(uri, "model.safetensors"), model)
+    storage.write(join(uri, "taxonomy.yaml"), taxonomy_yaml)
+    storage.write(join(uri, "bundle.json"), data)
+    return Bundle(uri, described, taxonomy, digest_bytes(data))
+
+
+def load_classifier(bundle: Bundle, storage: Storage) -> Classifier:
+    """Load a bundle's model in float32, in evaluation mode.
+
+    Raises:
+        InputError: the weights are damaged or are another model's.
+    """
+    data = read_part(bundle.uri, "model.safetensors", bundle.info.digests.get("model"), storage)
+    info = bundle.info
+    classifier = build_classifier(
+        info.architecture, len(info.category_ids), info.preprocessing.size_px
+    )
+    try:
+        classifier.load_state_dict(safetensors.torch.load(data))
+    except RuntimeError as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"{bundle.uri}: model.safetensors does not fit: {first}") from None
+    return classifier.eval()

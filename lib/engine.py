@@ -1,0 +1,44 @@
+"""What a run classifies with: its pool of actors, and what all its units have in common."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from lib.config import Config
+from lib.reading import ReadingConfig
+from lib.storage_config import StorageConfig
+
+Device = Literal["auto", "cpu", "cuda"]
+Runtime = Literal["auto", "torch", "openvino"]
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+class EngineConfig(Config):
+    """The pool of actors and what each may use; None fits it to the machine."""
+
+    device: Device = "auto"
+    runtime: Runtime = "auto"
+    precision: Precision = "auto"
+    actors: int | None = Field(default=None, ge=1)
+    cpus_per_actor: int = Field(default=2, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    unit_size: int = Field(default=512, ge=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitJob:
+    """What all units of a run have in common; travels to the actors."""
+
+    run_id: str
+    run_uri: str
+    plan_uri: str
+    bundle_uri: str
+    storage: StorageConfig
+    reading: ReadingConfig
+    device: Device
+    runtime: Runtime = "auto"
+    precision: Precision
+    batch_size: int
+    threads: int
+    command: str = ""  # names the driver that begins the units
