@@ -5,11 +5,13 @@
 # make lock   pins every dependency anew
 # make bench-listing   freezes 10 million items from an inventory and from a listing
 # make bench-night     holds 10 million items against a labels table of 10 million
+# make bench-kills     kills one run at fifty random moments
+# make bench-changed   takes in the one item in a hundred that has changed, of 100,000 on S3
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test test-faults check lock bench-listing bench-night
+.PHONY: demo test test-faults check lock bench-listing bench-night bench-changed bench-kills
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -17,10 +19,11 @@ test: $(VENV)/.installed
 	$(RUN) pytest
 
 SEED ?= 0
+FAULTS := tests/faults tests/test_crash.py tests/test_classify.py tests/test_careful.py \
+  tests/test_memory.py tests/test_killed_training.py tests/test_hostile_strings.py
 test-faults: $(VENV)/.installed
 	RESHELVE_FAULT_SEED=$(SEED) timeout --signal=INT --kill-after=60 1140 \
-	  $(RUN) pytest -m '' -s tests/test_faults.py tests/test_crash.py tests/test_classify.py \
-	  tests/test_careful.py
+	  $(RUN) pytest -m '' -s $(FAULTS)
 
 check: $(VENV)/.installed
 	$(RUN) ruff format --check .
@@ -43,3 +46,9 @@ bench-listing: $(VENV)/.installed
 
 bench-night: $(VENV)/.installed
 	$(RUN) benchmarks.bench_night
+
+bench-changed: $(VENV)/.installed
+	$(RUN) benchmarks.bench_changed
+
+bench-kills: $(VENV)/.installed
+	$(RUN) benchmarks.bench_kills

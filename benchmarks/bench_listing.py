@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201  # a folder of commands, no package; they speak to a person
+# ruff: noqa: T201  # a folder of commands, no package; they speak to a person
 """Freezes a catalog of 10 million items, from an inventory and from a listing: seconds, memory.
 
     python -m benchmarks.bench_listing [--items N] [--only parquet csv listing]
@@ -31,7 +31,8 @@ from pyarrow import parquet
 
 from lib.catalog import CatalogConfig
 from lib.freeze import freeze
-from lib.storage import Storage, StorageConfig
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
 
 SOURCES = ("parquet", "csv", "listing")
 FILE_ROWS = 1_000_000

@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201, S603  # commands, no package; they speak to a person, and run themselves
+# ruff: noqa: T201, S603  # they speak to a person, and run themselves
 """Holds a snapshot of 10 million items against a labels table of 10 million: seconds, memory.
 
     python -m benchmarks.bench_night [--items N]
@@ -23,7 +23,8 @@ from lib.duck import open_duckdb
 from lib.labels import LABELS_SCHEMA
 from lib.labels_table import LabelsTable
 from lib.night import COMPARED, Night, NightConfig, write_removed
-from lib.storage import Storage, StorageConfig
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
 
 UNIT_SIZE = 512
 SNAPSHOT = """COPY (

@@ -1,0 +1,1 @@
+"""One command each: what Reshelve takes in seconds, memory and requests, and what peers take."""
