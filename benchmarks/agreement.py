@@ -50,6 +50,7 @@ def measure_agreement(
             "catalog": {"uri": str(photos / "test"), "labels": "folder"},
             "bundle": str(folder / "runs" / "train" / "bundle"),
             "labels_table": str(folder / "labels"),
+            "embeddings": str(folder / "embeddings"),
             "engine": engine,
         }
         run_file.write_text(yaml.safe_dump(described))

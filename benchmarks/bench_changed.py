@@ -66,6 +66,7 @@ class Shop:
             "catalog": {"uri": f"{uri}/{images}/"},
             "bundle": f"{uri}/bundle",
             "labels_table": f"{uri}/{table}",
+            "embeddings": f"{uri}/embeddings-{table}",
             "gates": {"max_category_changes": None, "max_mix_shift": None},
             "storage": {"endpoint_url": endpoint},
         }

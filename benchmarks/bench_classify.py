@@ -152,6 +152,7 @@ def reshelve_run_file(bundle: str, manifest: str, runs: Path, folder: Path) -> P
         "catalog": {"uri": manifest},
         "bundle": bundle,
         "labels_table": str(folder / "labels"),
+        "embeddings": str(folder / "embeddings"),
         "reading": {"stores": ["s3://", "/"]},
     }
     path.write_text(yaml.safe_dump(described))

@@ -47,6 +47,7 @@ class Victim:
             "catalog": {"uri": str(folder / "images")},
             "bundle": str(folder / "bundle"),
             "labels_table": str(folder / f"labels-{name}"),
+            "embeddings": str(folder / f"embeddings-{name}"),
             "engine": {"device": "cpu", "precision": "fp32", "unit_size": UNIT_SIZE},
         }
         self._run_file.write_text(yaml.safe_dump(described))

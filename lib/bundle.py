@@ -42,6 +42,11 @@ class Bundle:
     digest: str
 
     @property
+    def backbone_digest(self) -> str:
+        """What bundles of one backbone share, and what its embeddings are kept under."""
+        return self.info.digests["backbone"]
+
+    @property
     def fingerprint(self) -> dict[str, str]:
         """The parts of a run's fingerprint that a bundle gives."""
         return {

@@ -41,4 +41,5 @@ class UnitJob:
     precision: Precision
     batch_size: int
     threads: int
+    embeddings: bool = False  # whether units write them beside their labels
     command: str = ""  # names the driver that begins the units

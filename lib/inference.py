@@ -1,5 +1,6 @@
 """From prepared images to calibrated probabilities, on one device."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import linear, pad
 
 from lib.bundle import Bundle
+from lib.embeddings import LARGEST, Embeddings
 from lib.engine import Precision
 from lib.network import Network, Networks
 
@@ -16,6 +18,14 @@ Probabilities = np.ndarray[Any, np.dtype[np.float32]]
 # point, and so changes labels only where two categories are nearly equal.
 CLOSE = 0.02
 CLOSE_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Of n images: probabilities, float32 [n, categories], and embeddings, float16 [n, d]."""
+
+    probabilities: Probabilities
+    embeddings: Embeddings
 
 
 class Predictor:
@@ -42,35 +52,46 @@ class Predictor:
         self.probabilities(torch.zeros(1, 3, side, side, dtype=torch.uint8))
 
     @property
-    def no_probabilities(self) -> Probabilities:
-        """The result for no images: float32 [0, categories]."""
-        return np.empty((0, len(self._bias)), np.float32)
+    def nothing(self) -> Predicted:
+        """The result for no images."""
+        return Predicted(
+            np.empty((0, len(self._bias)), np.float32),
+            np.empty((0, self._weight.shape[1]), np.float16),
+        )
+
+    def probabilities(self, images: Tensor) -> Probabilities:
+        """Give calibrated probabilities alone, as `predict`."""
+        return self.predict(images).probabilities
 
     @torch.inference_mode()
-    def probabilities(self, images: Tensor) -> Probabilities:
-        """Give calibrated probabilities.
+    def predict(self, images: Tensor) -> Predicted:
+        """Give calibrated probabilities, and the embeddings that they follow from.
 
         Args:
             images: uint8 [n, 3, s, s], n at most `batch`, as `resize` gives them.
 
         Returns:
-            float32 [n, categories], columns in the order of the bundle's `category_ids`.
+            Probabilities in the order of the bundle's `category_ids`; of an image whose call is
+            close, those and the embedding of the pass in float32.
         """
         found = self._run(self._network, images, self.batch)
         if self._exact is not None:
-            close = np.flatnonzero(_margins(found) < CLOSE)
+            close = np.flatnonzero(_margins(found.probabilities) < CLOSE)
             for start in range(0, len(close), CLOSE_BATCH):
                 some = close[start : start + CLOSE_BATCH]
-                found[some] = self._run(self._exact, images[some], CLOSE_BATCH)
+                exact = self._run(self._exact, images[some], CLOSE_BATCH)
+                found.probabilities[some] = exact.probabilities
+                found.embeddings[some] = exact.embeddings
         return found
 
-    def _run(self, network: Network, images: Tensor, batch: int) -> Probabilities:
+    def _run(self, network: Network, images: Tensor, batch: int) -> Predicted:
         count = len(images)
         embeddings = network(pad(images, (0, 0, 0, 0, 0, 0, 0, batch - count)))
-        logits = linear(embeddings, self._weight, self._bias)
+        # what is kept is what is classified: a head gives the same labels later, without pixels
+        kept = embeddings.clamp(-LARGEST, LARGEST).half()
+        logits = linear(kept.float(), self._weight, self._bias)
         scaled = torch.softmax(logits / self._temperature, dim=1)[:count]
-        result: Probabilities = scaled.cpu().numpy()
-        return result
+        return Predicted(scaled.cpu().numpy(), kept[:count].cpu().numpy())
 
 
 def _margins(probabilities: Probabilities) -> Probabilities:

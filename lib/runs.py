@@ -53,6 +53,11 @@ class Run:
         """Name the run for the person who waits, and say whether it goes on."""
         return f"run {self.run_id}" + (" (taken up again)" if self.resumed else "")
 
+    @property
+    def unique_name(self) -> str:
+        """A name that no run of another folder has, though its id may be the same."""
+        return f"{self.run_id}-{self.read_json('run.json')['begun_by']}"
+
     def at(self, name: str) -> str:
         """URI of something in the folder."""
         return join(self.uri, name)

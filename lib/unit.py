@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
+from lib import embeddings
 from lib.attempts import is_first_attempt
 from lib.bundle import read_bundle
 from lib.careful import CarefulPreparer
 from lib.decisions import Decider, Decision
 from lib.engine import UnitJob
-from lib.inference import Predictor, Probabilities
+from lib.inference import Predicted, Predictor, Probabilities
 from lib.labels import LABELS_SCHEMA
 from lib.network import Networks
 from lib.plan import Plan
@@ -24,6 +25,15 @@ from lib.reasons import ItemError
 from lib.receipt import Receipt
 from lib.shards import write_shard
 from lib.storage import Storage
+
+
+@dataclass(frozen=True)
+class Classified:
+    """A unit's rows, of `LABELS_SCHEMA`, the embeddings of those without an error, the receipt."""
+
+    rows: pa.Table
+    embeddings: pa.Table
+    receipt: Receipt
 
 
 class UnitClassifier:
@@ -60,14 +70,21 @@ class UnitClassifier:
         """Classify a unit of the plan and write its shard; with care if it ended badly before."""
         job = self._job
         careful = not is_first_attempt(job.run_uri, unit, job.command, self._storage)
-        rows, receipt = self.classify(self._plan.read(unit), unit, careful=careful)
-        write_shard(job.run_uri, self._storage, rows, receipt)
-        return receipt
+        done = self.embed(self._plan.read(unit), unit, careful=careful)
+        if job.embeddings and done.embeddings.num_rows:
+            embeddings.write_shard(job.run_uri, self._storage, unit, done.embeddings)
+        write_shard(job.run_uri, self._storage, done.rows, done.receipt)
+        return done.receipt
 
     def classify(
         self, items: pa.Table, unit: int = 0, *, careful: bool = False
     ) -> tuple[pa.Table, Receipt]:
-        """Classify items.
+        """Give the rows and the receipt alone, as `embed`."""
+        done = self.embed(items, unit, careful=careful)
+        return done.rows, done.receipt
+
+    def embed(self, items: pa.Table, unit: int = 0, *, careful: bool = False) -> Classified:
+        """Classify items, and keep the embeddings that their labels follow from.
 
         Args:
             items: with the columns of `ITEM_SCHEMA`.
@@ -75,7 +92,7 @@ class UnitClassifier:
             careful: decode each image in a process of its own, since one may kill this one.
 
         Returns:
-            One row of `LABELS_SCHEMA` an item, in the items' order, and the receipt.
+            One row an item, in the items' order, the embeddings and the receipt.
 
         Raises:
             StuckError: an image may never end to decode; does not happen with care.
@@ -83,7 +100,7 @@ class UnitClassifier:
         started = time.perf_counter()
         prepared: list[Prepared] = []
         pixels: list[torch.Tensor] = []
-        scores: list[Probabilities] = []
+        found: list[Predicted] = []
         forward_s = 0.0
         retries = self._preparer.retries.spent
         preparer = CarefulPreparer(self._preparer) if careful else self._preparer
@@ -93,13 +110,18 @@ class UnitClassifier:
             prepared.append(replace(each, pixels=None))
             if pixels and (len(pixels) == self._job.batch_size or len(prepared) == items.num_rows):
                 before = time.perf_counter()
-                scores.append(self._predictor.probabilities(torch.stack(pixels)))
+                found.append(self._predictor.predict(torch.stack(pixels)))
                 forward_s += time.perf_counter() - before
                 pixels.clear()
-        probabilities = np.concatenate(scores or [self._predictor.no_probabilities])
+        found = found or [self._predictor.nothing]
+        probabilities = np.concatenate([each.probabilities for each in found])
         rows = self._to_rows(items, [each.error for each in prepared], probabilities)
+        usable = items.filter(pa.array([each.error is None for each in prepared], pa.bool_()))
+        kept = embeddings.to_table(
+            usable["uri"], usable["etag"], np.concatenate([each.embeddings for each in found])
+        )
         errors = Counter(str(each.error.reason) for each in prepared if each.error)
-        return rows, Receipt(
+        receipt = Receipt(
             unit=unit,
             items=items.num_rows,
             labelled=items.num_rows - errors.total(),
@@ -113,6 +135,7 @@ class UnitClassifier:
             seconds=time.perf_counter() - started,
             engine=self._predictor.description,
         )
+        return Classified(rows, kept, receipt)
 
     def _to_rows(
         self,

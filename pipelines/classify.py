@@ -16,6 +16,7 @@ from lib.catalog import CatalogConfig
 from lib.compact import compact
 from lib.config import Config
 from lib.digest import digest_json
+from lib.embeddings import EmbeddingStore, read_shards
 from lib.engine import EngineConfig, UnitJob
 from lib.errors import GateError
 from lib.gates import GatesConfig
@@ -45,6 +46,7 @@ class ClassifyRun(Config):
     catalog: CatalogConfig
     bundle: str
     labels_table: str = "labels"
+    embeddings: str | None = "embeddings"
     night: NightConfig = NightConfig()
     engine: EngineConfig = EngineConfig()
     reading: ReadingConfig = Field(default=ReadingConfig(), validate_default=True)
@@ -99,6 +101,7 @@ def classify(config: ClassifyRun, options: Options, say: Callable[[str], None]) 
     if manifest is None:
         plan = Plan(run.at("plan.parquet"), storage)
         seconds, items = run_units(config, bundle, run, plan, say)
+        keep_embeddings(config.embeddings, bundle, run, plan)
         parts, totals = compact(run.uri, storage, plan)
         manifest = Manifest(
             run_id=run.run_id,
@@ -204,7 +207,16 @@ def unit_job(config: ClassifyRun, bundle: Bundle, run_id: str, run_uri: str) -> 
         precision=config.engine.precision,
         batch_size=config.engine.batch_size,
         threads=config.engine.cpus_per_actor,
+        embeddings=config.embeddings is not None,
     )
+
+
+def keep_embeddings(folder: str | None, bundle: Bundle, run: Run, plan: Plan) -> int:
+    """Add the embeddings of a run's units to the store of its backbone; give how many are new."""
+    if folder is None:
+        return 0
+    store = EmbeddingStore(folder, bundle.backbone_digest, run.storage)
+    return store.append(run.unique_name, read_shards(run.uri, run.storage, plan.units))
 
 
 def run_units(

@@ -54,6 +54,7 @@ class CrashingRun:
             "catalog": {"uri": catalogs.write_catalog(str(folder / "images"), files)},
             "bundle": catalogs.make_bundle(str(folder / "bundle")).uri,
             "labels_table": self._table,
+            "embeddings": str(folder / "embeddings"),
             "engine": {
                 "device": "cpu",
                 "precision": "fp32",

@@ -8,11 +8,16 @@ from typing import Any
 
 import psutil
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+import torch
 import yaml
 from deltalake import DeltaTable
 from pyarrow import parquet
 
+from lib.bundle import read_bundle
+from lib.bundle_model import load_classifier
+from lib.embeddings import to_matrix
 from lib.reasons import MEANINGS
 from tests import catalogs
 from tests.local_ray import (
@@ -60,6 +65,7 @@ class Night:
             "catalog": {"uri": str(self.folder / "images" / "manifest.csv")},
             "bundle": str(self.folder / "bundle"),
             "labels_table": self.table_uri,
+            "embeddings": str(self.folder / "embeddings"),
             "engine": {**engine, **sizes, **changes.pop("engine", {})},
             "reading": {"threads": 4},
             "gates": {"max_error_rate": 0.2},
@@ -126,6 +132,45 @@ def test_every_item_of_the_catalog_is_one_row_a_label_or_an_error(night: Night) 
         name: str(reason) for name, (reason, _) in catalogs.BROKEN.items()
     }
     assert set(rows["run_id"].to_pylist()) == {"night"}
+
+
+def test_each_labelled_item_has_one_embedding_that_its_label_follows_from(night: Night) -> None:
+    bundle = read_bundle(str(night.folder / "bundle"), catalogs.LOCAL)
+    (store,) = (night.folder / "embeddings").iterdir()
+    assert store.name == bundle.backbone_digest
+    kept = parquet.read_table(store)
+    labelled = night.rows.filter(night.rows["error"].is_null())
+    assert sorted(kept["uri"].to_pylist()) == sorted(labelled["uri"].to_pylist())
+
+    best_first = pc.struct_field(pc.list_element(labelled["top_k"], 0), "category_id")
+    keyed = labelled.select(["uri", "etag"]).append_column("best", best_first)
+    joined = keyed.join(kept, ["uri", "etag"])
+    head = load_classifier(bundle, catalogs.LOCAL).head
+    embeddings = torch.from_numpy(to_matrix(joined["embedding"].combine_chunks()).copy()).float()
+    best = head(embeddings).argmax(dim=1).tolist()
+
+    assert [bundle.info.category_ids[column] for column in best] == joined["best"].to_pylist()
+
+
+def test_an_image_that_is_classified_again_has_still_one_embedding(
+    night: Night, copy: Night
+) -> None:
+    shared = f"embeddings={night.folder / 'embeddings'}"
+    catalog = f"catalog.uri={night.folder / 'images' / 'manifest.csv'}"
+    before = catalogs.folder_of(night.folder / "embeddings")
+
+    result = run_job("classify", copy.run_file, "--limit", "10", "--set", shared, "--set", catalog)
+
+    assert result.exit_code == 0, result.output
+    assert catalogs.folder_of(night.folder / "embeddings") == before
+
+
+def test_without_a_folder_for_them_no_embeddings_are_written(copy: Night) -> None:
+    result = run_job("classify", copy.run_file, "--limit", "10", "--set", "embeddings=null")
+
+    assert result.exit_code == 0, result.output
+    assert not (copy.folder / "embeddings").exists()
+    assert not (copy.folder / "runs/night/embeddings").exists()
 
 
 def test_the_report_shows_each_reason_for_an_error(night: Night) -> None:

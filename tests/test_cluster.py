@@ -43,6 +43,7 @@ def write_run_file(
         "catalog": {"uri": f"{base}images/manifest.csv"},
         "bundle": f"{base}bundle",
         "labels_table": f"{base}{name}/labels",
+        "embeddings": f"{base}{name}/embeddings",
         "engine": {
             "device": "cpu",
             "precision": "fp32",

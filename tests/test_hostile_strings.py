@@ -75,6 +75,7 @@ def classify(s3: Bucket, folder: Path, catalog: str, *, errors: float) -> pa.Tab
         "catalog": {"uri": f"{s3.uri}/{catalog}"},
         "bundle": f"{s3.uri}/bundle",
         "labels_table": f"{s3.uri}/labels",
+        "embeddings": f"{s3.uri}/embeddings",
         "engine": {**engine, "batch_size": 8, "unit_size": 8},
         "gates": {"max_error_rate": errors},
         "storage": {

@@ -73,6 +73,7 @@ class Night:
             "catalog": {"uri": f"{uri}/{self.images}/"},
             "bundle": f"{uri}/bundle",
             "labels_table": f"{uri}/{self.table}",
+            "embeddings": f"{uri}/{self.name}/embeddings",
             "engine": {**engine, "batch_size": 8, "unit_size": UNIT_SIZE, **self.engine},
             "gates": OPEN_GATES,
             "storage": self.shop.keys(self.proxy.url),
