@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import Field, ValidationError
 
+from lib.close_calls import Int8
 from lib.config import Config
 from lib.decisions import NEVER
 from lib.digest import digest_bytes
@@ -29,6 +30,7 @@ class BundleInfo(Config):
     threshold: float = Field(ge=0, le=NEVER)
     target_precision: float
     metrics: dict[str, float]
+    int8: Int8 | None = None  # where labels in int8 are as good: how they are made
     digests: dict[str, str] = Field(default_factory=dict)
 
 

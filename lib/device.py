@@ -18,12 +18,13 @@ def pick_device(wanted: Device) -> torch.device:
 
 def pick_dtype(wanted: Precision, device: torch.device) -> torch.dtype:
     """Give the wanted precision; `auto` takes bf16 where the device computes in it."""
-    if wanted == "fp32" or (wanted == "auto" and not _has_bf16(device)):
+    if wanted == "fp32" or (wanted == "auto" and not computes_bf16(device)):
         return torch.float32
     return torch.bfloat16
 
 
-def _has_bf16(device: torch.device) -> bool:
+def computes_bf16(device: torch.device) -> bool:
+    """Say whether a device computes in bf16 itself."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))

@@ -9,9 +9,14 @@ from lib.config import Config
 from lib.reading import ReadingConfig
 from lib.storage_config import StorageConfig
 
+# of one actor: while one is classified or written, the next is fetched and decoded
+UNITS_AT_ONCE = 2
+
 Device = Literal["auto", "cpu", "cuda"]
 Runtime = Literal["auto", "torch", "openvino"]
 Precision = Literal["auto", "bf16", "fp32"]
+EnginePrecision = Literal["auto", "int8", "bf16", "fp32"]
+ChosenPrecision = Literal["int8", "bf16", "fp32"]
 
 
 class EngineConfig(Config):
@@ -19,7 +24,7 @@ class EngineConfig(Config):
 
     device: Device = "auto"
     runtime: Runtime = "auto"
-    precision: Precision = "auto"
+    precision: EnginePrecision = "auto"
     actors: int | None = Field(default=None, ge=1)
     cpus_per_actor: int = Field(default=2, ge=1)
     batch_size: int = Field(default=64, ge=1)
@@ -38,7 +43,7 @@ class UnitJob:
     reading: ReadingConfig
     device: Device
     runtime: Runtime = "auto"
-    precision: Precision
+    precision: EnginePrecision
     batch_size: int
     threads: int
     embeddings: bool = False  # whether units write them beside their labels

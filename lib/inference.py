@@ -1,7 +1,8 @@
 """From prepared images to calibrated probabilities, on one device."""
 
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -9,95 +10,114 @@ from torch import Tensor
 from torch.nn.functional import linear, pad
 
 from lib.bundle import Bundle
+from lib.close_calls import CLOSE, Probabilities, margins
 from lib.embeddings import LARGEST, Embeddings
-from lib.engine import Precision
+from lib.engine import EnginePrecision
 from lib.network import Network, Networks
 
-Probabilities = np.ndarray[Any, np.dtype[np.float32]]
-# A call as close as this is made again in float32. Rounding to bf16 moves probabilities by about a
-# point, and so changes labels only where two categories are nearly equal.
-CLOSE = 0.02
-CLOSE_BATCH = 8
+EXACT_BATCH = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Predicted:
-    """Of n images: probabilities, float32 [n, categories], and embeddings, float16 [n, d]."""
+    """Of n images: what their labels follow from.
+
+    Attributes:
+        probabilities: float32 [n, categories], columns in the order of the bundle's `category_ids`.
+        embeddings: float16 [n, d].
+        seconds: of the device.
+    """
 
     probabilities: Probabilities
     embeddings: Embeddings
+    seconds: float = 0.0
 
 
 class Predictor:
-    """A bundle's model, ready on a device.
+    """A bundle's model, ready on a device; threads may share it.
 
     Each batch is filled up to the same shape, so that an image gives the same numbers whatever
     stands beside it: the kernels that are chosen depend on the shape.
     """
 
     def __init__(
-        self, bundle: Bundle, networks: Networks, *, precision: Precision, batch: int
+        self, bundle: Bundle, networks: Networks, *, precision: EnginePrecision, batch: int
     ) -> None:
         """Load the model; the backbone takes the precision, the head stays in float32."""
-        self.batch = batch
+        self._batch = batch
         self._temperature = bundle.info.temperature
         self._weight, self._bias = networks.open_head()
-        self._network = networks.open(precision, batch)
+        chosen = networks.choose(precision)
+        self._network = networks.open(chosen, batch)
         self.description = self._network.description
         self._exact: Network | None = None
-        if not self.description.endswith("fp32"):
-            self._exact = networks.open("fp32", CLOSE_BATCH)
+        self._margin = CLOSE
+        if chosen != "fp32":
+            self._exact = networks.open("fp32", EXACT_BATCH)
             self.description += ", close calls in fp32"
+        if chosen == "int8":
+            assert bundle.info.int8
+            self._margin = bundle.info.int8.margin
         side = bundle.info.preprocessing.size_px
-        self.probabilities(torch.zeros(1, 3, side, side, dtype=torch.uint8))
-
-    @property
-    def nothing(self) -> Predicted:
-        """The result for no images."""
-        return Predicted(
-            np.empty((0, len(self._bias)), np.float32),
-            np.empty((0, self._weight.shape[1]), np.float16),
-        )
-
-    def probabilities(self, images: Tensor) -> Probabilities:
-        """Give calibrated probabilities alone, as `predict`."""
-        return self.predict(images).probabilities
+        self.predict([torch.zeros(3, side, side, dtype=torch.uint8)])
 
     @torch.inference_mode()
-    def predict(self, images: Tensor) -> Predicted:
+    def predict(self, images: Iterable[Tensor]) -> Predicted:
         """Give calibrated probabilities, and the embeddings that they follow from.
 
+        Calls that are close are made again at the end, in float32.
+
         Args:
-            images: uint8 [n, 3, s, s], n at most `batch`, as `resize` gives them.
-
-        Returns:
-            Probabilities in the order of the bundle's `category_ids`; of an image whose call is
-            close, those and the embedding of the pass in float32.
+            images: each uint8 [3, s, s], as `resize` gives it; they are taken as they come.
         """
-        found = self._run(self._network, images, self.batch)
-        if self._exact is not None:
-            close = np.flatnonzero(_margins(found.probabilities) < CLOSE)
-            for start in range(0, len(close), CLOSE_BATCH):
-                some = close[start : start + CLOSE_BATCH]
-                exact = self._run(self._exact, images[some], CLOSE_BATCH)
-                found.probabilities[some] = exact.probabilities
-                found.embeddings[some] = exact.embeddings
-        return found
+        seconds = 0.0
+        found = [self._nothing]
+        waiting: list[Tensor] = []
+        close: list[tuple[int, Tensor]] = []
 
-    def _run(self, network: Network, images: Tensor, batch: int) -> Predicted:
-        count = len(images)
-        embeddings = network(pad(images, (0, 0, 0, 0, 0, 0, 0, batch - count)))
+        def run() -> float:
+            before = time.perf_counter()
+            done = self._run(self._network, waiting, self._batch)
+            if self._exact is not None:
+                first = sum(len(each.embeddings) for each in found)
+                near = np.flatnonzero(margins(done.probabilities) < self._margin).tolist()
+                close.extend((first + place, waiting[place]) for place in near)
+            found.append(done)
+            waiting.clear()
+            return time.perf_counter() - before
+
+        for image in images:
+            waiting.append(image)
+            if len(waiting) == self._batch:
+                seconds += run()
+        if waiting:
+            seconds += run()
+        probabilities = np.concatenate([each.probabilities for each in found])
+        embeddings = np.concatenate([each.embeddings for each in found])
+        before = time.perf_counter()
+        for start in range(0, len(close), EXACT_BATCH):
+            places, again = zip(*close[start : start + EXACT_BATCH], strict=True)
+            assert self._exact is not None
+            exact = self._run(self._exact, again, EXACT_BATCH)
+            probabilities[list(places)] = exact.probabilities
+            embeddings[list(places)] = exact.embeddings
+        seconds += time.perf_counter() - before
+        return Predicted(probabilities=probabilities, embeddings=embeddings, seconds=seconds)
+
+    @property
+    def _nothing(self) -> Predicted:
+        categories, dimensions = self._weight.shape
+        return Predicted(
+            probabilities=np.empty((0, categories), np.float32),
+            embeddings=np.empty((0, dimensions), np.float16),
+        )
+
+    def _run(self, network: Network, images: Iterable[Tensor], batch: int) -> Predicted:
+        stacked = torch.stack([*images])
+        count = len(stacked)
+        embeddings = network(pad(stacked, (0, 0, 0, 0, 0, 0, 0, batch - count)))
         # what is kept is what is classified: a head gives the same labels later, without pixels
         kept = embeddings.clamp(-LARGEST, LARGEST).half()
         logits = linear(kept.float(), self._weight, self._bias)
         scaled = torch.softmax(logits / self._temperature, dim=1)[:count]
-        return Predicted(scaled.cpu().numpy(), kept[:count].cpu().numpy())
-
-
-def _margins(probabilities: Probabilities) -> Probabilities:
-    """How far the best category is ahead of the next; one alone is never close."""
-    if probabilities.shape[1] < 2:
-        return np.ones(len(probabilities), np.float32)
-    best = np.partition(probabilities, -2, axis=1)
-    margins: Probabilities = best[:, -1] - best[:, -2]
-    return margins
+        return Predicted(probabilities=scaled.cpu().numpy(), embeddings=kept[:count].cpu().numpy())

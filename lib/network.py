@@ -7,9 +7,10 @@ import safetensors.torch
 from torch import Tensor
 
 from lib.bundle import Bundle, read_part
-from lib.device import pick_device, pick_dtype
-from lib.engine import Device, Precision, Runtime
-from lib.openvino_network import GRAPH, WEIGHTS, OpenVinoNetwork, convert, has_bf16, is_installed
+from lib.device import computes_bf16, pick_device
+from lib.engine import ChosenPrecision, Device, EnginePrecision, Runtime
+from lib.errors import InputError
+from lib.openvino_network import FILES, OpenVinoNetwork, convert, is_installed
 from lib.storage import Storage
 
 LOGGER = logging.getLogger(__name__)
@@ -34,30 +35,47 @@ class Networks:
         """Choose the runtime: OpenVINO on a CPU where it is installed and the bundle has it."""
         self._bundle, self._storage, self._threads = bundle, storage, threads
         self._device = pick_device(device)
-        converted = GRAPH in bundle.info.digests
+        graph, _ = FILES["fp32"]
+        converted = graph in bundle.info.digests
         wanted = runtime == "openvino" or (runtime == "auto" and converted)
         self._on_openvino = wanted and self._device.type == "cpu" and is_installed()
         if wanted and self._device.type == "cpu" and not self._on_openvino:
             LOGGER.warning("openvino is not installed: torch classifies, at about half the rate")
-        if self._on_openvino:
-            self._files = self._read_files() if converted else self._convert()
+        self._files: dict[str, bytes] = {}
+        if self._on_openvino and not converted:
+            self._files = self._convert()
 
-    def open(self, precision: Precision, batch: int) -> Network:
-        """Open the backbone for batches of one size; `auto` is bf16 where the device has it."""
-        if self._on_openvino:
-            chosen = precision if precision != "auto" else "bf16" if has_bf16() else "fp32"
-            return OpenVinoNetwork(
-                self._files, precision=chosen, batch=batch, threads=self._threads
+    def choose(self, wanted: EnginePrecision) -> ChosenPrecision:
+        """Choose a precision; `auto` is the fastest that keeps the labels.
+
+        Raises:
+            InputError: int8 is wanted, and cannot be had.
+        """
+        int8 = self._on_openvino and self._bundle.info.int8 is not None
+        if wanted == "int8" and not int8:
+            raise InputError(
+                "engine.precision is int8: expected a bundle that was found to keep its labels in "
+                "int8, a CPU, and OpenVINO installed; leave the key out to take what there is"
             )
+        if wanted != "auto":
+            return wanted
+        if int8:
+            return "int8"
+        return "bf16" if computes_bf16(self._device) else "fp32"
+
+    def open(self, precision: ChosenPrecision, batch: int) -> Network:
+        """Open the backbone for batches of one size."""
+        if self._on_openvino:
+            files = self._files or self._read_files("int8" if precision == "int8" else "fp32")
+            return OpenVinoNetwork(files, precision=precision, batch=batch, threads=self._threads)
         # torchvision takes two seconds to import, and only torch needs it
         from lib.bundle_model import load_classifier  # noqa: PLC0415
         from lib.torch_network import TorchNetwork  # noqa: PLC0415
 
-        classifier = load_classifier(self._bundle, self._storage)
-        dtype = pick_dtype(precision, self._device)
-        return TorchNetwork(
-            classifier.backbone, self._bundle.info.preprocessing, self._device, dtype
-        )
+        assert precision != "int8"
+        backbone = load_classifier(self._bundle, self._storage).backbone
+        preprocessing = self._bundle.info.preprocessing
+        return TorchNetwork(backbone, preprocessing, self._device, precision)
 
     def open_head(self) -> tuple[Tensor, Tensor]:
         """Give the head's weight, float32 [categories, d], and bias, on the device."""
@@ -66,11 +84,11 @@ class Networks:
         state = safetensors.torch.load(data)
         return state["head.weight"].to(self._device), state["head.bias"].to(self._device)
 
-    def _read_files(self) -> dict[str, bytes]:
+    def _read_files(self, precision: str) -> dict[str, bytes]:
         digests = self._bundle.info.digests
         return {
-            name: read_part(self._bundle.uri, name, digests[name], self._storage)
-            for name in (GRAPH, WEIGHTS)
+            name: read_part(self._bundle.uri, name, digests.get(name), self._storage)
+            for name in FILES[precision]
         }
 
     def _convert(self) -> dict[str, bytes]:

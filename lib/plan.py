@@ -1,5 +1,6 @@
 """The plan: a run's items in units, one Parquet row group a unit."""
 
+import threading
 from collections.abc import Iterable
 from functools import cached_property
 
@@ -13,11 +14,12 @@ BLOCK_BYTES = 256 * 1024
 
 
 class Plan:
-    """A written plan, read one unit at a time."""
+    """A written plan, read one unit at a time; threads may share it."""
 
     def __init__(self, uri: str, storage: Storage) -> None:
         """Open the plan at first use."""
         self._uri, self._storage = uri, storage
+        self._lock = threading.Lock()  # the file has one place where it reads
 
     @cached_property
     def _file(self) -> parquet.ParquetFile:
@@ -41,8 +43,10 @@ class Plan:
 
     def read(self, unit: int) -> pa.Table:
         """Read a unit's items, with the columns of `ITEM_SCHEMA`."""
-        return self._file.read_row_group(unit)
+        with self._lock:
+            return self._file.read_row_group(unit)
 
     def read_ids(self, unit: int) -> pa.ChunkedArray:
         """Read a unit's item ids."""
-        return self._file.read_row_group(unit, columns=["item_id"])["item_id"]
+        with self._lock:
+            return self._file.read_row_group(unit, columns=["item_id"])["item_id"]

@@ -20,13 +20,19 @@ class Retries:
 
     def __init__(self, budget: int) -> None:
         """Allow `budget` retries in all."""
-        self._left = self._budget = budget
+        self._left = self._told = self._budget = budget
         self._lock = threading.Lock()
 
     @property
     def spent(self) -> int:
         """Retries so far."""
         return self._budget - self._left
+
+    def take(self) -> int:
+        """Retries since this was last asked: they stand in the receipt of one unit."""
+        with self._lock:
+            count, self._told = self._told - self._left, self._left
+        return count
 
     def wait(self, attempt: int, why: Exception) -> None:
         """Count a retry, and wait before the try after `attempt` (0 the first).

@@ -41,6 +41,15 @@ def write_shard(run_uri: str, storage: Storage, rows: pa.Table, receipt: Receipt
     )
 
 
+def read_receipt(run_uri: str, storage: Storage, unit: int) -> Receipt | None:
+    """Read the receipt of a unit, or None where it has no shard yet."""
+    uri = shard_uri(run_uri, unit)
+    if not storage.exists(uri):
+        return None
+    schema = parquet.read_schema(pa.BufferReader(storage.read(uri)))
+    return Receipt.model_validate_json(schema.metadata[RECEIPT_KEY])
+
+
 def read_shards(
     run_uri: str, storage: Storage, units: Iterable[int]
 ) -> Iterator[tuple[Receipt, pa.Table]]:

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -9,21 +10,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from torch import Tensor
 
 from lib import embeddings
-from lib.attempts import is_first_attempt
+from lib.attempts import Turns, begin, begin_again
 from lib.bundle import read_bundle
 from lib.careful import CarefulPreparer
+from lib.close_calls import Probabilities
 from lib.decisions import Decider, Decision
-from lib.engine import UnitJob
-from lib.inference import Predicted, Predictor, Probabilities
+from lib.engine import UNITS_AT_ONCE, UnitJob
+from lib.inference import Predictor
 from lib.labels import LABELS_SCHEMA
 from lib.network import Networks
 from lib.plan import Plan
 from lib.prepare import Prepared, Preparer
 from lib.reasons import ItemError
 from lib.receipt import Receipt
-from lib.shards import write_shard
+from lib.shards import read_receipt, write_shard
 from lib.storage import Storage
 
 
@@ -65,15 +68,28 @@ class UnitClassifier:
         )
         self._preparer = Preparer(info.preprocessing, job.reading, job.storage)
         self._plan = Plan(job.plan_uri, self._storage)
+        self._turns = Turns(UNITS_AT_ONCE)
 
     def run(self, unit: int) -> Receipt:
-        """Classify a unit of the plan and write its shard; with care if it ended badly before."""
-        job = self._job
-        careful = not is_first_attempt(job.run_uri, unit, job.command, self._storage)
-        done = self.embed(self._plan.read(unit), unit, careful=careful)
-        if job.embeddings and done.embeddings.num_rows:
-            embeddings.write_shard(job.run_uri, self._storage, unit, done.embeddings)
-        write_shard(job.run_uri, self._storage, done.rows, done.receipt)
+        """Classify a unit of the plan and write its shard; with care if it ended badly before.
+
+        Threads may run units at once; one that is done with care runs alone.
+        """
+        job, storage = self._job, self._storage
+        if begin(job.run_uri, unit, storage):
+            with self._turns.side_by_side():
+                return self._write(unit, self.embed(self._plan.read(unit), unit))
+        with self._turns.alone():
+            if receipt := read_receipt(job.run_uri, storage, unit):
+                return receipt  # only its answer was lost
+            begin_again(job.run_uri, unit, job.command, storage)
+            return self._write(unit, self.embed(self._plan.read(unit), unit, careful=True))
+
+    def _write(self, unit: int, done: Classified) -> Receipt:
+        run_uri, storage = self._job.run_uri, self._storage
+        if self._job.embeddings and done.embeddings.num_rows:
+            embeddings.write_shard(run_uri, storage, unit, done.embeddings)
+        write_shard(run_uri, storage, done.rows, done.receipt)
         return done.receipt
 
     def classify(
@@ -99,27 +115,18 @@ class UnitClassifier:
         """
         started = time.perf_counter()
         prepared: list[Prepared] = []
-        pixels: list[torch.Tensor] = []
-        found: list[Predicted] = []
-        forward_s = 0.0
-        retries = self._preparer.retries.spent
         preparer = CarefulPreparer(self._preparer) if careful else self._preparer
-        for each in preparer.stream(items["uri"].to_pylist(), items["etag"].to_pylist()):
-            if each.pixels is not None:
-                pixels.append(each.pixels)
-            prepared.append(replace(each, pixels=None))
-            if pixels and (len(pixels) == self._job.batch_size or len(prepared) == items.num_rows):
-                before = time.perf_counter()
-                found.append(self._predictor.predict(torch.stack(pixels)))
-                forward_s += time.perf_counter() - before
-                pixels.clear()
-        found = found or [self._predictor.nothing]
-        probabilities = np.concatenate([each.probabilities for each in found])
-        rows = self._to_rows(items, [each.error for each in prepared], probabilities)
+
+        def pixels() -> Iterator[Tensor]:
+            for each in preparer.stream(items["uri"].to_pylist(), items["etag"].to_pylist()):
+                prepared.append(replace(each, pixels=None))
+                if each.pixels is not None:
+                    yield each.pixels
+
+        found = self._predictor.predict(pixels())
+        rows = self._to_rows(items, [each.error for each in prepared], found.probabilities)
         usable = items.filter(pa.array([each.error is None for each in prepared], pa.bool_()))
-        kept = embeddings.to_table(
-            usable["uri"], usable["etag"], np.concatenate([each.embeddings for each in found])
-        )
+        kept = embeddings.to_table(usable["uri"], usable["etag"], found.embeddings)
         errors = Counter(str(each.error.reason) for each in prepared if each.error)
         receipt = Receipt(
             unit=unit,
@@ -127,11 +134,11 @@ class UnitClassifier:
             labelled=items.num_rows - errors.total(),
             errors=dict(errors),
             decisions=dict(Counter(rows["decision"].to_pylist())),
-            retries=self._preparer.retries.spent - retries,
+            retries=self._preparer.retries.take(),
             bytes_fetched=sum(each.bytes_fetched for each in prepared),
             fetch_s=sum(each.fetch_s for each in prepared),
             decode_s=sum(each.decode_s for each in prepared),
-            forward_s=forward_s,
+            forward_s=found.seconds,
             seconds=time.perf_counter() - started,
             engine=self._predictor.description,
         )

@@ -14,7 +14,7 @@ import ray.data
 from ray.data.exceptions import SystemException
 from ray.exceptions import RayError
 
-from lib.engine import EngineConfig, UnitJob
+from lib.engine import UNITS_AT_ONCE, EngineConfig, UnitJob
 from lib.errors import InputError, ReshelveError
 from lib.receipt import Receipt
 from pipelines.cluster import check_fits, resources
@@ -122,7 +122,11 @@ def stream_units(job: UnitJob, units: list[int], engine: EngineConfig) -> Iterat
         UnitActor,
         fn_constructor_kwargs={"job": replace(job, command=secrets.token_hex(4))},
         batch_size=1,
-        compute=ray.data.ActorPoolStrategy(size=min(pool.actors, len(units))),
+        compute=ray.data.ActorPoolStrategy(
+            size=min(pool.actors, len(units)),
+            max_concurrent_calls_per_actor=UNITS_AT_ONCE,
+            enable_true_multi_threading=True,
+        ),
         num_cpus=pool.num_cpus,
         num_gpus=pool.num_gpus,
     )

@@ -13,12 +13,12 @@ from lib.bundle import Bundle, BundleInfo, read_bundle
 from lib.bundle_model import write_bundle, write_compiled
 from lib.catalog import CatalogConfig, labels_of, read_catalog
 from lib.checkpoint import read_best, read_checkpoint
+from lib.compiled import Compiled
 from lib.config import Config
 from lib.digest import digest_bytes, digest_json
 from lib.errors import InputError
 from lib.held_out import Calibrated, calibrate
 from lib.model import build_classifier
-from lib.openvino_network import convert, is_installed
 from lib.preprocessing import Preprocessing
 from lib.progress import duration
 from lib.reading import ReadingConfig
@@ -34,7 +34,13 @@ from lib.taxonomy import Taxonomy, parse_taxonomy
 from lib.training import Scored, TrainingJob
 from lib.weights import load_backbone, parameters_of
 from pipelines.cluster import connected
-from pipelines.train_on_ray import TRAIN_ITEMS, VALIDATION_ITEMS, WorkersConfig, train_on_ray
+from pipelines.train_on_ray import (
+    TRAIN_ITEMS,
+    VALIDATION_ITEMS,
+    WorkersConfig,
+    compile_on_ray,
+    train_on_ray,
+)
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 INITIAL_MODEL = "initial.safetensors"
@@ -107,8 +113,9 @@ def train(config: TrainRun, say: Callable[[str], None]) -> Bundle:
     )
     with connected():
         scored = train_on_ray(job, run, config.workers, lambda epoch: say(_epoch_line(epoch)))
-    calibrated = calibrate(scored, taxonomy, config.training.target_precision)
-    bundle = make_bundle(config, taxonomy, calibrated, run)
+        calibrated = calibrate(scored, taxonomy, config.training.target_precision)
+        compiled = compile_on_ray(job, run, config.workers, calibrated.temperature)
+    bundle = make_bundle(config, taxonomy, calibrated, compiled, run)
     write_report(config, bundle, calibrated, scored, run)
     run.end({"state": "trained", "bundle": bundle.uri, "bundle_digest": bundle.digest})
     threshold = calibrated.threshold
@@ -179,13 +186,14 @@ def initial_model(config: TrainRun, taxonomy: Taxonomy, storage: Storage) -> byt
     return safetensors.torch.save(parameters_of(classifier))
 
 
-def make_bundle(config: TrainRun, taxonomy: Taxonomy, calibrated: Calibrated, run: Run) -> Bundle:
+def make_bundle(
+    config: TrainRun, taxonomy: Taxonomy, calibrated: Calibrated, compiled: Compiled, run: Run
+) -> Bundle:
     """Write the best model and all that inference needs beside it."""
     model = config.model
     size_px = model.preprocessing.size_px
     classifier = build_classifier(model.architecture, len(taxonomy.leaves), size_px)
     classifier.load_state_dict(read_best(run.uri, run.storage))
-    compiled = convert(classifier.backbone, model.preprocessing) if is_installed() else {}
     info = BundleInfo(
         run_id=run.run_id,
         architecture=model.architecture,
@@ -196,7 +204,8 @@ def make_bundle(config: TrainRun, taxonomy: Taxonomy, calibrated: Calibrated, ru
         threshold=calibrated.threshold.confidence,
         target_precision=config.training.target_precision,
         metrics=calibrated.metrics,
-        digests=write_compiled(run.at("bundle"), run.storage, compiled),
+        int8=compiled.int8,
+        digests=write_compiled(run.at("bundle"), run.storage, compiled.files),
     )
     return write_bundle(run.at("bundle"), run.storage, classifier, taxonomy, info)
 

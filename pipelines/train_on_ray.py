@@ -7,17 +7,20 @@ from collections.abc import Callable
 from queue import Empty
 from typing import Any
 
+import ray
 from pydantic import Field
 from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig, TrainingFailedError
 from ray.train.torch import TorchTrainer, get_device
 from ray.util.queue import Queue
 
+from lib.compiled import Compiled, compile_backbone
 from lib.config import Config
 from lib.errors import InputError, ReshelveError
 from lib.report.data import EpochRecord
 from lib.runs import Run
 from lib.training import Scored, Trainer, TrainingJob
 from pipelines.cluster import check_fits
+from pipelines.stream_units import explained
 
 TRAIN_ITEMS, VALIDATION_ITEMS = "items-train.parquet", "items-validation.parquet"
 
@@ -74,6 +77,25 @@ def train_on_ray(
         raise outcome
     assert isinstance(outcome, Scored)
     return outcome
+
+
+def compile_on_ray(
+    job: TrainingJob, run: Run, workers: WorkersConfig, temperature: float
+) -> Compiled:
+    """Compile the trained backbone where a worker would run: the driver may have no cores to spare.
+
+    Raises:
+        ReshelveError: it cannot be compiled.
+    """
+
+    @ray.remote(num_cpus=workers.cpus)
+    def compiled() -> Compiled:
+        items, held_out = run.read_table(TRAIN_ITEMS), run.read_table(VALIDATION_ITEMS)
+        return compile_backbone(job, items, held_out, temperature)
+
+    with explained():
+        found: Compiled = ray.get(compiled.remote())
+    return found
 
 
 def _work(shared: dict[str, Any]) -> Scored | InputError:

@@ -89,7 +89,7 @@ class CrashingRun:
     @property
     def attempts(self) -> dict[int, int]:
         """How often each unit was begun."""
-        names = [path.name for path in (self.folder / "runs/night/attempts").iterdir()]
+        names = [path.name for path in (self.folder / "runs/night/attempts").glob("unit-*")]
         units = [int(name.split("-")[1]) for name in names]
         return {unit: units.count(unit) for unit in sorted(units)}
 

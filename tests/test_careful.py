@@ -13,7 +13,7 @@ import psutil
 import pytest
 import torch
 
-from lib.attempts import is_first_attempt
+from lib.attempts import begin
 from lib.careful import CarefulPreparer
 from lib.errors import InputError, ReshelveError
 from lib.fetch import Fetcher
@@ -233,7 +233,7 @@ def test_a_unit_that_was_begun_before_is_done_with_care(
     monkeypatch.setattr("lib.unit.Preparer", partial(Preparer, decode=crash.decode))
     bundle = catalogs.make_bundle(str(tmp_path / "bundle"))
     classifier = crash.classifier_of(bundle.uri, run_uri, plan_uri)
-    is_first_attempt(run_uri, 0, "one", catalogs.LOCAL)
+    begin(run_uri, 0, catalogs.LOCAL)
 
     receipt = classifier.run(0)
 

@@ -90,4 +90,4 @@ def test_an_image_that_takes_its_actor_over_its_memory_is_an_error_row_and_costs
     assert rows["item_id"].to_pylist() == sorted(PICTURES)
     assert errors_of(rows) == {"010.png": VERDICT}
     assert labels_of(rows) == run.undisturbed(PICTURES, but=["010.png"])
-    assert run.attempts == {0: 1, 10 // UNIT_SIZE: 2, 2: 1}
+    assert run.attempts[10 // UNIT_SIZE] == max(run.attempts.values()) == 2

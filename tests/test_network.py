@@ -1,6 +1,8 @@
 import os
+import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,17 +12,19 @@ import torch
 
 from lib.bundle import Bundle, read_bundle
 from lib.bundle_model import load_classifier, write_bundle, write_compiled
+from lib.close_calls import CLOSE, Int8
 from lib.decode import decode
-from lib.engine import Precision, Runtime
+from lib.engine import EnginePrecision, Runtime
 from lib.errors import InputError
 from lib.images import DecodeLimits
-from lib.inference import CLOSE, Predictor
+from lib.inference import Predictor
 from lib.network import Networks
-from lib.openvino_network import convert
+from lib.openvino_network import convert, quantise
 from lib.resize import resize
 from tests import catalogs
 
 BATCH = 16
+INT8 = Int8(margin=0.1, close=0.1, agreement=1, accuracy=0.9, reference_accuracy=0.9, items=1000)
 IMAGES = torch.stack(
     [
         resize(decode(data, DecodeLimits()), catalogs.PREPROCESSING)
@@ -45,8 +49,20 @@ def converted(plain: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle
     return write_bundle(uri, catalogs.LOCAL, classifier, plain.taxonomy, info)
 
 
+@pytest.fixture(scope="module")
+def quantised(plain: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The same model, in int8 too."""
+    uri = str(tmp_path_factory.mktemp("quantised"))
+    classifier = load_classifier(plain, catalogs.LOCAL)
+    files = convert(classifier.backbone, plain.info.preprocessing)
+    files |= quantise(files, IMAGES)
+    digests = write_compiled(uri, catalogs.LOCAL, files)
+    info = plain.info.model_copy(update={"digests": digests, "int8": INT8})
+    return write_bundle(uri, catalogs.LOCAL, classifier, plain.taxonomy, info)
+
+
 def predictor_of(
-    bundle: Bundle, runtime: Runtime = "auto", precision: Precision = "auto"
+    bundle: Bundle, runtime: Runtime = "auto", precision: EnginePrecision = "auto"
 ) -> Predictor:
     networks = Networks(bundle, catalogs.LOCAL, device="cpu", runtime=runtime, threads=1)
     return Predictor(bundle, networks, precision=precision, batch=BATCH)
@@ -57,7 +73,10 @@ def test_a_converted_model_gives_torchs_probabilities(plain: Bundle, converted: 
     by_torch = predictor_of(plain, precision="fp32")
     assert by_openvino.description.startswith("openvino ")
     assert by_torch.description.startswith("torch ")
-    found, expected = by_openvino.probabilities(IMAGES), by_torch.probabilities(IMAGES)
+    found, expected = (
+        by_openvino.predict(IMAGES).probabilities,
+        by_torch.predict(IMAGES).probabilities,
+    )
     np.testing.assert_allclose(found, expected, atol=0.005)
     assert (found.argmax(axis=1) == expected.argmax(axis=1)).all()
 
@@ -67,8 +86,8 @@ def test_a_bundle_without_a_converted_model_is_converted_when_the_run_file_says_
 ) -> None:
     found = predictor_of(plain, "openvino", "fp32")
     assert found.description.startswith("openvino ")
-    expected = predictor_of(plain, "torch", "fp32").probabilities(IMAGES)
-    np.testing.assert_allclose(found.probabilities(IMAGES), expected, atol=0.005)
+    expected = predictor_of(plain, "torch", "fp32").predict(IMAGES).probabilities
+    np.testing.assert_allclose(found.predict(IMAGES).probabilities, expected, atol=0.005)
 
 
 @pytest.mark.parametrize("runtime", ["torch", "openvino"])
@@ -76,11 +95,46 @@ def test_close_calls_are_made_in_float32(converted: Bundle, runtime: Runtime) ->
     # logits drawn together, so that many calls are close
     info = converted.info.model_copy(update={"temperature": 200.0})
     bundle = replace(converted, info=info)
-    exact = predictor_of(bundle, runtime, "fp32").probabilities(IMAGES)
-    found = predictor_of(bundle, runtime, "bf16").probabilities(IMAGES)
+    exact = predictor_of(bundle, runtime, "fp32").predict(IMAGES).probabilities
+    found = predictor_of(bundle, runtime, "bf16").predict(IMAGES).probabilities
     best = np.sort(exact, axis=1)
     assert (best[:, -1] - best[:, -2] < CLOSE / 2).sum() >= BATCH / 2
     np.testing.assert_allclose(found, exact, atol=1e-6)
+
+
+def test_a_bundle_that_keeps_its_labels_in_int8_is_classified_in_int8(quantised: Bundle) -> None:
+    by_int8 = predictor_of(quantised)
+    assert re.match(r"openvino .*, cpu, int8, close calls in fp32$", by_int8.description)
+    exact = predictor_of(quantised, precision="fp32").predict(IMAGES).probabilities
+    found = by_int8.predict(IMAGES).probabilities
+    assert not np.allclose(found, exact, atol=1e-4)
+    np.testing.assert_allclose(found, exact, atol=0.2)
+
+
+def test_calls_within_the_margin_of_int8_are_made_in_float32(quantised: Bundle) -> None:
+    info = quantised.info.model_copy(update={"int8": INT8.model_copy(update={"margin": 1.1})})
+    exact = predictor_of(quantised, precision="fp32").predict(IMAGES)
+    found = predictor_of(replace(quantised, info=info)).predict(IMAGES)
+    np.testing.assert_allclose(found.probabilities, exact.probabilities, atol=1e-6)
+    assert (found.embeddings == exact.embeddings).all()
+
+
+@pytest.mark.parametrize("runtime", ["auto", "torch"])
+def test_int8_that_cannot_be_had_is_refused_with_what_it_takes(
+    converted: Bundle, runtime: Runtime
+) -> None:
+    with pytest.raises(InputError, match=r"engine\.precision is int8: expected a bundle"):
+        predictor_of(converted, runtime, "int8")
+
+
+def test_threads_get_what_one_alone_gets(quantised: Bundle) -> None:
+    predictor = predictor_of(quantised)
+    alone = predictor.predict(IMAGES)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(predictor.predict, [IMAGES] * 8))
+    for each in found:
+        assert each.probabilities.tobytes() == alone.probabilities.tobytes()
+        assert each.embeddings.tobytes() == alone.embeddings.tobytes()
 
 
 def test_without_openvino_torch_classifies_and_says_so(
@@ -104,7 +158,7 @@ def test_converting_tells_nobody(plain: Bundle, tmp_path: Path) -> None:
     program = (
         "import sys; from lib.bundle import read_bundle; "
         "from lib.bundle_model import load_classifier; "
-        "from lib.openvino_network import convert; from tests.catalogs import LOCAL; "
+        "from lib.openvino_network import convert, quantise; from tests.catalogs import LOCAL; "
         "bundle = read_bundle(sys.argv[1], LOCAL); "
         "convert(load_classifier(bundle, LOCAL).backbone, bundle.info.preprocessing)"
     )

@@ -261,9 +261,9 @@ def test_probabilities_of_an_image_are_the_bits_of_the_batch_it_stands_in(
     pixels = torch.stack(
         [resize(decode(d, DecodeLimits()), catalogs.PREPROCESSING) for d in PICTURES.values()]
     )[:BATCH]
-    together = predictor.probabilities(pixels)
+    together = predictor.predict(pixels).probabilities
 
-    alone = np.concatenate([predictor.probabilities(each[None]) for each in pixels])
+    alone = np.concatenate([predictor.predict([each]).probabilities for each in pixels])
 
     assert alone.tobytes() == together.tobytes()
     np.testing.assert_allclose(together.sum(axis=1), 1, rtol=1e-5)

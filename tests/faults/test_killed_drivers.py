@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from _pytest.mark import ParameterSet
 
+from lib.engine import UNITS_AT_ONCE
 from tests.faults.nights import Night, kill, shard
 from tests.faults.proof import check
 from tests.faults.shop import Shop
@@ -48,7 +49,7 @@ def test_a_driver_killed_at_a_step_and_run_again_ends_as_if_nothing_had_happened
         night.kill_at(STEPS[step], after=moment == "after")
         night.finish()
         check(undisturbed, night)
-        assert night.wasted[0] <= 1
+        assert night.wasted[0] <= UNITS_AT_ONCE
 
 
 @pytest.mark.parametrize(("moment", "step"), moments_of(LAST_STEPS))
@@ -75,4 +76,4 @@ def test_a_job_killed_at_random_moments_ends_as_if_nothing_had_happened(
             kill(driver)
         night.finish(ray="")
         check(undisturbed, night)
-        assert night.wasted[0] <= 2
+        assert night.wasted[0] <= 2 * UNITS_AT_ONCE  # two kills
