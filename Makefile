@@ -3,6 +3,7 @@
 # make test-faults   kills and disturbs runs at every step, for 20 minutes at most; SEED=1 draws others
 # make check  format, lint, types
 # make lock   pins every dependency anew
+# make bench           classifies beside Ray Data, Daft and a script, for 15 minutes at most
 # make bench-listing   freezes 10 million items from an inventory and from a listing
 # make bench-night     holds 10 million items against a labels table of 10 million
 # make bench-kills     kills one run at fifty random moments
@@ -11,7 +12,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test test-faults check lock bench-listing bench-night bench-changed bench-kills
+.PHONY: demo test test-faults check lock bench bench-listing bench-night bench-changed bench-kills
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -40,6 +41,15 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 lock: $(VENV)/.installed
 	$(RUN) uv pip compile --universal --python-version 3.11 --group dev --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml -o requirements.lock
+
+# beside the environment, not in it: Daft wants an older pyarrow than Reshelve
+PEERS := benchmarks/out/peers
+$(PEERS)/.installed: benchmarks/peers/requirements.txt $(VENV)/.installed
+	$(RUN) pip install --quiet --target $(PEERS) --upgrade --requirement $<
+	touch $@
+
+bench: $(PEERS)/.installed
+	$(RUN) benchmarks.bench_classify
 
 bench-listing: $(VENV)/.installed
 	$(RUN) benchmarks.bench_listing

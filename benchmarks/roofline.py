@@ -2,11 +2,13 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
 from lib.bundle import read_bundle
+from lib.engine import UNITS_AT_ONCE
 from lib.images import DecodeLimits
 from lib.inference import Predictor
 from lib.network import Networks
@@ -24,24 +26,32 @@ def measure(bundle_uri: str, files: Sequence[bytes], batch: int) -> dict[str, fl
     bundle = read_bundle(bundle_uri, storage)
     torch.set_num_threads(1)
     decoder = Decoder(bundle.info.preprocessing, DecodeLimits())
-    prepare_s = []
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        prepared = [decoder(data) for data in files]
-        prepare_s.append((time.perf_counter() - started) / len(files))
-    pixels = [each.pixels for each in prepared if each.pixels is not None]
-    torch.set_num_threads(cores)
+    pixels = [each.pixels for each in map(decoder, files) if each.pixels is not None]
     networks = Networks(bundle, storage, device="auto", runtime="auto", threads=cores)
     predictor = Predictor(bundle, networks, precision="auto", batch=batch)
-    images = torch.stack((pixels * batch)[:batch])
-    forward_s = []
-    for _ in range(8 * ROUNDS):
-        started = time.perf_counter()
-        predictor.probabilities(images)
-        forward_s.append((time.perf_counter() - started) * cores / batch)
-    floor_s = min(prepare_s) + sorted(forward_s)[len(forward_s) // 4]
+
+    def prepare() -> None:
+        for data in files:
+            decoder(data)
+
+    def forward() -> None:
+        with ThreadPoolExecutor(UNITS_AT_ONCE) as pool:
+            list(pool.map(predictor.predict, [pixels] * UNITS_AT_ONCE))
+
+    prepare_s = _core_seconds(prepare) / len(files)
+    forward_s = _core_seconds(forward) / len(pixels) / UNITS_AT_ONCE
     return {
-        "prepare_core_ms": round(1000 * min(prepare_s), 2),
-        "forward_core_ms": round(1000 * (floor_s - min(prepare_s)), 2),
-        "images_per_s": round(cores / floor_s, 1),
+        "prepare_core_ms": round(1000 * prepare_s, 2),
+        "forward_core_ms": round(1000 * forward_s, 2),
+        "images_per_s": round(cores / (prepare_s + forward_s), 1),
     }
+
+
+def _core_seconds(work: Callable[[], None]) -> float:
+    """Give the least of some rounds, in seconds of this process's threads on any core."""
+    found = []
+    for _ in range(ROUNDS):
+        before = time.process_time()
+        work()
+        found.append(time.process_time() - before)
+    return min(found)

@@ -26,8 +26,12 @@ def arguments() -> argparse.Namespace:
 
 def load_model(architecture: str, weights: str) -> nn.Module:
     """Build a torchvision model with the weights of a file, in evaluation mode."""
-    model: nn.Module = torchvision.models.get_model(architecture, weights=None)
-    model.load_state_dict(torch.load(weights, weights_only=True))
+    state = torch.load(weights, weights_only=True)
+    *_, bias = state.values()  # the head's, one a category
+    model: nn.Module = torchvision.models.get_model(
+        architecture, weights=None, num_classes=len(bias)
+    )
+    model.load_state_dict(state)
     return model.eval()
 
 
