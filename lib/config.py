@@ -34,11 +34,7 @@ def load_config(
         InputError: the file is not YAML, or a key is unknown, missing or wrong; the message names
             file, line, key and what was expected.
     """
-    file = parse_yaml(text, source)
-    if not isinstance(file.data, dict):
-        raise InputError(f"{source}: expected keys and values, as in 'output: runs'")
-    for override in overrides:
-        _apply(file, override)
+    file = _parse(text, source, overrides)
     try:
         return model.model_validate(file.data)
     except ValidationError as error:
@@ -52,11 +48,32 @@ def load_run_file(model: type[ConfigT], path: Path, overrides: Sequence[str] = (
     Raises:
         InputError: it is not there, or something in it is wrong.
     """
+    return load_config(model, _read(path), str(path), overrides)
+
+
+def merge_run_file(path: Path, overrides: Sequence[str] = ()) -> str:
+    """Give the YAML text of a run file into which `--set` overrides have been taken.
+
+    Raises:
+        InputError: it cannot be read, or is not YAML.
+    """
+    return yaml.safe_dump(_parse(_read(path), str(path), overrides).data, sort_keys=False)
+
+
+def _read(path: Path) -> str:
     try:
-        text = path.read_text()
+        return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: the run file cannot be read: {error}") from None
-    return load_config(model, text, str(path), overrides)
+
+
+def _parse(text: str, source: str, overrides: Sequence[str]) -> YamlFile:
+    file = parse_yaml(text, source)
+    if not isinstance(file.data, dict):
+        raise InputError(f"{source}: expected keys and values, as in 'output: runs'")
+    for override in overrides:
+        _apply(file, override)
+    return file
 
 
 def _apply(file: YamlFile, override: str) -> None:

@@ -9,13 +9,19 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import ray
+import yaml
 
 import lib
 import pipelines
 from lib.errors import InputError, ReshelveError
 
+SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set where Ray's job server has begun this process
+ON_KUBERNETES = "RAY_USAGE_STATS_KUBERAY_IN_USE"  # KubeRay sets it in every pod
+LAUNCHED = Path.home() / "ray_bootstrap_config.yaml"  # on a head that Ray's launcher has started
+STARTING_S = 30.0  # between a head that answers and the last of its first nodes
 KNOCK_S = 10.0
 HEAD_EVERY_S, HEAD_MISSES = 5.0, 6  # Ray itself gives up after a minute
 
@@ -32,7 +38,13 @@ def connected() -> Iterator[None]:
         return
     address = os.environ.get("RAY_ADDRESS")
     if address:
-        _check_answers(address)
+        if address.startswith("http"):
+            raise InputError(
+                f"RAY_ADDRESS={address} is a job server: 'reshelve submit' runs jobs through it"
+            )
+        knock(address)
+    # the nodes of a cluster may not have this code; a submitted job has brought it
+    code = None if SUBMITTED in os.environ else {"py_modules": [lib, pipelines]}
     # else every pool of actors prints an error about arguments that it restarts well with
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
@@ -41,8 +53,7 @@ def connected() -> Iterator[None]:
             warnings.simplefilter("ignore")
             ray.init(
                 address=address or "local",
-                # the nodes of a cluster may not have this code
-                runtime_env={"py_modules": [lib, pipelines]} if address else None,
+                runtime_env=code if address else None,
                 include_dashboard=None if address else False,
                 logging_level=logging.ERROR,
                 # workers' errors come back as exceptions; their chatter is in Ray's own logs
@@ -79,9 +90,13 @@ def _watch_head(address: str) -> None:
     os._exit(ReshelveError.exit_code)
 
 
-def _check_answers(address: str) -> None:
-    """Knock at a cluster's port, since Ray itself waits without end where nothing answers."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+def knock(address: str) -> None:
+    """Knock at a cluster's port, since Ray itself waits without end where nothing answers.
+
+    Raises:
+        ReshelveError: nothing answers.
+    """
+    host, _, port = address.rpartition("://")[2].partition("/")[0].rpartition(":")
     if not host or not port.isdigit():  # a word that Ray knows, as "auto"
         return
     try:
@@ -96,19 +111,42 @@ def resources() -> tuple[float, float]:
     return total.get("CPU", 0.0), total.get("GPU", 0.0)
 
 
-def check_fits(cpus: float, gpus: float, asked_by: str) -> None:
-    """Refuse what this machine can never give, since Ray would wait for it without a word.
+def capacity() -> tuple[float, float]:
+    """CPUs and GPUs that the cluster has, or will have when its autoscaler has done its most."""
+    cpus, gpus = resources()
+    if not LAUNCHED.exists():
+        return cpus, gpus
+    config = yaml.safe_load(LAUNCHED.read_text())
+    most = {"CPU": 0.0, "GPU": 0.0}
+    for name, kind in config["available_node_types"].items():
+        nodes = 1 if name == config["head_node_type"] else kind.get("max_workers", 0)
+        for what in most:
+            most[what] += nodes * kind.get("resources", {}).get(what, 0)
+    return max(cpus, most["CPU"]), max(gpus, most["GPU"])
 
-    A cluster may grow, and is not held to what it has now.
+
+def check_fits(cpus: float, gpus: float, asked_by: str) -> None:
+    """Refuse what this machine or cluster can never give: Ray would wait for it without a word.
+
+    Nodes of a cluster that is just starting are waited for. On Kubernetes nothing tells how far
+    the cluster may grow, and nothing is refused.
 
     Raises:
         InputError: names what is asked for and what there is.
     """
-    if os.environ.get("RAY_ADDRESS"):
+    on_cluster = bool(os.environ.get("RAY_ADDRESS"))
+    if on_cluster and ON_KUBERNETES in os.environ:
         return
-    have_cpus, have_gpus = resources()
-    if cpus > have_cpus or gpus > have_gpus:
-        raise InputError(
-            f"{asked_by}: {cpus:g} CPUs and {gpus:g} GPUs are asked for in all, this machine has "
-            f"{have_cpus:g} and {have_gpus:g}"
-        )
+    deadline = time.monotonic() + (STARTING_S if on_cluster else 0)
+    while True:
+        have_cpus, have_gpus = capacity()
+        if cpus <= have_cpus and gpus <= have_gpus:
+            return
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(1)
+    where = "this cluster has, and ever will have," if on_cluster else "this machine has"
+    raise InputError(
+        f"{asked_by}: {cpus:g} CPUs and {gpus:g} GPUs are asked for in all, {where} "
+        f"{have_cpus:g} and {have_gpus:g}"
+    )

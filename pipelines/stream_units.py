@@ -17,7 +17,7 @@ from ray.exceptions import RayError
 from lib.engine import UNITS_AT_ONCE, EngineConfig, UnitJob
 from lib.errors import InputError, ReshelveError
 from lib.receipt import Receipt
-from pipelines.cluster import check_fits, resources
+from pipelines.cluster import capacity, check_fits
 
 SAMPLE_ITEMS = 128
 LOGGER = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Pool:
 
     def __init__(self, engine: EngineConfig) -> None:
         """Take one actor a GPU where there are any, else one for every `cpus_per_actor`."""
-        cpus, gpus = resources()
+        cpus, gpus = capacity()
         on_gpu = engine.device != "cpu" and gpus >= 1
         self.actors = engine.actors or max(
             1, int(gpus if on_gpu else cpus // engine.cpus_per_actor)

@@ -60,11 +60,11 @@ def start(
     )
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+def finish(process: subprocess.Popen[str], *, at_most_s: float = 150) -> tuple[int, str, str]:
     """Wait for a job; give its exit code, and what it said on stdout and stderr."""
     with process:
         try:
-            stdout, stderr = process.communicate(timeout=150)
+            stdout, stderr = process.communicate(timeout=at_most_s)
         finally:
             process.kill()
     return process.returncode, stdout, stderr

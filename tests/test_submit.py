@@ -1,0 +1,323 @@
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import ray
+import yaml
+from deltalake import DeltaTable
+from ray.job_submission import JobDetails, JobStatus
+
+from lib.errors import InputError, ReshelveError
+from lib.package import LIMIT_MB, PACKAGES, pack
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
+from pipelines.job_server import exit_code
+from tests import catalogs
+from tests.conftest import Bucket, Server
+from tests.local_ray import ROOT, finish, run_job, start
+from tests.nodes import Nodes, free_port, separate_nodes
+
+PICTURES = catalogs.pictures(60)
+FILES = {**PICTURES, **catalogs.BROKEN_FILES}
+PATIENCE_S = 400  # a job takes 20 s on a quiet machine of two cores
+OF_A_RUN = ["run_id", "classified_at"]
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the one who submits; no node sees it."""
+    return tmp_path_factory.mktemp("driver")
+
+
+@pytest.fixture(scope="module")
+def secret(s3_server: Server) -> str:
+    """The store's secret key; moto takes any, so there it is one that stands nowhere else."""
+    return s3_server.secret if s3_server.is_ceph else f"canary{uuid.uuid4().hex}"
+
+
+@pytest.fixture(scope="module")
+def nodes(s3_server: Server, driver: Path, secret: str) -> Iterator[Nodes]:
+    """A head and two workers, whose role is told them by the standard variables."""
+    environment = {
+        "AWS_ENDPOINT_URL": s3_server.endpoint,
+        "AWS_ACCESS_KEY_ID": s3_server.key,
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    with separate_nodes(["a", "b"], [driver], environment) as nodes:
+        yield nodes
+
+
+class Catalog:
+    """A labelled catalog with all that a run needs, in a bucket."""
+
+    def __init__(self, bucket: Bucket, driver: Path) -> None:
+        self.uri, self._driver, self.storage = bucket.uri, driver, Storage(StorageConfig())
+        leaves = catalogs.TAXONOMY.leaves
+        labels = {name: leaves[int(name[:3]) % len(leaves)] for name in PICTURES}
+        catalogs.write_catalog(f"{self.uri}/images", FILES, self.storage, labels=labels)
+        self.storage.write(f"{self.uri}/taxonomy.yaml", catalogs.TAXONOMY_YAML.encode())
+        for name, data in catalogs.folder_of(self._bundle()).items():
+            self.storage.write(f"{self.uri}/bundle/{name}", data)
+
+    def _bundle(self) -> Path:
+        folder = self._driver / "bundle"
+        if not folder.exists():
+            catalogs.make_bundle(str(folder), architecture="squeezenet1_1")
+        return folder
+
+    def write(self, name: str, described: dict[str, object]) -> str:
+        path = self._driver / f"{name}.yaml"
+        path.write_text(yaml.safe_dump({"output": f"{self.uri}/runs", "run_id": name, **described}))
+        return str(path)
+
+    def training(self, name: str, workers: object = 2, epochs: int = 2) -> str:
+        return self.write(
+            name,
+            {
+                "taxonomy": f"{self.uri}/taxonomy.yaml",
+                "catalog": {"uri": f"{self.uri}/images/manifest.csv"},
+                "model": {
+                    "architecture": "squeezenet1_1",
+                    "preprocessing": catalogs.PREPROCESSING.model_dump(mode="json"),
+                },
+                "training": {"epochs": epochs, "batch_size": 16, "precision": "fp32"},
+                "workers": {"count": workers, "cpus": 1},
+            },
+        )
+
+    def classification(self, name: str, max_error_rate: float = 0.2) -> str:
+        return self.write(
+            name,
+            {
+                "catalog": {"uri": f"{self.uri}/images/manifest.csv"},
+                "bundle": f"{self.uri}/bundle",
+                "labels_table": f"{self.uri}/{name}/labels",
+                "engine": {
+                    "device": "cpu",
+                    "precision": "fp32",
+                    "cpus_per_actor": 1,
+                    "batch_size": 8,
+                    "unit_size": 8,
+                },
+                "gates": {"max_error_rate": max_error_rate},
+            },
+        )
+
+    def rows(self, name: str) -> pa.Table:
+        table = DeltaTable(
+            f"{self.uri}/{name}/labels", storage_options={"AWS_ALLOW_HTTP": "true"}
+        ).to_pyarrow_table()
+        return table.drop_columns(OF_A_RUN).sort_by("item_id").combine_chunks()
+
+
+@pytest.fixture
+def catalog(s3: Bucket, driver: Path) -> Catalog:
+    return Catalog(s3, driver)
+
+
+def submit(nodes: Nodes, driver: Path, *arguments: str, **variables: str) -> tuple[int, str, str]:
+    """Submit as a person does, from a folder of their own and without the store's keys."""
+    environment = {**nodes.variables, **variables, "PYTHONPATH": str(ROOT)}
+    process = start("jobs.submit", *arguments, folder=driver, environment=environment)
+    return finish(process, at_most_s=PATIENCE_S)
+
+
+def test_nodes_without_a_shared_disk_train_and_classify(
+    nodes: Nodes, driver: Path, catalog: Catalog
+) -> None:
+    code, said, errors = submit(nodes, driver, "train", catalog.training("trained"))
+
+    assert code == 0, said + errors
+    assert re.search(r"shipping 0\.\d MB of code", said)
+    assert catalog.storage.exists(f"{catalog.uri}/runs/trained/bundle/bundle.json")
+
+    code, said, errors = submit(nodes, driver, "classify", catalog.classification("far"))
+
+    assert code == 0, said + errors
+    here = start("jobs.classify", catalog.classification("near"), environment={"RAY_ADDRESS": ""})
+    assert finish(here)[0] == 0
+    assert catalog.rows("far").equals(catalog.rows("near"))
+
+
+def test_a_failing_gate_ends_the_command_as_it_ends_the_job_and_again_when_resumed(
+    nodes: Nodes, driver: Path, catalog: Catalog
+) -> None:
+    run_file = catalog.classification("refused", max_error_rate=0.0)
+
+    code, first, _ = submit(nodes, driver, "classify", run_file, "--no-wait")
+    assert code == 0
+    code, second, _ = submit(nodes, driver, "classify", run_file)
+    assert code == 3
+    code, third, _ = submit(nodes, driver, "classify", run_file)
+    assert code == 3
+
+    job_id = first.split()[-1]
+    assert f"{job_id} is under way: following it" in second
+    assert "gates.max_error_rate" in second
+    assert f"submitted as {job_id}-2" in third
+    assert "has ended before" in third
+
+
+def test_keys_stand_in_no_log_no_object_and_nothing_that_the_cluster_shows(
+    nodes: Nodes, driver: Path, catalog: Catalog, s3: Bucket, secret: str
+) -> None:
+    # the worst way to give them: on the command line
+    keys = {"access_key_id": s3.server.key, "secret_access_key": secret}
+    settings = [f"--set=storage.{key}={value}" for key, value in keys.items()]
+
+    for job, run_file in (
+        ("train", catalog.training("secret-train", epochs=1)),
+        ("classify", catalog.classification("secret-classify")),
+    ):
+        code, said, errors = submit(nodes, driver, job, run_file, *settings)
+        assert code == 0, said + errors
+        assert secret not in said + errors
+
+    for path in ("/api/jobs/", "/api/v0/actors?detail=1", "/api/v0/tasks?detail=1"):
+        assert secret not in nodes.ask(path)
+    for path in ("/api/v0/runtime_envs?detail=1", "/api/train/v2/runs", "/api/v0/workers?detail=1"):
+        assert secret not in nodes.ask(path)
+    assert [str(path) for path, log in nodes.logs() if secret.encode() in log] == []
+    for key in s3.list_keys():
+        assert secret.encode() not in catalog.storage.read(f"{s3.uri}/{key}")
+
+
+@pytest.mark.parametrize(
+    ("run_file", "asked"),
+    [("workers.gpus=4", "workers: 2 CPUs and 8 GPUs"), ("workers.count=9", "workers: 9 CPUs")],
+)
+def test_more_than_the_cluster_will_ever_have_is_one_sentence(
+    nodes: Nodes, driver: Path, catalog: Catalog, run_file: str, asked: str
+) -> None:
+    code, said, _ = submit(nodes, driver, "train", catalog.training("large"), f"--set={run_file}")
+
+    assert code == 2
+    assert said.splitlines()[-1].startswith(f"error: {asked}")
+    assert '"RUNNING"' not in nodes.ask("/api/jobs/")
+
+
+def test_a_wrong_token_is_one_sentence(nodes: Nodes, driver: Path, catalog: Catalog) -> None:
+    run_file = catalog.classification("token")
+
+    code, said, errors = submit(nodes, driver, "classify", run_file, RAY_AUTH_TOKEN="0" * 48)
+
+    assert (code, said) == (2, "")
+    assert "the cluster refuses this token" in errors
+    assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("what", "there"), [("Ray", ray.__version__), ("Python", "3.")])
+def test_another_version_is_refused_before_anything_is_shipped(
+    nodes: Nodes, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, what: str, there: str
+) -> None:
+    for name, value in nodes.variables.items():
+        monkeypatch.setenv(name, value)
+    # the cluster is as it is: it is this side that pretends to be another
+    if what == "Ray":
+        monkeypatch.setattr(ray, "__version__", "2.59.0")
+    else:
+        monkeypatch.setattr("platform.python_version", lambda: "2.7.18")
+    before = nodes.ask("/api/jobs/")
+
+    result = run_job("submit", "classify", catalog.classification("version"))
+
+    assert result.exit_code == 2
+    assert re.search(rf"the cluster has {what} {re.escape(there)}", result.output)
+    assert "shipping" not in result.output
+    assert nodes.ask("/api/jobs/") == before
+
+
+def test_no_cluster_at_the_address_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_file = tmp_path / "night.yaml"
+    run_file.write_text(
+        "{output: /x, catalog: {uri: s3://x/y}, bundle: s3://x/z, labels_table: s3://x/t}"
+    )
+    monkeypatch.setenv("RAY_ADDRESS", f"http://127.0.0.1:{free_port()}")
+
+    result = run_job("submit", "classify", str(run_file))
+
+    assert result.exit_code == 1
+    assert re.fullmatch(r"error: no Ray cluster answers at RAY_ADDRESS=.*\n", result.output)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["clasify", "RUN"], "'clasify' is no job that can be submitted"),
+        (["classify", "RUN", "--set", "output=runs"], "a folder that a cluster's nodes do not"),
+        (["classify", "RUN", "--set", "engine.actor=2"], "did you mean 'actors'"),
+        (["classify", "RUN", "--", "--set=storage.x=y"], "--set goes before"),
+        (["classify", "RUN"], "RAY_ADDRESS is not set"),
+    ],
+)
+def test_what_cannot_be_submitted_is_said_without_a_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
+) -> None:
+    run_file = tmp_path / "night.yaml"
+    run_file.write_text(
+        "{output: /x, catalog: {uri: s3://x/y}, bundle: s3://x/z, labels_table: s3://x/t}"
+    )
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+    result = run_job("submit", *[str(run_file) if a == "RUN" else a for a in arguments])
+
+    assert result.exit_code == 2
+    assert sentence in result.output
+
+
+def test_a_folder_that_is_too_large_to_ship_names_its_largest_file(tmp_path: Path) -> None:
+    for name in PACKAGES:
+        (tmp_path / "code" / name).mkdir(parents=True)
+    with (tmp_path / "code" / "jobs" / "weights.pth").open("wb") as file:
+        os.truncate(file.fileno(), int(LIMIT_MB + 1) * 2**20)
+
+    with pytest.raises(InputError, match=r"the largest file is jobs/weights\.pth"):
+        pack(tmp_path / "code", "output: x", tmp_path / "target")
+
+    assert not (tmp_path / "target").exists()
+
+
+def test_only_code_is_shipped(tmp_path: Path) -> None:
+    size_mb = pack(ROOT, "output: x\n", tmp_path)
+
+    assert {path.name for path in tmp_path.iterdir()} == {*PACKAGES, "run.yaml"}
+    assert not [*tmp_path.rglob("__pycache__")]
+    assert size_mb < 2
+
+
+def details(status: JobStatus, message: str, code: int | None) -> JobDetails:
+    return JobDetails(
+        type="SUBMISSION", status=status, entrypoint="", message=message, driver_exit_code=code
+    )
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 4])
+def test_each_exit_code_of_ours_is_passed_on(code: int) -> None:
+    assert exit_code("night", details(JobStatus.FAILED, "", code)) == code
+
+
+@pytest.mark.parametrize(
+    ("job", "sentence"),
+    [
+        (details(JobStatus.FAILED, "Failed to set up:\nno disk", None), "could not begin: no disk"),
+        (
+            details(JobStatus.FAILED, "sh: python: not found\n", 127),
+            "with code 127, .*: sh: python",
+        ),
+        (details(JobStatus.FAILED, "", -9), r"was killed on the cluster \(signal 9\)"),
+        (details(JobStatus.STOPPED, "", None), "was stopped on the cluster"),
+    ],
+)
+def test_a_job_that_did_not_end_by_itself_is_one_sentence(job: JobDetails, sentence: str) -> None:
+    with pytest.raises(ReshelveError, match=sentence):
+        exit_code("night", job)
