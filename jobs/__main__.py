@@ -1,6 +1,6 @@
 """The command `reshelve`: one subcommand a job."""
 
-from jobs import classify, clean, demo, publish, submit, train
+from jobs import classify, clean, demo, publish, status, submit, train
 from jobs.command import new_app
 
 app = new_app()
@@ -8,6 +8,7 @@ app.command("train")(train.main)
 app.command("classify")(classify.main)
 app.command("publish")(publish.main)
 app.command("clean")(clean.main)
+app.command("status")(status.main)
 app.command("submit")(submit.main)
 app.command("demo")(demo.main)
 

@@ -19,6 +19,7 @@ from lib.digest import digest_json
 from lib.embeddings import EmbeddingStore, read_shards
 from lib.engine import EngineConfig, UnitJob
 from lib.errors import GateError
+from lib.figures import UnitFigures
 from lib.gates import GatesConfig
 from lib.manifest import Manifest, read_manifest, write_manifest
 from lib.night import NightConfig
@@ -33,6 +34,7 @@ from lib.uris import join
 from pipelines.cluster import connected
 from pipelines.plan_night import PLAN, NightSource, compare, read_plan, write_plan
 from pipelines.publish import PublishConfig, publish_run
+from pipelines.ray_metrics import UnitMetrics
 from pipelines.stream_units import Pool, measure_rate, stream_units
 
 SAMPLE_ITEMS = 128
@@ -230,8 +232,13 @@ def run_units(
     started = time.monotonic()
     if left:
         job = unit_job(config, bundle, run.run_id, run.uri)
-        with connected(), ItemProgress(plan.items, plan.count(done), sys.stdout) as progress:
+        before = plan.count(done)
+        with connected(), ItemProgress(plan.items, before, sys.stdout) as progress:
+            figures, metrics = UnitFigures(run, plan.items, before), UnitMetrics(run.run_id)
             for receipt in stream_units(job, left, config.engine):
                 items += receipt.items
                 progress.add(receipt.items, sum(receipt.errors.values()))
+                figures.add(receipt)
+                metrics.add(receipt, figures.images_per_s)
+            figures.close()
     return time.monotonic() - started, items

@@ -17,6 +17,7 @@ from lib.compiled import Compiled
 from lib.config import Config
 from lib.digest import digest_bytes, digest_json
 from lib.errors import InputError
+from lib.figures import Figures, epoch_line
 from lib.held_out import Calibrated, calibrate
 from lib.model import build_classifier
 from lib.preprocessing import Preprocessing
@@ -34,6 +35,7 @@ from lib.taxonomy import Taxonomy, parse_taxonomy
 from lib.training import Scored, TrainingJob
 from lib.weights import load_backbone, parameters_of
 from pipelines.cluster import connected
+from pipelines.ray_metrics import TrainingMetrics
 from pipelines.train_on_ray import (
     TRAIN_ITEMS,
     VALIDATION_ITEMS,
@@ -112,7 +114,14 @@ def train(config: TrainRun, say: Callable[[str], None]) -> Bundle:
         storage=config.storage,
     )
     with connected():
-        scored = train_on_ray(job, run, config.workers, lambda epoch: say(_epoch_line(epoch)))
+        figures, metrics = Figures(run), TrainingMetrics(run.run_id)
+
+        def tell(epoch: EpochRecord) -> None:
+            say(_epoch_line(epoch))
+            figures.add(epoch_line(epoch), last=epoch.epoch == epoch.epochs)
+            metrics.add(epoch)
+
+        scored = train_on_ray(job, run, config.workers, tell)
         calibrated = calibrate(scored, taxonomy, config.training.target_precision)
         compiled = compile_on_ray(job, run, config.workers, calibrated.temperature)
     bundle = make_bundle(config, taxonomy, calibrated, compiled, run)
