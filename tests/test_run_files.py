@@ -1,8 +1,6 @@
 from pathlib import Path
 
 import pytest
-import yaml
-from ray.autoscaler._private.util import prepare_config, validate_config
 
 from lib.config import load_run_file
 from lib.taxonomy import parse_taxonomy
@@ -27,8 +25,3 @@ def test_every_run_file_that_is_shipped_is_valid(path: Path) -> None:
 @pytest.mark.parametrize("job", ["train", "classify"])
 def test_each_job_has_a_run_file_of_each_kind(kind: str, job: str) -> None:
     assert ROOT / "jobs" / "runs" / f"{kind}-{job}.yaml" in RUN_FILES
-
-
-def test_rays_cluster_launcher_takes_cluster_yaml() -> None:
-    config = yaml.safe_load((ROOT / "cluster.yaml").read_text())
-    validate_config(prepare_config(config))
