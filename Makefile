@@ -8,11 +8,12 @@
 # make bench-night     holds 10 million items against a labels table of 10 million
 # make bench-kills     kills one run at fifty random moments
 # make bench-changed   takes in the one item in a hundred that has changed, of 100,000 on S3
+# make bench-engine    streams a million items through the whole engine, with nothing to classify
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test test-faults check lock bench bench-listing bench-night bench-changed bench-kills
+.PHONY: demo test test-faults check lock bench bench-listing bench-night bench-changed bench-kills bench-engine
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -62,3 +63,6 @@ bench-changed: $(VENV)/.installed
 
 bench-kills: $(VENV)/.installed
 	$(RUN) benchmarks.bench_kills
+
+bench-engine: $(VENV)/.installed
+	$(RUN) benchmarks.bench_engine

@@ -1,0 +1,196 @@
+# ruff: noqa: T201  # they speak to a person
+"""What the engine itself costs: a million items through all of it, with nothing to classify.
+
+    python -m benchmarks.bench_engine [--items N]
+
+Fetching, decoding and the model are stand-ins (benchmarks/standins.py); all else is the real
+thing: the catalog is frozen and planned, Ray Data streams the units over four nodes, shards are
+written, compacted, judged and published. The first command is stopped half way, so that the second
+one resumes. Its last line is one JSON object; the exit code is 1 where a goal is missed.
+"""
+
+import argparse
+import json
+import logging
+import os
+import resource
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import psutil
+import pyarrow as pa
+import ray
+from pyarrow import parquet
+from ray.cluster_utils import Cluster
+
+from benchmarks.standins import cost_us
+from lib.config import load_config
+from lib.receipt import Receipt
+from pipelines import classify as job
+from pipelines.stream_units import stream_units
+from tests import catalogs
+
+NODES = 4
+GOALS = {
+    "overhead_us_per_item": 50.0,
+    "driver_memory_gib": 1.0,
+    "plan_s": 30.0,
+    "resume_s": 30.0,
+    "publish_s": 60.0,
+}
+LOOK_S = 0.5
+
+
+class HalfWayError(Exception):
+    """The first command is stopped."""
+
+
+class Watch:
+    """Samples the CPU time of all processes of the benchmark, and the driver's memory."""
+
+    def __init__(self) -> None:
+        """Begin to look."""
+        self._cpu_s: dict[int, float] = {}
+        self.memory: list[tuple[float, int]] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def cpu_s(self) -> float:
+        """CPU seconds so far, of processes that have ended too."""
+        for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+            try:
+                times = process.cpu_times()
+            except psutil.Error:
+                continue  # it has just ended
+            self._cpu_s[process.pid] = times.user + times.system
+        return sum(self._cpu_s.values())
+
+    def _look(self) -> None:
+        while not self._stop.wait(LOOK_S):
+            self.memory.append((time.monotonic(), psutil.Process().memory_info().rss))
+
+
+class Timed:
+    """Stands where the pipeline streams its units: notes when, and stops the first command."""
+
+    def __init__(self, watch: Watch, stop_after: int) -> None:
+        """Stop the first stream after so many units."""
+        self._watch, self._stop_after = watch, stop_after
+        self.begun: list[float] = []
+        self.ended = 0.0
+        self.items, self.cpu_s, self.wall_s = 0, 0.0, 0.0
+
+    def __call__(self, *arguments: Any) -> Iterator[Receipt]:  # noqa: ANN401  # the pipeline's own
+        """Pass the receipts on; what the first of them costs is start-up, not the engine."""
+        self.begun.append(time.monotonic())
+        first = len(self.begun) == 1
+        before: tuple[float, float] | None = None
+        for count, receipt in enumerate(stream_units(*arguments), 1):
+            if before is None:
+                before = self._watch.cpu_s(), time.monotonic()
+            else:
+                self.items += receipt.items
+            yield receipt
+            if first and count == self._stop_after:
+                break
+        assert before
+        self.cpu_s += self._watch.cpu_s() - before[0]
+        self.wall_s += time.monotonic() - before[1]
+        self.ended = time.monotonic()
+        if first:
+            raise HalfWayError
+
+
+def write_catalog(path: Path, items: int) -> None:
+    """Write a manifest of images that nobody will read."""
+    names = pa.array([f"{number:09d}.jpg" for number in range(items)])
+    etags = pa.array([f"{number:032x}" for number in range(items)])
+    table = pa.table({"item_id": names, "uri": names, "etag": etags})
+    parquet.write_table(table, path)
+
+
+def measure(folder: Path, items: int) -> dict[str, Any]:
+    """Run both commands; give the figures."""
+    write_catalog(folder / "catalog.parquet", items)
+    catalogs.make_bundle(str(folder / "bundle"))
+    described = {
+        "output": str(folder / "runs"),
+        "run_id": "engine",
+        "catalog": {"uri": str(folder / "catalog.parquet")},
+        "bundle": str(folder / "bundle"),
+        "labels_table": str(folder / "labels"),
+        "engine": {"device": "cpu", "actors": NODES, "cpus_per_actor": 1},
+        "gates": {"max_review_share": None},
+    }
+    config = load_config(job.ClassifyRun, json.dumps(described), "bench_engine")
+    watch = Watch()
+    units = -(-items // config.engine.unit_size)
+    timed = Timed(watch, stop_after=units // 2)
+    with patch.object(job, "stream_units", timed):
+        started = time.monotonic()
+        try:
+            job.classify(config, job.Options(), print)
+        except HalfWayError:
+            print("stopped half way; the same command again")
+        resumed = time.monotonic()
+        job.classify(config, job.Options(), print)
+        ended = time.monotonic()
+    standins_us = cost_us()
+    streaming = [rss for at, rss in watch.memory if timed.begun[1] + 5 < at < timed.ended]
+    third = max(len(streaming) // 3, 1)
+    return {
+        "items": items,
+        "units": units,
+        "nodes": NODES,
+        "overhead_us_per_item": round(timed.cpu_s / timed.items * 1e6 - standins_us, 1),
+        "standins_us_per_item": round(standins_us, 2),
+        "items_per_s": round(timed.items / timed.wall_s),
+        "driver_memory_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 3),
+        "driver_growth_mib": round((max(streaming[-third:]) - max(streaming[:third])) / 2**20, 1),
+        "plan_s": round(timed.begun[0] - started, 1),
+        "resume_s": round(timed.begun[1] - resumed, 1),
+        "publish_s": round(ended - timed.ended, 1),
+        "cores": os.cpu_count(),
+    }
+
+
+def main() -> int:
+    """Measure on a cluster of four nodes, and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, default=1_000_000)
+    items = parser.parse_args().items
+    os.environ["RAY_BACKEND_LOG_LEVEL"] = "fatal"
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    try:
+        for _ in range(NODES):
+            cluster.add_node(num_cpus=1, object_store_memory=100 * 2**20)
+        ray.init(
+            address=cluster.address,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            runtime_env={
+                "worker_process_setup_hook": "benchmarks.standins.install",
+                "env_vars": {"PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+            },
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            figures = measure(Path(folder), items)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    missed = [name for name, goal in GOALS.items() if figures[name] > goal]
+    for name in missed:
+        print(f"{name}: {figures[name]} is more than {GOALS[name]}")
+    print(json.dumps(figures))
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
