@@ -234,7 +234,7 @@ def write_report(
         taxonomy_version=bundle.taxonomy.version,
         architecture=config.model.architecture,
         weights=config.model.weights,
-        workers=config.workers.count,
+        workers=config.workers.most,
         train_items=scored.train_items,
         validation_items=len(scored.item_ids),
         unusable=scored.unusable,

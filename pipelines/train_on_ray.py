@@ -1,6 +1,7 @@
 """The Ray boundary of training: a group of DDP workers, restarted when one is lost."""
 
 import logging
+import re
 import tempfile
 import threading
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from queue import Empty
 from typing import Any
 
 import ray
-from pydantic import Field
+from pydantic import Field, field_validator
 from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig, TrainingFailedError
 from ray.train.torch import TorchTrainer, get_device
 from ray.util.queue import Queue
@@ -22,16 +23,43 @@ from lib.training import Scored, Trainer, TrainingJob
 from pipelines.cluster import check_fits
 from pipelines.stream_units import explained
 
+# "4" or "2..8"
+RANGE = re.compile(r"(\d+)(?:\.\.(\d+))?")
+# how often an elastic group looks for more workers: to grow costs the epoch under way
+GROW_EVERY_S = 300.0
 TRAIN_ITEMS, VALIDATION_ITEMS = "items-train.parquet", "items-validation.parquet"
 
 
 class WorkersConfig(Config):
     """The group of workers, and what each reserves."""
 
-    count: int = Field(default=2, ge=1)
+    count: int | str = 2  # or 'least..most': as many as the cluster has, at any time
     cpus: float = Field(default=1, gt=0)
     gpus: float = Field(default=0, ge=0)
     max_failures: int = Field(default=3, ge=0)
+
+    @field_validator("count")
+    @classmethod
+    def _number_or_range(cls, count: int | str) -> int | str:
+        found = RANGE.fullmatch(str(count))
+        if not found or not 1 <= int(found[1]) <= int(found[2] or found[1]):
+            raise ValueError("expected a number of workers, as 4, or a range of them, as 2..8")
+        return count
+
+    @property
+    def least(self) -> int:
+        """With fewer workers the training waits."""
+        return int(str(self.count).partition("..")[0])
+
+    @property
+    def most(self) -> int:
+        """More are not used."""
+        return int(str(self.count).rpartition("..")[2])
+
+    @property
+    def is_elastic(self) -> bool:
+        """Whether the number may change on the way."""
+        return isinstance(self.count, str)
 
 
 def train_on_ray(
@@ -52,15 +80,16 @@ def train_on_ray(
         InputError: the images cannot be trained on.
         ReshelveError: the training failed, or lost workers more often than `max_failures`.
     """
-    count = workers.count
-    check_fits(count * workers.cpus, count * workers.gpus, "workers")
+    least = workers.least
+    check_fits(least * workers.cpus, least * workers.gpus, "workers")
     epochs = Queue(actor_options={"num_cpus": 0})
     with tempfile.TemporaryDirectory() as folder:
         trainer = TorchTrainer(
             _work,  # type: ignore[arg-type]  # Ray's own annotation forgets the returned value
             train_loop_config={"job": job, "run": run, "epochs": epochs},
-            scaling_config=ScalingConfig(
-                num_workers=count,
+            scaling_config=ScalingConfig(  # type: ignore[call-arg]  # the checker sees an older class
+                num_workers=(least, workers.most) if workers.is_elastic else least,  # type: ignore[arg-type]  # as above
+                elastic_resize_monitor_interval_s=GROW_EVERY_S,
                 use_gpu=workers.gpus > 0,
                 resources_per_worker={"CPU": workers.cpus, "GPU": workers.gpus},
             ),

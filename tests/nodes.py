@@ -6,6 +6,7 @@ process is to lose the node.
 """
 
 import contextlib
+import json
 import os
 import secrets
 import shlex
@@ -17,11 +18,15 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from tests.local_ray import ROOT, wait_until
 
+# a node is taken for lost after seconds, not half a minute
+SOON_LOST = json.dumps({"health_check_period_ms": 1000, "health_check_failure_threshold": 10})
 STORE_BYTES = 120 * 2**20
 # a node ends with the tests, whatever becomes of them
 APART = [
@@ -71,7 +76,7 @@ class Nodes:
         self._environment = dict(environment)
         self._start(
             "head",
-            *("--head", f"--port={self._gcs}", "--num-cpus=0"),
+            *("--head", f"--port={self._gcs}", "--num-cpus=0", f"--system-config={SOON_LOST}"),
             *("--dashboard-host=127.0.0.1", f"--dashboard-port={self._server}"),
         )
         wait_until(self._answers, at_most_s=60)
@@ -94,7 +99,8 @@ class Nodes:
         """Start worker nodes, and wait until the head knows them."""
         before = self.alive()
         for name in names:
-            self._start(name, f"--address=127.0.0.1:{self._gcs}", f"--num-cpus={cpus}")
+            label = f"--labels=name={name}"
+            self._start(name, f"--address=127.0.0.1:{self._gcs}", f"--num-cpus={cpus}", label)
         wait_until(lambda: self.alive() == before + len(names), at_most_s=120)
 
     def kill(self, name: str) -> None:
@@ -103,12 +109,41 @@ class Nodes:
         process.kill()
         process.wait()
 
+    def drain(self, name: str, notice_s: int) -> None:
+        """Tell the head that a node will be taken back, as a cloud does of a spot node."""
+        [node] = [each["node_id"] for each in self._nodes() if each["labels"].get("name") == name]
+        command = [sys.executable, "-m", "ray.scripts.scripts", "drain-node", f"--node-id={node}"]
+        subprocess.run(  # noqa: S603  # Ray's own command
+            [
+                *command,
+                f"--address=127.0.0.1:{self._gcs}",
+                "--reason=DRAIN_NODE_REASON_PREEMPTION",
+                "--reason-message=a test takes it back",
+                f"--deadline-remaining-seconds={notice_s}",
+            ],
+            env={**os.environ, **self.variables, "RAY_ADDRESS": ""},
+            check=True,
+            capture_output=True,
+        )
+
+    def names_with(self, command: str) -> list[str]:
+        """Names of the workers on which a process of this name runs."""
+        found = []
+        for name, process in self._processes.items():
+            inside = psutil.Process(process.pid).children(recursive=True)
+            if any(
+                command in each.name() or command in " ".join(each.cmdline()) for each in inside
+            ):
+                found.append(name)
+        return found
+
     def alive(self) -> int:
         """How many nodes the head counts."""
-        found = self.ask(
-            "/api/v0/nodes?filter_keys=state&filter_predicates=%3D&filter_values=ALIVE"
-        )
-        return found.count('"ALIVE"')
+        return len(self._nodes())
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        found = json.loads(self.ask("/api/v0/nodes?detail=1"))["data"]["result"]["result"]
+        return [node for node in found if node["state"] == "ALIVE"]
 
     def ask(self, path: str) -> str:
         """Ask the head's server as any other program would."""

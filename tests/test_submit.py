@@ -1,30 +1,22 @@
 import os
 import re
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 import ray
-import yaml
-from deltalake import DeltaTable
 from ray.job_submission import JobDetails, JobStatus
 
 from lib.errors import InputError, ReshelveError
 from lib.package import LIMIT_MB, PACKAGES, pack
-from lib.storage import Storage
-from lib.storage_config import StorageConfig
 from pipelines.job_server import exit_code
-from tests import catalogs
 from tests.conftest import Bucket, Server
+from tests.far import Catalog, role, submit
 from tests.local_ray import ROOT, finish, run_job, start
 from tests.nodes import Nodes, free_port, separate_nodes
-
-PICTURES = catalogs.pictures(60)
-FILES = {**PICTURES, **catalogs.BROKEN_FILES}
-PATIENCE_S = 400  # a job takes 20 s on a quiet machine of two cores
-OF_A_RUN = ["run_id", "classified_at"]
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 
@@ -44,90 +36,13 @@ def secret(s3_server: Server) -> str:
 @pytest.fixture(scope="module")
 def nodes(s3_server: Server, driver: Path, secret: str) -> Iterator[Nodes]:
     """A head and two workers, whose role is told them by the standard variables."""
-    environment = {
-        "AWS_ENDPOINT_URL": s3_server.endpoint,
-        "AWS_ACCESS_KEY_ID": s3_server.key,
-        "AWS_SECRET_ACCESS_KEY": secret,
-        "AWS_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    with separate_nodes(["a", "b"], [driver], environment) as nodes:
+    with separate_nodes(["a", "b"], [driver], role(s3_server, secret)) as nodes:
         yield nodes
-
-
-class Catalog:
-    """A labelled catalog with all that a run needs, in a bucket."""
-
-    def __init__(self, bucket: Bucket, driver: Path) -> None:
-        self.uri, self._driver, self.storage = bucket.uri, driver, Storage(StorageConfig())
-        leaves = catalogs.TAXONOMY.leaves
-        labels = {name: leaves[int(name[:3]) % len(leaves)] for name in PICTURES}
-        catalogs.write_catalog(f"{self.uri}/images", FILES, self.storage, labels=labels)
-        self.storage.write(f"{self.uri}/taxonomy.yaml", catalogs.TAXONOMY_YAML.encode())
-        for name, data in catalogs.folder_of(self._bundle()).items():
-            self.storage.write(f"{self.uri}/bundle/{name}", data)
-
-    def _bundle(self) -> Path:
-        folder = self._driver / "bundle"
-        if not folder.exists():
-            catalogs.make_bundle(str(folder), architecture="squeezenet1_1")
-        return folder
-
-    def write(self, name: str, described: dict[str, object]) -> str:
-        path = self._driver / f"{name}.yaml"
-        path.write_text(yaml.safe_dump({"output": f"{self.uri}/runs", "run_id": name, **described}))
-        return str(path)
-
-    def training(self, name: str, workers: object = 2, epochs: int = 2) -> str:
-        return self.write(
-            name,
-            {
-                "taxonomy": f"{self.uri}/taxonomy.yaml",
-                "catalog": {"uri": f"{self.uri}/images/manifest.csv"},
-                "model": {
-                    "architecture": "squeezenet1_1",
-                    "preprocessing": catalogs.PREPROCESSING.model_dump(mode="json"),
-                },
-                "training": {"epochs": epochs, "batch_size": 16, "precision": "fp32"},
-                "workers": {"count": workers, "cpus": 1},
-            },
-        )
-
-    def classification(self, name: str, max_error_rate: float = 0.2) -> str:
-        return self.write(
-            name,
-            {
-                "catalog": {"uri": f"{self.uri}/images/manifest.csv"},
-                "bundle": f"{self.uri}/bundle",
-                "labels_table": f"{self.uri}/{name}/labels",
-                "engine": {
-                    "device": "cpu",
-                    "precision": "fp32",
-                    "cpus_per_actor": 1,
-                    "batch_size": 8,
-                    "unit_size": 8,
-                },
-                "gates": {"max_error_rate": max_error_rate},
-            },
-        )
-
-    def rows(self, name: str) -> pa.Table:
-        table = DeltaTable(
-            f"{self.uri}/{name}/labels", storage_options={"AWS_ALLOW_HTTP": "true"}
-        ).to_pyarrow_table()
-        return table.drop_columns(OF_A_RUN).sort_by("item_id").combine_chunks()
 
 
 @pytest.fixture
 def catalog(s3: Bucket, driver: Path) -> Catalog:
     return Catalog(s3, driver)
-
-
-def submit(nodes: Nodes, driver: Path, *arguments: str, **variables: str) -> tuple[int, str, str]:
-    """Submit as a person does, from a folder of their own and without the store's keys."""
-    environment = {**nodes.variables, **variables, "PYTHONPATH": str(ROOT)}
-    process = start("jobs.submit", *arguments, folder=driver, environment=environment)
-    return finish(process, at_most_s=PATIENCE_S)
 
 
 def test_nodes_without_a_shared_disk_train_and_classify(
@@ -166,6 +81,7 @@ def test_a_failing_gate_ends_the_command_as_it_ends_the_job_and_again_when_resum
     assert "has ended before" in third
 
 
+@pytest.mark.faults
 def test_keys_stand_in_no_log_no_object_and_nothing_that_the_cluster_shows(
     nodes: Nodes, driver: Path, catalog: Catalog, s3: Bucket, secret: str
 ) -> None:
@@ -190,17 +106,15 @@ def test_keys_stand_in_no_log_no_object_and_nothing_that_the_cluster_shows(
         assert secret.encode() not in catalog.storage.read(f"{s3.uri}/{key}")
 
 
-@pytest.mark.parametrize(
-    ("run_file", "asked"),
-    [("workers.gpus=4", "workers: 2 CPUs and 8 GPUs"), ("workers.count=9", "workers: 9 CPUs")],
-)
-def test_more_than_the_cluster_will_ever_have_is_one_sentence(
-    nodes: Nodes, driver: Path, catalog: Catalog, run_file: str, asked: str
+def test_more_gpus_than_the_cluster_will_ever_have_is_one_sentence(
+    nodes: Nodes, driver: Path, catalog: Catalog
 ) -> None:
-    code, said, _ = submit(nodes, driver, "train", catalog.training("large"), f"--set={run_file}")
+    run_file = catalog.training("large")
+
+    code, said, _ = submit(nodes, driver, "train", run_file, "--set=workers.gpus=4")
 
     assert code == 2
-    assert said.splitlines()[-1].startswith(f"error: {asked}")
+    assert said.splitlines()[-1].startswith("error: workers: 2 CPUs and 8 GPUs are asked for")
     assert '"RUNNING"' not in nodes.ask("/api/jobs/")
 
 
@@ -214,24 +128,44 @@ def test_a_wrong_token_is_one_sentence(nodes: Nodes, driver: Path, catalog: Cata
     assert len(errors.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("what", "there"), [("Ray", ray.__version__), ("Python", "3.")])
+# the cluster is as it is: it is this side that pretends to be another
+PRETEND = """
+import platform, ray
+from jobs.__main__ import app
+{pretence}
+app()
+"""
+
+
+@pytest.mark.parametrize(
+    ("pretence", "sentence"),
+    [
+        (
+            "ray.__version__ = '2.59.0'",
+            f"has Ray {ray.__version__}, this machine 2.59.0",
+        ),
+        ("platform.python_version = lambda: '2.7.18'", "this machine 2.7.18"),
+    ],
+    ids=["Ray", "Python"],
+)
 def test_another_version_is_refused_before_anything_is_shipped(
-    nodes: Nodes, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, what: str, there: str
+    nodes: Nodes, catalog: Catalog, pretence: str, sentence: str
 ) -> None:
-    for name, value in nodes.variables.items():
-        monkeypatch.setenv(name, value)
-    # the cluster is as it is: it is this side that pretends to be another
-    if what == "Ray":
-        monkeypatch.setattr(ray, "__version__", "2.59.0")
-    else:
-        monkeypatch.setattr("platform.python_version", lambda: "2.7.18")
     before = nodes.ask("/api/jobs/")
+    program = PRETEND.format(pretence=pretence)
+    run_file = catalog.classification("version")
 
-    result = run_job("submit", "classify", catalog.classification("version"))
+    done = subprocess.run(  # noqa: S603  # our own program
+        [sys.executable, "-c", program, "submit", "classify", run_file],
+        env={**os.environ, **nodes.variables},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
-    assert result.exit_code == 2
-    assert re.search(rf"the cluster has {what} {re.escape(there)}", result.output)
-    assert "shipping" not in result.output
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
     assert nodes.ask("/api/jobs/") == before
 
 
