@@ -13,7 +13,6 @@ import argparse
 import json
 import logging
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -43,7 +42,7 @@ GOALS = {
     "resume_s": 30.0,
     "publish_s": 60.0,
 }
-LOOK_S = 0.5
+LOOK_S = 0.1
 WARM_UNITS = 80
 
 
@@ -71,6 +70,10 @@ class Watch:
                 continue  # it has just ended
             self._cpu_s[process.pid] = times.user + times.system
         return sum(self._cpu_s.values())
+
+    def peak_gib(self, begun: float, ended: float) -> float:
+        """Most memory that the driver had between two moments."""
+        return max((rss for at, rss in self.memory if begun <= at <= ended), default=0) / 2**30
 
     def _look(self) -> None:
         while not self._stop.wait(LOOK_S):
@@ -143,8 +146,15 @@ def measure(folder: Path, items: int) -> dict[str, Any]:
         resumed = time.monotonic()
         job.classify(config, job.Options(), print)
         ended = time.monotonic()
-    streaming = [rss for at, rss in watch.memory if timed.begun[1] + 5 < at < timed.ended]
-    third = max(len(streaming) // 3, 1)
+    phases = {
+        "plan": watch.peak_gib(started, timed.begun[0]),
+        "stream": watch.peak_gib(timed.begun[0], timed.ended),
+        "publish": watch.peak_gib(timed.ended, ended),
+    }
+    third = (timed.ended - timed.begun[1]) / 3
+    growth = watch.peak_gib(timed.ended - third, timed.ended) - watch.peak_gib(
+        timed.begun[1] + third, timed.ended - third
+    )
     return {
         "items": items,
         "units": units,
@@ -152,8 +162,9 @@ def measure(folder: Path, items: int) -> dict[str, Any]:
         "overhead_us_per_item": round(timed.cpu_s / timed.items * 1e6 - standins_us, 1),
         "standins_us_per_item": round(standins_us, 2),
         "items_per_s": round(timed.items / timed.wall_s),
-        "driver_memory_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 3),
-        "driver_growth_mib": round((max(streaming[-third:]) - max(streaming[:third])) / 2**20, 1),
+        "driver_memory_gib": round(max(phases.values()), 3),
+        "driver_memory_gib_by_phase": {name: round(gib, 3) for name, gib in phases.items()},
+        "driver_growth_mib": round(growth * 1024, 1),  # over the last third of the stream
         "plan_s": round(timed.begun[0] - started, 1),
         "resume_s": round(timed.begun[1] - resumed, 1),
         "publish_s": round(ended - timed.ended, 1),

@@ -4,11 +4,12 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from lib.errors import InputError
+from lib.prices import add_hours
 from lib.receipt import Receipt
 from lib.report.data import EpochRecord
 from lib.runs import Run
@@ -32,7 +33,12 @@ class Figures:
         """Read what earlier tries of the run have left."""
         self._run = run
         self._lines = read_figures(run)
+        self._node_hours = hours_of(self._lines)
         self._wrote = 0.0
+
+    def spend(self, node_hours: Mapping[str, float]) -> None:
+        """Count node hours, by kind; all lines say the sum over the run's tries."""
+        self._node_hours = add_hours(self._node_hours, node_hours)
 
     def add(self, figures: Line, *, last: bool = False) -> None:
         """Add a line where the one before is `EVERY_S` old, or this one is the last."""
@@ -41,7 +47,9 @@ class Figures:
             return
         self._wrote = now
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        self._lines = thinned([*self._lines, {"at": at, **figures}], LINES)
+        hours = {kind: round(value, 5) for kind, value in self._node_hours.items()}
+        line = {"at": at, **figures, "node_hours": hours}
+        self._lines = thinned([*self._lines, line], LINES)
         text = "".join(f"{json.dumps(line)}\n" for line in self._lines)
         try:
             self._run.storage.write(self._run.at(NAME), text.encode())
@@ -60,6 +68,10 @@ class UnitFigures:
         self._errors: Counter[str] = Counter()
         self._sums: Counter[str] = Counter()
         self._started = time.monotonic()
+
+    def spend(self, node_hours: Mapping[str, float]) -> None:
+        """Count node hours, by kind."""
+        self._figures.spend(node_hours)
 
     def add(self, receipt: Receipt) -> None:
         """Count a finished unit."""
@@ -100,6 +112,11 @@ def epoch_line(epoch: EpochRecord) -> Line:
         "validation_loss": epoch.validation_loss,
         "validation_accuracy": epoch.validation_accuracy,
     }
+
+
+def hours_of(lines: Sequence[Line]) -> dict[str, float]:
+    """Give the node hours that a run has taken, over all its tries, by kind."""
+    return dict(lines[-1].get("node_hours", {})) if lines else {}
 
 
 def read_figures(run: Run) -> list[Line]:

@@ -1,5 +1,7 @@
 """The manifest: what a finished run holds. Once it is there, the run's rows count."""
 
+from pydantic import Field
+
 from lib.compact import Part
 from lib.config import Config
 from lib.receipt import Totals
@@ -22,6 +24,7 @@ class Manifest(Config):
     totals: Totals
     seconds: float  # of the try that finished the run
     images_per_s: float  # of that try
+    node_hours: dict[str, float] = Field(default_factory=dict)  # of all tries, by kind of node
 
 
 def write_manifest(run_uri: str, storage: Storage, manifest: Manifest) -> None:

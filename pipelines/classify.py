@@ -19,11 +19,12 @@ from lib.digest import digest_json
 from lib.embeddings import EmbeddingStore, read_shards
 from lib.engine import EngineConfig, UnitJob
 from lib.errors import GateError
-from lib.figures import UnitFigures
+from lib.figures import hours_of, read_figures
 from lib.gates import GatesConfig
 from lib.manifest import Manifest, read_manifest, write_manifest
 from lib.night import NightConfig
 from lib.plan import Plan
+from lib.prices import PricesConfig, hours_ahead
 from lib.progress import ItemProgress, duration
 from lib.reading import ReadingConfig
 from lib.runs import Intent, Run, RunId, begin_run, find_run
@@ -32,10 +33,11 @@ from lib.storage import Storage
 from lib.storage_config import StorageConfig
 from lib.uris import join
 from pipelines.cluster import connected
+from pipelines.node_clock import nodes_by_kind
 from pipelines.plan_night import PLAN, NightSource, compare, read_plan, write_plan
 from pipelines.publish import PublishConfig, publish_run
-from pipelines.ray_metrics import UnitMetrics
 from pipelines.stream_units import Pool, measure_rate, stream_units
+from pipelines.watch import UnitWatch
 
 SAMPLE_ITEMS = 128
 
@@ -53,6 +55,7 @@ class ClassifyRun(Config):
     engine: EngineConfig = EngineConfig()
     reading: ReadingConfig = Field(default=ReadingConfig(), validate_default=True)
     gates: GatesConfig = GatesConfig()
+    prices: PricesConfig = PricesConfig()
     storage: StorageConfig = StorageConfig()
 
     @field_validator("reading")
@@ -116,8 +119,11 @@ def classify(config: ClassifyRun, options: Options, say: Callable[[str], None]) 
             totals=totals,
             seconds=seconds,
             images_per_s=items / seconds,
+            node_hours=hours_of(read_figures(run)),
         )
         write_manifest(run.uri, storage, manifest)
+    if cost := config.prices.sentence(manifest.node_hours, manifest.totals.items):
+        say(f"cost: {cost}")
     if options.publish:
         target = PublishConfig(
             labels_table=config.labels_table, gates=config.gates, reading=config.reading
@@ -145,8 +151,11 @@ def dry_run(config: ClassifyRun, options: Options, say: Callable[[str], None]) -
     with connected():
         pool = Pool(config.engine)
         rate = pool.actors * measure_rate(unit_job(config, bundle, "", ""), pool, sample)
+        ahead = hours_ahead(nodes_by_kind(), pool.share_now, items / rate)
     actors = "1 actor" if pool.actors == 1 else f"{pool.actors} actors"
     say(f"about {duration(items / rate)} at {rate:,.0f} images/s with {actors}, by a sample")
+    if cost := config.prices.sentence(ahead, items):
+        say(f"estimated cost: {cost}")
     say("nothing was written")
 
 
@@ -234,11 +243,10 @@ def run_units(
         job = unit_job(config, bundle, run.run_id, run.uri)
         before = plan.count(done)
         with connected(), ItemProgress(plan.items, before, sys.stdout) as progress:
-            figures, metrics = UnitFigures(run, plan.items, before), UnitMetrics(run.run_id)
+            watch = UnitWatch(run, plan.items, before)
             for receipt in stream_units(job, left, config.engine):
                 items += receipt.items
                 progress.add(receipt.items, sum(receipt.errors.values()))
-                figures.add(receipt)
-                metrics.add(receipt, figures.images_per_s)
-            figures.close()
+                watch.add(receipt)
+            watch.close()
     return time.monotonic() - started, items

@@ -14,6 +14,7 @@ from lib.errors import ConflictError, GateError
 from lib.manifest import Manifest
 from lib.metrics import evaluate
 from lib.night import Diff
+from lib.prices import PricesConfig
 from lib.reading import ReadingConfig
 from lib.reasons import MEANINGS, Reason
 from lib.report.collect import SHEETS, Collected, Row
@@ -80,9 +81,11 @@ def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> Evaluation |
     evaluation = None
     if collected.truth:
         evaluation = evaluate(collected.truth, collected.predicted, bundle.taxonomy)
+    record = run.read_json("run.json")
+    prices = PricesConfig.model_validate(record["run_file"].get("prices", {}))
     report = ClassificationReport(
         run_id=run.run_id,
-        started_at=run.read_json("run.json")["created_at"],
+        started_at=record["created_at"],
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         catalog=manifest.catalog,
         labels_table=publication.table,
@@ -128,6 +131,7 @@ def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> Evaluation |
             )
             for row in shown.moves
         ],
+        cost=prices.sentence(manifest.node_hours, manifest.totals.items),
     )
     run.storage.write(run.at("report.html"), render_classification(report).encode())
     return evaluation

@@ -17,7 +17,7 @@ from ray.exceptions import RayError
 from lib.engine import UNITS_AT_ONCE, EngineConfig, UnitJob
 from lib.errors import InputError, ReshelveError
 from lib.receipt import Receipt
-from pipelines.cluster import capacity, check_fits
+from pipelines.cluster import capacity, check_fits, resources
 
 SAMPLE_ITEMS = 128
 LOGGER = logging.getLogger(__name__)
@@ -39,6 +39,10 @@ class Pool:
         self.num_cpus = min(engine.cpus_per_actor / 2, cpus / 2 / self.actors)
         if engine.device == "cuda" and not on_gpu:
             raise InputError("engine.device is cuda, but the cluster has no GPU")
+        now_cpus, now_gpus = resources()
+        room = now_gpus if on_gpu else now_cpus // engine.cpus_per_actor
+        # of the actors, those that there is room for as the cluster is just now
+        self.share_now = min(max(room, 1) / self.actors, 1)
         check_fits(self.actors * self.num_cpus, self.actors * self.num_gpus, "engine.actors")
 
 

@@ -17,7 +17,6 @@ from lib.compiled import Compiled
 from lib.config import Config
 from lib.digest import digest_bytes, digest_json
 from lib.errors import InputError
-from lib.figures import Figures, epoch_line
 from lib.held_out import Calibrated, calibrate
 from lib.model import build_classifier
 from lib.preprocessing import Preprocessing
@@ -35,7 +34,6 @@ from lib.taxonomy import Taxonomy, parse_taxonomy
 from lib.training import Scored, TrainingJob
 from lib.weights import load_backbone, parameters_of
 from pipelines.cluster import connected
-from pipelines.ray_metrics import TrainingMetrics
 from pipelines.train_on_ray import (
     TRAIN_ITEMS,
     VALIDATION_ITEMS,
@@ -43,6 +41,7 @@ from pipelines.train_on_ray import (
     compile_on_ray,
     train_on_ray,
 )
+from pipelines.watch import TrainingWatch
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 INITIAL_MODEL = "initial.safetensors"
@@ -114,12 +113,11 @@ def train(config: TrainRun, say: Callable[[str], None]) -> Bundle:
         storage=config.storage,
     )
     with connected():
-        figures, metrics = Figures(run), TrainingMetrics(run.run_id)
+        watch = TrainingWatch(run)
 
         def tell(epoch: EpochRecord) -> None:
             say(_epoch_line(epoch))
-            figures.add(epoch_line(epoch), last=epoch.epoch == epoch.epochs)
-            metrics.add(epoch)
+            watch.add(epoch)
 
         scored = train_on_ray(job, run, config.workers, tell)
         calibrated = calibrate(scored, taxonomy, config.training.target_precision)

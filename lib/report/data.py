@@ -122,6 +122,7 @@ class ClassificationReport:
     retries: int = 0
     gates: list[GateResult] = field(default_factory=list)
     moves: list[Thumbnail] = field(default_factory=list)
+    cost: str | None = None  # a sentence; None where the run file gives no prices
 
 
 @dataclass(frozen=True, kw_only=True)
