@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from lib.config import Config
+from lib.decoding import Decode
 from lib.reading import ReadingConfig
 from lib.storage_config import StorageConfig
 
@@ -29,6 +30,7 @@ class EngineConfig(Config):
     cpus_per_actor: int = Field(default=2, ge=1)
     batch_size: int = Field(default=64, ge=1)
     unit_size: int = Field(default=512, ge=1)
+    decode: Decode = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -42,8 +42,8 @@ class Classified:
 class UnitClassifier:
     """Holds the model and the connections, and classifies one unit after another."""
 
-    def __init__(self, job: UnitJob) -> None:
-        """Load the bundle and warm the model up."""
+    def __init__(self, job: UnitJob, prepare: Callable[..., Preparer] | None = None) -> None:
+        """Load the bundle and warm the model up; `prepare` makes another kind of `Preparer`."""
         torch.set_num_threads(job.threads)
         self._job = job
         self._storage = Storage(job.storage)
@@ -66,7 +66,7 @@ class UnitClassifier:
             category_ids=info.category_ids,
             threshold=info.threshold,
         )
-        self._preparer = Preparer(info.preprocessing, job.reading, job.storage)
+        self._preparer = (prepare or Preparer)(info.preprocessing, job.reading, job.storage)
         self._plan = Plan(job.plan_uri, self._storage)
         self._turns = Turns(UNITS_AT_ONCE)
 

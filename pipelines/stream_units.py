@@ -3,9 +3,10 @@
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -16,8 +17,11 @@ from ray.exceptions import RayError
 
 from lib.engine import UNITS_AT_ONCE, EngineConfig, UnitJob
 from lib.errors import InputError, ReshelveError
+from lib.plan import Plan
 from lib.receipt import Receipt
+from lib.storage import Storage
 from pipelines.cluster import capacity, check_fits, resources
+from pipelines.decode_pool import helpers
 
 SAMPLE_ITEMS = 128
 LOGGER = logging.getLogger(__name__)
@@ -49,11 +53,13 @@ class Pool:
 class UnitActor:
     """What Ray Data calls: a batch of one unit in, its receipt out."""
 
-    def __init__(self, job: UnitJob) -> None:
-        """Load the model, once an actor."""
+    def __init__(self, job: UnitJob, helpers: Sequence[Any]) -> None:
+        """Load the model, once an actor; helpers, where there are any, fetch and decode for it."""
         from lib.unit import UnitClassifier  # noqa: PLC0415  # torch is the actors', not the job's
+        from pipelines.pool_preparer import PoolPreparer  # noqa: PLC0415  # as above
 
-        self._classifier = UnitClassifier(job)
+        prepare = partial(PoolPreparer, helpers) if helpers else None
+        self._classifier = UnitClassifier(job, prepare)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         """Classify each unit of the batch."""
@@ -71,19 +77,24 @@ class UnitActor:
 
 def measure_rate(job: UnitJob, pool: Pool, sample: pa.Table) -> float:
     """Classify a few items as one actor would; give images/s."""
+    receipt = measure(job, pool, sample)
+    return receipt.items / receipt.seconds
+
+
+def measure(job: UnitJob, pool: Pool, sample: pa.Table) -> Receipt:
+    """Classify a few items as one actor would; give the receipt."""
 
     @ray.remote(num_cpus=pool.num_cpus, num_gpus=pool.num_gpus)
-    def measure() -> float:
+    def receipt_of() -> Receipt:
         from lib.unit import UnitClassifier  # noqa: PLC0415  # torch is the actors', not the job's
 
         classifier = UnitClassifier(job)
         classifier.classify(sample.slice(0, 8))
-        _, receipt = classifier.classify(sample)
-        return receipt.items / receipt.seconds
+        return classifier.classify(sample)[1]
 
     with explained():
-        rate: float = ray.get(measure.remote())
-    return rate
+        receipt: Receipt = ray.get(receipt_of.remote())
+    return receipt
 
 
 @contextmanager
@@ -120,20 +131,28 @@ def stream_units(job: UnitJob, units: list[int], engine: EngineConfig) -> Iterat
     context.raise_original_map_exception = True
     # what ends the stream comes back as an exception; Ray Data would print it as pages of frames
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-    dataset = ray.data.from_items(
-        [{"unit": unit} for unit in units], override_num_blocks=len(units)
-    ).map_batches(
-        UnitActor,
-        fn_constructor_kwargs={"job": replace(job, command=secrets.token_hex(4))},
-        batch_size=1,
-        compute=ray.data.ActorPoolStrategy(
-            size=min(pool.actors, len(units)),
-            max_concurrent_calls_per_actor=UNITS_AT_ONCE,
-            enable_true_multi_threading=True,
-        ),
-        num_cpus=pool.num_cpus,
-        num_gpus=pool.num_gpus,
-    )
-    with explained():
+
+    def sample() -> Receipt:
+        plan = Plan(job.plan_uri, Storage(job.storage))
+        return measure(job, pool, plan.read(units[0]).slice(0, SAMPLE_ITEMS))
+
+    with explained(), helpers(job, engine, pool.actors * pool.num_cpus, sample) as started:
+        dataset = ray.data.from_items(
+            [{"unit": unit} for unit in units], override_num_blocks=len(units)
+        ).map_batches(
+            UnitActor,
+            fn_constructor_kwargs={
+                "job": replace(job, command=secrets.token_hex(4)),
+                "helpers": started,
+            },
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(
+                size=min(pool.actors, len(units)),
+                max_concurrent_calls_per_actor=UNITS_AT_ONCE,
+                enable_true_multi_threading=True,
+            ),
+            num_cpus=pool.num_cpus,
+            num_gpus=pool.num_gpus,
+        )
         for row in dataset.iter_rows():
             yield Receipt.model_validate_json(row["receipt"])

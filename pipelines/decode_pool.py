@@ -1,0 +1,92 @@
+"""CPU-only nodes help with fetching and decoding where GPU nodes are short of cores."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+
+from lib.bundle import read_bundle
+from lib.decoding import cores_short
+from lib.engine import EngineConfig, UnitJob
+from lib.receipt import Receipt
+from lib.storage import Storage
+
+CORES = 1.0  # that a helper reserves; its threads wait for the store most of the time
+SPARED = 1.0  # cores that are left to Ray Data's own tasks
+
+
+@ray.remote(max_restarts=-1, max_task_retries=2)
+class Helper:
+    """Fetches and decodes for others, in a process of its own."""
+
+    def __init__(self, job: UnitJob) -> None:
+        """Make the threads and the connections."""
+        from lib.prepare import Preparer  # noqa: PLC0415  # torch is the actors', not the job's
+
+        info = read_bundle(job.bundle_uri, Storage(job.storage)).info
+        self._preparer = Preparer(info.preprocessing, job.reading, job.storage)
+
+    def prepare(self, items: Sequence[tuple[str, str | None]]) -> Any:  # noqa: ANN401  # loads torch
+        """Prepare items, each a URI and an etag; give their pixels, and all else beside."""
+        from lib.prepare import StuckError  # noqa: PLC0415  # as above
+        from pipelines.pool_preparer import pack  # noqa: PLC0415  # as above
+
+        uris, etags = zip(*items, strict=True)
+        try:
+            return pack(self._preparer.stream(uris, etags))
+        except StuckError:
+            os._exit(1)  # only the end of the process ends its thread; Ray starts another
+
+
+@contextmanager
+def helpers(
+    job: UnitJob, engine: EngineConfig, reserved: float, sample: Callable[[], Receipt]
+) -> Iterator[list[Any]]:
+    """Start the helpers that the run file asks for; none where actors decode inline.
+
+    Args:
+        job: of all units.
+        engine: of the run file.
+        reserved: cores that the actors reserve in all.
+        sample: classifies some items on one actor; called where rates must be measured.
+    """
+    count = 0
+    free = free_cores(reserved)
+    if engine.decode == "pool":
+        count = max(int(free), 1)
+    elif engine.decode == "auto" and has_cpu_nodes() and free >= 1:
+        short = cores_short(sample(), engine.cpus_per_actor)
+        count = min(int(free), round(short * (engine.actors or gpus())))
+    # where every core is spoken for, one helper shares them
+    cores = CORES if count <= free else 0
+    started = [Helper.options(num_cpus=cores).remote(job) for _ in range(count)]  # type: ignore[attr-defined]  # Ray adds it
+    try:
+        yield started
+    finally:
+        for helper in started:
+            ray.kill(helper)
+
+
+def has_cpu_nodes() -> bool:
+    """Whether there are nodes that have cores and no GPU beside nodes with GPUs."""
+    return gpus() > 0 and bool(_cores(with_gpu=False))
+
+
+def free_cores(reserved: float) -> float:
+    """Cores for helpers: those of nodes without a GPU, else what the actors leave over."""
+    if has_cpu_nodes():
+        return _cores(with_gpu=False)
+    return _cores(with_gpu=True) + _cores(with_gpu=False) - reserved - SPARED
+
+
+def gpus() -> int:
+    """GPUs of the cluster, as it is now."""
+    return int(ray.cluster_resources().get("GPU", 0))
+
+
+def _cores(*, with_gpu: bool) -> float:
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    found = [each.get("CPU", 0.0) for each in alive if bool(each.get("GPU")) == with_gpu]
+    return float(sum(found))

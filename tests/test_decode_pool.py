@@ -1,0 +1,143 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import ray
+import torch
+import yaml
+from deltalake import DeltaTable
+
+from lib.decoding import cores_short
+from lib.prepare import Prepared, Preparer
+from lib.reading import ReadingConfig
+from lib.reasons import ItemError, Reason
+from lib.receipt import Receipt
+from lib.storage_config import StorageConfig
+from pipelines.pool_preparer import PoolPreparer, pack, unpack
+from tests import catalogs
+from tests.local_ray import local_ray, run_job
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
+FILES = {**catalogs.pictures(150), **catalogs.BROKEN_FILES}
+OF_A_RUN = ["run_id", "classified_at"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray_here() -> Iterator[None]:
+    with local_ray():
+        yield
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    catalogs.write_catalog(str(home / "images"), FILES, missing=["x-missing.jpg"])
+    catalogs.make_bundle(str(home / "bundle"), architecture="squeezenet1_1")
+    return home
+
+
+def classify(home: Path, decode: str) -> pa.Table:
+    described = {
+        "output": str(home / "runs"),
+        "run_id": decode,
+        "catalog": {"uri": str(home / "images" / "manifest.csv")},
+        "bundle": str(home / "bundle"),
+        "labels_table": str(home / f"labels-{decode}"),
+        "engine": {
+            "device": "cpu",
+            "precision": "fp32",
+            "actors": 1,
+            "cpus_per_actor": 1,
+            "unit_size": 80,
+            "decode": decode,
+        },
+        "gates": {"max_error_rate": 0.2},
+    }
+    run_file = home / f"{decode}.yaml"
+    run_file.write_text(yaml.safe_dump(described))
+    result = run_job("classify", str(run_file))
+    assert result.exit_code == 0, result.output
+    rows = DeltaTable(str(home / f"labels-{decode}")).to_pyarrow_table()
+    return rows.drop_columns(OF_A_RUN).sort_by("item_id").combine_chunks()
+
+
+def test_rows_are_the_same_wherever_images_are_decoded(home: Path) -> None:
+    inline = classify(home, "inline")
+
+    assert classify(home, "pool").equals(inline)
+    assert classify(home, "auto").equals(inline)
+
+
+def test_pixels_and_errors_keep_their_places_on_the_way() -> None:
+    pixels = [torch.full((3, 4, 4), value, dtype=torch.uint8) for value in (1, 2)]
+    gone = ItemError(Reason.GONE, "it is not there")
+    sent = [Prepared(pixels=pixels[0]), Prepared(error=gone), Prepared(pixels=pixels[1])]
+
+    packed, rest = pack(sent)
+    got = list(unpack(packed, rest))
+
+    assert packed.dtype == np.uint8
+    assert [each.error for each in got] == [None, gone, None]
+    assert got[0].pixels is not None
+    assert got[2].pixels is not None
+    assert (int(got[0].pixels[0, 0, 0]), int(got[2].pixels[0, 0, 0])) == (1, 2)
+
+
+@ray.remote(num_cpus=0)
+class Dying:
+    def prepare(self, items: object) -> None:  # noqa: ARG002  # as a helper has it
+        import os  # noqa: PLC0415  # in the actor alone
+
+        os._exit(1)
+
+
+def test_what_a_helper_dies_of_is_prepared_by_the_actor_itself(home: Path) -> None:
+    items = catalogs.read_items(str(home / "images" / "manifest.csv"))
+    uris, etags = items["uri"].to_pylist(), items["etag"].to_pylist()
+    reading = ReadingConfig(threads=2, stores=("/",))
+    arguments = (catalogs.PREPROCESSING, reading, StorageConfig())
+
+    dying = Dying.remote()  # type: ignore[attr-defined]  # Ray adds it
+    alone = [*Preparer(*arguments).stream(uris, etags)]
+    helped = [*PoolPreparer([dying], *arguments).stream(uris, etags)]
+
+    assert [each.error and each.error.reason for each in helped] == [
+        each.error and each.error.reason for each in alone
+    ]
+    for one, other in zip(helped, alone, strict=True):
+        if one.pixels is not None and other.pixels is not None:
+            assert one.pixels.equal(other.pixels)
+
+
+def receipt(decode_s: float, forward_s: float) -> Receipt:
+    return Receipt(
+        unit=0,
+        items=100,
+        labelled=100,
+        errors={},
+        decisions={},
+        bytes_fetched=0,
+        retries=0,
+        fetch_s=9.0,
+        decode_s=decode_s,
+        forward_s=forward_s,
+        seconds=1.0,
+        engine="",
+    )
+
+
+@pytest.mark.parametrize(
+    ("decode_s", "forward_s", "cores", "short"),
+    [
+        (1.0, 1.0, 4, 0),  # the model is what takes longest
+        (4.4, 1.0, 4, 0),  # decoding is, by too little to be worth it
+        (12.0, 1.0, 4, 8),  # the model could do with three times the cores
+        (1.0, 0.0, 4, 0),  # nothing could be classified
+    ],
+)
+def test_helpers_are_asked_for_where_the_model_waits_for_its_images(
+    decode_s: float, forward_s: float, cores: float, short: float
+) -> None:
+    assert cores_short(receipt(decode_s, forward_s), cores) == short
