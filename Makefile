@@ -1,6 +1,7 @@
 # make demo   draws a catalog, trains on a part of it, classifies and publishes all of it
 # make test   every test that this machine can run
 # make test-faults   kills and disturbs runs at every step, for 20 minutes at most; SEED=1 draws others
+# make test-cluster  submits jobs to nodes that share no disk, and loses whole nodes; 15 minutes at most
 # make check  format, lint, types
 # make lock   pins every dependency anew
 # make bench           classifies beside Ray Data, Daft and a script, for 15 minutes at most
@@ -13,7 +14,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test test-faults check lock bench bench-listing bench-night bench-changed bench-kills bench-engine
+.PHONY: demo test test-faults test-cluster check lock bench bench-listing bench-night bench-changed \
+  bench-kills bench-engine
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -26,6 +28,9 @@ FAULTS := tests/faults tests/test_crash.py tests/test_classify.py tests/test_car
 test-faults: $(VENV)/.installed
 	RESHELVE_FAULT_SEED=$(SEED) timeout --signal=INT --kill-after=60 1140 \
 	  $(RUN) pytest -m '' -s $(FAULTS)
+
+test-cluster: $(VENV)/.installed
+	$(RUN) pytest -m '' tests/test_submit.py tests/test_lost_nodes.py tests/test_decode_pool.py
 
 check: $(VENV)/.installed
 	$(RUN) ruff format --check .

@@ -130,11 +130,11 @@ class Nodes:
         """Names of the workers on which a process of this name runs."""
         found = []
         for name, process in self._processes.items():
-            inside = psutil.Process(process.pid).children(recursive=True)
-            if any(
-                command in each.name() or command in " ".join(each.cmdline()) for each in inside
-            ):
-                found.append(name)
+            for each in psutil.Process(process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.Error):  # it has just ended
+                    if command in " ".join(each.cmdline()):
+                        found.append(name)
+                        break
         return found
 
     def alive(self) -> int:

@@ -12,6 +12,7 @@ from tests.local_ray import finish, start, wait_until
 from tests.nodes import Nodes, separate_nodes
 
 PICTURES, UNITS = 400, 51
+EPOCHS = 30  # so many that a node is lost in the middle of them
 NOTICE_S = 5
 
 pytestmark = [
@@ -74,7 +75,7 @@ def test_training_ends_as_if_no_node_was_lost_and_as_on_one_node(
 ) -> None:
     nodes.add("c")
     catalog = Catalog(s3, driver)
-    job = begin(nodes, driver, "train", catalog.training("far", workers=2, epochs=6))
+    job = begin(nodes, driver, "train", catalog.training("far", workers=2, epochs=EPOCHS))
     checkpoints = f"{catalog.uri}/runs/far/checkpoints"
     wait_until(lambda: "epoch-0002.pt" in catalog.storage.names(checkpoints), at_most_s=400)
 
@@ -83,7 +84,7 @@ def test_training_ends_as_if_no_node_was_lost_and_as_on_one_node(
     code, said, errors = end(job)
     assert code == 0, said + errors
     # two workers on one node, whom nobody disturbs
-    here("train", catalog.training("near", workers=2, epochs=6))
+    here("train", catalog.training("near", workers=2, epochs=EPOCHS))
     assert epochs(catalog, "far") == epochs(catalog, "near")
     far, near = (
         read_best(f"{catalog.uri}/runs/{name}", catalog.storage) for name in ("far", "near")
@@ -100,7 +101,7 @@ def test_elastic_training_goes_on_with_the_workers_left(
     nodes: Nodes, driver: Path, s3: Bucket
 ) -> None:
     catalog = Catalog(s3, driver)
-    job = begin(nodes, driver, "train", catalog.training("far", workers="1..2", epochs=6))
+    job = begin(nodes, driver, "train", catalog.training("far", workers="1..2", epochs=EPOCHS))
     checkpoints = f"{catalog.uri}/runs/far/checkpoints"
     wait_until(lambda: "epoch-0002.pt" in catalog.storage.names(checkpoints), at_most_s=400)
 
@@ -108,7 +109,7 @@ def test_elastic_training_goes_on_with_the_workers_left(
 
     code, said, errors = end(job)
     assert code == 0, said + errors
-    assert len(epochs(catalog, "far")) == 6
+    assert len(epochs(catalog, "far")) == EPOCHS
     assert catalog.storage.exists(f"{catalog.uri}/runs/far/bundle/bundle.json")
 
 
