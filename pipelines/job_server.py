@@ -24,6 +24,28 @@ LOOK_S = 1.0
 PATIENCE_S = 60.0  # for a job server that does not answer while a job is followed
 
 
+class Log:
+    """What has been passed on of a job's log."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        """Begin at the log's beginning."""
+        self._write, self._written = write, 0
+
+    async def follow(self, client: JobSubmissionClient, job_id: str) -> None:
+        """Pass on what is new, until the job ends or the connection does."""
+        seen = 0  # the server always begins at the beginning
+        async for piece in client.tail_job_logs(job_id):
+            seen += len(piece)
+            if (new := seen - self._written) > 0:
+                self._write(piece[-new:])
+                self._written = seen
+
+    def finish(self, whole: str) -> None:
+        """Pass on what the connection has left out of the whole log of a job that has ended."""
+        self._write(whole[self._written :])
+        self._written = max(self._written, len(whole))
+
+
 class JobServer:
     """A connection to the job server of a cluster."""
 
@@ -119,8 +141,14 @@ class JobServer:
                     ) from error
             else:
                 if job.status in ENDED:
+                    self._finish(log, job_id, job)
                     return exit_code(job_id, job)
             time.sleep(LOOK_S)
+
+    def _finish(self, log: Log, job_id: str, job: JobDetails) -> None:
+        if job.driver_agent_http_address:  # without one it has never begun, and has no log
+            with explained(self.address):
+                log.finish(self._client.get_job_logs(job_id))
 
     def _submissions(self, name: str) -> dict[str, JobDetails]:
         """Give the submissions of a name, `name`, `name-2` and so on, in their order."""
@@ -140,23 +168,6 @@ class JobServer:
             response = self._client._do_request("GET", path)  # noqa: SLF001
             response.raise_for_status()
             return response.json()
-
-
-class Log:
-    """What has been passed on of a job's log."""
-
-    def __init__(self, write: Callable[[str], None]) -> None:
-        """Begin at the log's beginning."""
-        self._write, self._written = write, 0
-
-    async def follow(self, client: JobSubmissionClient, job_id: str) -> None:
-        """Pass on what is new, until the job ends or the connection does."""
-        seen = 0  # the server always begins at the beginning
-        async for piece in client.tail_job_logs(job_id):
-            seen += len(piece)
-            if new := seen - self._written:
-                self._write(piece[-new:])
-                self._written = seen
 
 
 def exit_code(job_id: str, job: JobDetails) -> int:

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig, TrainingFailedError
 from ray.train.torch import TorchTrainer, get_device
 from ray.util.queue import Queue
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from lib.compiled import Compiled, compile_backbone
 from lib.config import Config
@@ -82,7 +83,9 @@ def train_on_ray(
     """
     least = workers.least
     check_fits(least * workers.cpus, least * workers.gpus, "workers")
-    epochs = Queue(actor_options={"num_cpus": 0})
+    # beside this process, which is lost with it anyway: on a worker's node it could go alone
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    epochs = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
     with tempfile.TemporaryDirectory() as folder:
         trainer = TorchTrainer(
             _work,  # type: ignore[arg-type]  # Ray's own annotation forgets the returned value
