@@ -166,7 +166,7 @@ def measure(folder: Path, items: int) -> dict[str, Any]:
         "driver_memory_gib_by_phase": {name: round(gib, 3) for name, gib in phases.items()},
         "driver_growth_mib": round(growth * 1024, 1),  # over the last third of the stream
         "plan_s": round(timed.begun[0] - started, 1),
-        "resume_s": round(timed.begun[1] - resumed, 1),
+        "resume_s": round(timed.begun[1] - resumed, 2),
         "publish_s": round(ended - timed.ended, 1),
         "cores": os.cpu_count(),
     }
