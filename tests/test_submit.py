@@ -2,6 +2,7 @@ import os
 import re
 import subprocess
 import sys
+import urllib.error
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,6 +82,39 @@ def test_a_failing_gate_ends_the_command_as_it_ends_the_job_and_again_when_resum
     assert "has ended before" in third
 
 
+def test_settings_and_the_jobs_own_options_reach_it(
+    nodes: Nodes, driver: Path, catalog: Catalog
+) -> None:
+    run_file = catalog.classification("dry")
+    prices = "--set=prices.node_hour={head: 1, cpu: 2}"
+
+    code, said, errors = submit(nodes, driver, "classify", run_file, prices, "--", "--dry-run")
+
+    assert code == 0, said + errors
+    assert "estimated cost: " in said
+    assert said.splitlines()[-1] == "nothing was written"
+    assert not catalog.storage.exists(f"{catalog.uri}/runs/dry/run.json")
+
+
+# where Ray's dashboard gets from what it shows of jobs
+SHOWN = (
+    "/api/jobs/",
+    "/api/v0/actors?detail=1",
+    "/api/v0/runtime_envs?detail=1",
+    "/api/v0/tasks?detail=1",
+    "/api/v0/workers?detail=1",
+    "/api/train/v2/runs/v1",
+)
+
+
+def shown(nodes: Nodes, path: str) -> str:
+    """What the server says, be it that something goes wrong inside."""
+    try:
+        return nodes.ask(path)
+    except urllib.error.HTTPError as error:
+        return error.read().decode()
+
+
 @pytest.mark.faults
 def test_keys_stand_in_no_log_no_object_and_nothing_that_the_cluster_shows(
     nodes: Nodes, driver: Path, catalog: Catalog, s3: Bucket, secret: str
@@ -97,10 +131,9 @@ def test_keys_stand_in_no_log_no_object_and_nothing_that_the_cluster_shows(
         assert code == 0, said + errors
         assert secret not in said + errors
 
-    for path in ("/api/jobs/", "/api/v0/actors?detail=1", "/api/v0/tasks?detail=1"):
-        assert secret not in nodes.ask(path)
-    for path in ("/api/v0/runtime_envs?detail=1", "/api/train/v2/runs", "/api/v0/workers?detail=1"):
-        assert secret not in nodes.ask(path)
+    for path in SHOWN:
+        assert secret not in shown(nodes, path), path
+    assert "jobs.train" in shown(nodes, SHOWN[0])
     assert [str(path) for path, log in nodes.logs() if secret.encode() in log] == []
     for key in s3.list_keys():
         assert secret.encode() not in catalog.storage.read(f"{s3.uri}/{key}")
