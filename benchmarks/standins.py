@@ -55,15 +55,12 @@ class StandInPredictor:
         self._probabilities = draw.dirichlet([0.3] * CATEGORIES, BATCH).astype(np.float32)
         self._embeddings = draw.normal(size=(BATCH, DIMENSIONS)).astype(np.float16)
 
-    @property
-    def nothing(self) -> Predicted:
-        """The result for no images."""
-        return Predicted(self._probabilities[:0], self._embeddings[:0])
-
-    def predict(self, images: torch.Tensor) -> Predicted:
+    def predict(self, images: Iterable[torch.Tensor]) -> Predicted:
         """Give as many rows as there are images."""
-        count = len(images)
-        return Predicted(self._probabilities[:count], self._embeddings[:count])
+        rows = np.arange(sum(1 for _ in images)) % BATCH
+        return Predicted(
+            probabilities=self._probabilities[rows], embeddings=self._embeddings[rows], seconds=0.0
+        )
 
 
 def same(preparer: StandInPreparer) -> StandInPreparer:
@@ -103,7 +100,7 @@ def cost_us(items: int = 200_000) -> float:
     for _ in preparer.stream(names, names):
         pass
     for start in range(0, items, BATCH):
-        predictor.predict(PIXELS.expand(min(BATCH, items - start), 3, 1, 1))
+        predictor.predict([PIXELS] * min(BATCH, items - start))
     return (time.process_time() - started) / items * 1e6
 
 
