@@ -1,6 +1,6 @@
 """The command `reshelve`: one subcommand a job."""
 
-from jobs import classify, clean, demo, publish, status, submit, train
+from jobs import classify, clean, demo, publish, status, submit, taxonomy, train
 from jobs.command import new_app
 
 app = new_app()
@@ -10,6 +10,7 @@ app.command("publish")(publish.main)
 app.command("clean")(clean.main)
 app.command("status")(status.main)
 app.command("submit")(submit.main)
+app.add_typer(taxonomy.app, name="taxonomy")
 app.command("demo")(demo.main)
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """The taxonomy: a versioned tree of categories with stable ids."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import yaml
 
 from lib.digest import digest_json
 from lib.errors import InputError
+from lib.replaces import Replaces, read_replaces
 from lib.yamlfile import YamlFile, parse_yaml
 
 
@@ -26,6 +27,7 @@ class Taxonomy:
 
     version: str
     categories: tuple[Category, ...]
+    replaces: Replaces | None = field(default=None, hash=False)
 
     @cached_property
     def by_id(self) -> Mapping[str, Category]:
@@ -54,7 +56,10 @@ class Taxonomy:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 hex of version, ids, names and parents: equal files in other words are equal."""
+        """sha256 hex of version, ids, names and parents: equal files in other words are equal.
+
+        What the taxonomy replaces is not a part of it.
+        """
         rows = [[c.category_id, c.name, c.parent] for c in self.categories]
         return digest_json({"version": self.version, "categories": rows})
 
@@ -73,7 +78,10 @@ class Taxonomy:
                 found.append(node)
             return found
 
-        document = {"version": self.version, "categories": nodes(None)}
+        document: dict[str, object] = {"version": self.version}
+        if self.replaces:
+            document["replaces"] = self.replaces.model_dump(mode="json", exclude_defaults=True)
+        document["categories"] = nodes(None)
         return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
     def check_labels(self, category_ids: Iterable[str], source: str) -> None:
@@ -98,12 +106,18 @@ class Taxonomy:
 def parse_taxonomy(text: str, source: str) -> Taxonomy:
     """Read a taxonomy file: `version`, and `categories` of `id`, `name` and `children`.
 
+    It may say what it `replaces`, see `lib.replaces`.
+
     Raises:
         InputError: it cannot be used; the message names the file, the line and what is wrong.
     """
     file = parse_yaml(text, source)
-    if not isinstance(file.data, dict) or set(file.data) != {"version", "categories"}:
-        raise InputError(f"{source}: a taxonomy has two keys, 'version' and 'categories'")
+    keys = set(file.data) if isinstance(file.data, dict) else set()
+    if keys - {"replaces"} != {"version", "categories"}:
+        raise InputError(
+            f"{source}: a taxonomy has two keys, 'version' and 'categories', and may have a third, "
+            "'replaces'"
+        )
     version = file.data["version"]
     # a bare 1.10 is the number 1.1, and a bare yes is true
     if isinstance(version, bool) or not isinstance(version, str | int) or not str(version).strip():
@@ -111,7 +125,7 @@ def parse_taxonomy(text: str, source: str) -> Taxonomy:
         raise InputError(f"{place}: 'version' should be a text in quotes, as in version: \"1.10\"")
     found: dict[str, Category] = {}
     _read_level(file, ("categories",), file.data["categories"], None, found)
-    taxonomy = Taxonomy(str(version), tuple(found.values()))
+    taxonomy = Taxonomy(str(version), tuple(found.values()), read_replaces(file))
     if len(taxonomy.leaves) < 2:
         raise InputError(f"{source}: a taxonomy needs at least two categories without children")
     return taxonomy

@@ -133,7 +133,10 @@ def test_a_wrong_category_is_refused_with_file_and_line(nodes: str, line: int, s
     "text", ["", "[]", "version: 1\n", "version: 1\ncategories: []\nextra: 1\n", "just words"]
 )
 def test_a_file_without_exactly_version_and_categories_is_refused(text: str) -> None:
-    assert refusal(text) == "shop.yaml: a taxonomy has two keys, 'version' and 'categories'"
+    assert refusal(text) == (
+        "shop.yaml: a taxonomy has two keys, 'version' and 'categories', and may have a third, "
+        "'replaces'"
+    )
 
 
 @pytest.mark.parametrize("version", ["", "[1]", "' '", "2026-11-01", "1.10", "yes", ".nan"])
