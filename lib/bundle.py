@@ -25,13 +25,18 @@ class BundleInfo(Config):
     architecture: str
     weights: str
     preprocessing: Preprocessing
-    category_ids: tuple[str, ...]
+    category_ids: tuple[str, ...]  # of each of the head's rows; rows of one leaf add up
     temperature: float = Field(gt=0)
     threshold: float = Field(ge=0, le=NEVER)
     target_precision: float
     metrics: dict[str, float]
     int8: Int8 | None = None  # where labels in int8 are as good: how they are made
     digests: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """The leaves, in the order of the columns of probabilities."""
+        return tuple(dict.fromkeys(self.category_ids))
 
 
 @dataclass(frozen=True)

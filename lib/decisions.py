@@ -24,6 +24,10 @@ class Decision(StrEnum):
     ERROR = "error"
 
 
+Floats = np.ndarray[Any, np.dtype[np.float32]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Decider:
     """Turns probabilities of leaves into the label columns.
@@ -38,18 +42,20 @@ class Decider:
     threshold: float
 
     @cached_property
-    def _chains(self) -> list[list[str]]:
-        return [[leaf, *self.taxonomy.ancestors(leaf)] for leaf in self.category_ids]
+    def _names(self) -> list[str]:
+        """Ids of the leaves, in the order of the columns, then of the categories above them."""
+        return list(dict.fromkeys([*self.category_ids, *self.taxonomy.by_id]))
 
     @cached_property
-    def _columns_below(self) -> dict[str, list[int]]:
-        below: dict[str, list[int]] = {}
-        for column, chain in enumerate(self._chains):
-            for category_id in chain:
-                below.setdefault(category_id, []).append(column)
-        return below
+    def _levels(self) -> list[Ints]:
+        """Places in `_names` of what stands above each leaf, nearest first; -1 above the top."""
+        place = {name: index for index, name in enumerate(self._names)}
+        chains = [[place[a] for a in self.taxonomy.ancestors(c)] for c in self.category_ids]
+        depth = max(map(len, chains))
+        padded = np.array([chain + [-1] * (depth - len(chain)) for chain in chains], np.int64)
+        return list(padded.reshape(len(chains), depth).T)
 
-    def decide(self, probabilities: np.ndarray[Any, np.dtype[np.float32]]) -> pa.Table:
+    def decide(self, probabilities: Floats) -> pa.Table:
         """Decide on each item.
 
         Args:
@@ -58,41 +64,71 @@ class Decider:
         Returns:
             Columns category_id, category_path, confidence, top_k and decision, n rows.
         """
-        best = probabilities.argmax(axis=1)
-        chosen = [
-            self._choose(row, int(column)) for row, column in zip(probabilities, best, strict=True)
-        ]
-        paths = {each: self.taxonomy.path(each) for each in {category for category, _, _ in chosen}}
+        k = min(TOP_K, probabilities.shape[1])
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+        return self.decide_among(order, np.take_along_axis(probabilities, order, axis=1),
+                                 probabilities)  # fmt: skip
+
+    def decide_among(
+        self, order: Ints, values: Floats, probabilities: Floats | None = None
+    ) -> pa.Table:
+        """Decide on each item by its best leaves.
+
+        Args:
+            order: int64 [n, k], columns of the best leaves, the best first; -1 for none.
+            values: float32 [n, k], their probabilities.
+            probabilities: as `decide`; without them, those of the best leaves are all that is
+                known, and a category above them is as sure as the leaves among them that are below.
+
+        Returns:
+            As `decide`.
+        """
+        chosen, confidence = order[:, 0].astype(np.int64), values[:, 0].astype(np.float32)
+        decision = np.where(self._is_sure(confidence), 0, 2)
+        for level in self._levels:
+            unsure = np.flatnonzero(decision == 2)
+            above = level[order[unsure, 0]]
+            for category in np.unique(above[above >= 0]):
+                rows = unsure[above == category]
+                together = self._sum(category, rows, order, values, probabilities)
+                sure = self._is_sure(together)
+                rows = rows[sure]
+                chosen[rows], confidence[rows], decision[rows] = category, together[sure], 1
+        names = pa.array(self._names, pa.string())
+        paths = pa.array([self.taxonomy.path(name) for name in self._names], pa.string())
+        kinds = pa.array([Decision.ACCEPT, Decision.PARENT, Decision.REVIEW], pa.string())
         return pa.table(
             {
-                "category_id": pa.array([c for c, _, _ in chosen], pa.string()),
-                "category_path": pa.array([paths[c] for c, _, _ in chosen], pa.string()),
-                "confidence": pa.array([p for _, p, _ in chosen], pa.float32()),
-                "top_k": self._top_k(probabilities),
-                "decision": pa.array([d for _, _, d in chosen], pa.string()),
+                "category_id": names.take(pa.array(chosen)),
+                "category_path": paths.take(pa.array(chosen)),
+                "confidence": pa.array(confidence, pa.float32()),
+                "top_k": self._top_k(order, values),
+                "decision": kinds.take(pa.array(decision)),
             }
         )
 
-    def _choose(
-        self, row: np.ndarray[Any, np.dtype[np.float32]], column: int
-    ) -> tuple[str, float, str]:
-        leaf = self.category_ids[column]
-        confidence = float(row[column])
-        if confidence >= self.threshold:
-            return leaf, confidence, Decision.ACCEPT
-        for parent in self._chains[column][1:]:
-            together = min(float(row[self._columns_below[parent]].sum()), 1.0)
-            if together >= self.threshold:
-                return parent, together, Decision.PARENT
-        return leaf, confidence, Decision.REVIEW
+    def _is_sure(self, confidence: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        # in float64: in float32 the threshold that nothing reaches would be 1
+        return confidence.astype(np.float64) >= self.threshold
 
-    def _top_k(self, probabilities: np.ndarray[Any, np.dtype[np.float32]]) -> pa.Array:
-        count, leaves = probabilities.shape
-        k = min(TOP_K, leaves)
-        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-        names = pa.array(self.category_ids, pa.string()).take(pa.array(order.ravel()))
-        values = np.take_along_axis(probabilities, order, axis=1).ravel()
+    def _sum(
+        self, category: int, rows: Ints, order: Ints, values: Floats, probabilities: Floats | None
+    ) -> Floats:
+        """Add up the leaves below a category, of some rows."""
+        below = (np.stack(self._levels) == category).any(axis=0)
+        if probabilities is not None:
+            together = probabilities[np.ix_(rows, np.flatnonzero(below))].sum(axis=1)
+        else:
+            known = below[order[rows]] & (order[rows] >= 0)
+            together = np.where(known, values[rows], np.float32(0)).sum(axis=1)
+        capped: Floats = np.minimum(together, np.float32(1))
+        return capped
+
+    def _top_k(self, order: Ints, values: Floats) -> pa.Array:
+        there = order >= 0
+        names = pa.array(self.category_ids, pa.string()).take(pa.array(order[there]))
         pairs = pa.StructArray.from_arrays(
-            [names, pa.array(values, pa.float32())], names=["category_id", "probability"]
+            [names, pa.array(values[there], pa.float32())], names=["category_id", "probability"]
         )
-        return pa.ListArray.from_arrays(pa.array(range(0, count * k + 1, k), pa.int32()), pairs)
+        ends = np.concatenate([[0], there.sum(axis=1).cumsum()]).astype(np.int32)
+        return pa.ListArray.from_arrays(pa.array(ends), pairs)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import linear, pad
+from torch.nn.functional import pad
 
 from lib.bundle import Bundle
 from lib.close_calls import CLOSE, Probabilities, margins
@@ -23,7 +23,7 @@ class Predicted:
     """Of n images: what their labels follow from.
 
     Attributes:
-        probabilities: float32 [n, categories], columns in the order of the bundle's `category_ids`.
+        probabilities: float32 [n, categories], columns in the order of the bundle's `leaves`.
         embeddings: float16 [n, d].
         seconds: of the device.
     """
@@ -45,8 +45,7 @@ class Predictor:
     ) -> None:
         """Load the model; the backbone takes the precision, the head stays in float32."""
         self._batch = batch
-        self._temperature = bundle.info.temperature
-        self._weight, self._bias = networks.open_head()
+        self._head = networks.open_head()
         chosen = networks.choose(precision)
         self._network = networks.open(chosen, batch)
         self.description = self._network.description
@@ -106,10 +105,9 @@ class Predictor:
 
     @property
     def _nothing(self) -> Predicted:
-        categories, dimensions = self._weight.shape
         return Predicted(
-            probabilities=np.empty((0, categories), np.float32),
-            embeddings=np.empty((0, dimensions), np.float16),
+            probabilities=np.empty((0, len(self._head.leaves)), np.float32),
+            embeddings=np.empty((0, self._head.weight.shape[1]), np.float16),
         )
 
     def _run(self, network: Network, images: Iterable[Tensor], batch: int) -> Predicted:
@@ -118,6 +116,7 @@ class Predictor:
         embeddings = network(pad(stacked, (0, 0, 0, 0, 0, 0, 0, batch - count)))
         # what is kept is what is classified: a head gives the same labels later, without pixels
         kept = embeddings.clamp(-LARGEST, LARGEST).half()
-        logits = linear(kept.float(), self._weight, self._bias)
-        scaled = torch.softmax(logits / self._temperature, dim=1)[:count]
-        return Predicted(probabilities=scaled.cpu().numpy(), embeddings=kept[:count].cpu().numpy())
+        probabilities = self._head.probabilities(kept)[:count]
+        return Predicted(
+            probabilities=probabilities.cpu().numpy(), embeddings=kept[:count].cpu().numpy()
+        )

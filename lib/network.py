@@ -4,12 +4,14 @@ import logging
 from typing import Protocol
 
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from lib.bundle import Bundle, read_part
 from lib.device import computes_bf16, pick_device
 from lib.engine import ChosenPrecision, Device, EnginePrecision, Runtime
 from lib.errors import InputError
+from lib.head import Head
 from lib.openvino_network import FILES, OpenVinoNetwork, convert, is_installed
 from lib.storage import Storage
 
@@ -24,6 +26,19 @@ class Network(Protocol):
     def __call__(self, images: Tensor) -> Tensor:
         """Give the embeddings of a batch."""
         ...
+
+
+def read_head(bundle: Bundle, storage: Storage, device: torch.device) -> Head:
+    """Read a bundle's head.
+
+    Raises:
+        InputError: the file is not there, or is not the one that bundle.json describes.
+    """
+    info = bundle.info
+    data = read_part(bundle.uri, "model.safetensors", info.digests.get("model"), storage)
+    state = safetensors.torch.load(data)
+    weight, bias = state["head.weight"].to(device), state["head.bias"].to(device)
+    return Head(weight, bias, info.category_ids, info.temperature)
 
 
 class Networks:
@@ -77,12 +92,9 @@ class Networks:
         preprocessing = self._bundle.info.preprocessing
         return TorchNetwork(backbone, preprocessing, self._device, precision)
 
-    def open_head(self) -> tuple[Tensor, Tensor]:
-        """Give the head's weight, float32 [categories, d], and bias, on the device."""
-        digest = self._bundle.info.digests.get("model")
-        data = read_part(self._bundle.uri, "model.safetensors", digest, self._storage)
-        state = safetensors.torch.load(data)
-        return state["head.weight"].to(self._device), state["head.bias"].to(self._device)
+    def open_head(self) -> Head:
+        """Give the head, on the device."""
+        return read_head(self._bundle, self._storage, self._device)
 
     def _read_files(self, precision: str) -> dict[str, bytes]:
         digests = self._bundle.info.digests

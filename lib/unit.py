@@ -63,7 +63,7 @@ class UnitClassifier:
         )
         self._decider = Decider(
             taxonomy=self._bundle.taxonomy,
-            category_ids=info.category_ids,
+            category_ids=info.leaves,
             threshold=info.threshold,
         )
         self._preparer = (prepare or Preparer)(info.preprocessing, job.reading, job.storage)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lib.decisions import Decider
+from lib.decisions import NEVER, Decider
 from lib.labels import LABELS_SCHEMA
 from lib.taxonomy import Taxonomy, parse_taxonomy
 
@@ -151,3 +151,19 @@ def test_the_columns_have_the_types_of_the_labels_table(rows: int) -> None:
         assert table.schema.field(column).type == LABELS_SCHEMA.field(column).type
     assert table.num_rows == rows
     assert isinstance(table, pa.Table)
+
+
+def test_among_a_few_leaves_a_category_above_is_as_sure_as_those_of_them_below_it() -> None:
+    decider = Decider(taxonomy=TAXONOMY, category_ids=LEAVES, threshold=0.7)
+    order = np.array([[0, 1, 4], [6, -1, -1]])
+    values = np.array([[0.5, 0.25, 0.125], [0.5, 0, 0]], np.float32)
+
+    tops, hat = decider.decide_among(order, values).to_pylist()
+
+    assert (tops["category_id"], tops["confidence"], tops["decision"]) == ("tops", 0.75, "parent")
+    assert (hat["category_id"], hat["decision"]) == ("hat", "review")
+    assert hat["top_k"] == [{"category_id": "hat", "probability": 0.5}]
+
+
+def test_a_threshold_that_cannot_be_reached_is_not_reached_by_certainty() -> None:
+    assert decide([1, 0, 0, 0, 0, 0, 0], threshold=NEVER)[0]["decision"] == "review"
