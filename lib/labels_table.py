@@ -1,7 +1,8 @@
 """The labels table: the published, current label of every item, a Delta table."""
 
 import io
-import re
+import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,15 +11,15 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
 from pyarrow import parquet
 
-from lib.credentials import BotocoreCredentials
+from lib.delta import delta_options, why
 from lib.duck import open_duckdb
 from lib.errors import ConflictError, InputError, StoreError
 from lib.labels import LABELS_SCHEMA
 from lib.storage import Storage
-from lib.storage_config import StorageConfig
-from lib.uris import absolute, protocol_of
+from lib.uris import absolute, join
 
 COMMIT_ATTEMPTS = 5
 MIN_RETENTION_HOURS = 168
@@ -35,12 +36,15 @@ class Change:
         base: version of the table that the run was planned against, None where there was none.
         parts: URIs of the run's labels; they replace the rows of the same items.
         removed: URI of the ids whose rows are removed, or None.
+        whole: the parts are all rows that the table is to have; they become files of it as they
+            are, and any other run's change since `base` is in their way.
     """
 
     run_id: str
     base: int | None
     parts: Sequence[str]
     removed: str | None
+    whole: bool = False
 
 
 class LabelsTable:
@@ -50,7 +54,7 @@ class LabelsTable:
         """Keep the place; the table is opened at each use, at its newest version."""
         self.name = uri
         self._uri, self._storage = absolute(uri), storage
-        self._options = _options(self._uri, storage.config)
+        self._options = delta_options(self._uri, storage.config)
 
     def version(self) -> int | None:
         """Newest version, or None where there is no table."""
@@ -101,7 +105,7 @@ class LabelsTable:
                 return self._commit(change, table)
             except (DeltaError, OSError) as error:
                 if attempt == COMMIT_ATTEMPTS - 1:
-                    sentence = f"{self.name}: the labels table cannot be written: {_why(error)}"
+                    sentence = f"{self.name}: the labels table cannot be written: {why(error)}"
                     raise StoreError(sentence) from error
         raise AssertionError("the last attempt returns or raises")
 
@@ -135,7 +139,7 @@ class LabelsTable:
         except (DeltaError, OSError) as error:
             what = "the labels table" if version is None else f"version {version}"
             kind = StoreError if isinstance(error, OSError) else InputError
-            raise kind(f"{self.name}: {what} cannot be opened: {_why(error)}") from error
+            raise kind(f"{self.name}: {what} cannot be opened: {why(error)}") from error
 
     def _opened(self, version: int | None) -> DeltaTable:
         table = self._open(version)
@@ -143,12 +147,26 @@ class LabelsTable:
             raise InputError(f"{self.name}: there is no labels table here")
         return table
 
-    def _commit(self, change: Change, table: DeltaTable | None) -> int:
-        # Without its retries: where another commit was faster, Delta would put a new table's rows
-        # beside the other's, of the same items or not; `publish` looks first, and tries again.
-        properties = CommitProperties(
-            app_transactions=[Transaction(change.run_id, 1)], max_commit_retries=0
+    def _replace(self, change: Change, table: DeltaTable) -> int:
+        """Make the parts files of the table as they are, in the place of all that it has."""
+        actions: list[AddAction | RemoveAction] = []
+        for number, part in enumerate(change.parts):
+            data = self._storage.read(part)
+            # named by the run: a second try writes the same file again
+            name = f"part-{number:05d}-{change.run_id}.parquet"
+            self._storage.write(join(self._uri, name), data)
+            rows = parquet.read_metadata(pa.BufferReader(data)).num_rows
+            now, stats = time.time_ns() // 1_000_000, json.dumps({"numRecords": rows})
+            actions.append(AddAction(name, len(data), {}, now, data_change=True, stats=stats))
+        table.create_write_transaction(
+            actions, "overwrite", table.schema(), commit_properties=_properties(change)
         )
+        return int(self._opened(None).version())
+
+    def _commit(self, change: Change, table: DeltaTable | None) -> int:
+        if change.whole and table is not None:
+            return self._replace(change, table)
+        properties = _properties(change)
         if table is None:
             rows = pa.RecordBatchReader.from_batches(LABELS_SCHEMA, self._labels(change))
             write_deltalake(
@@ -191,7 +209,10 @@ class LabelsTable:
         yield from parquet.ParquetFile(io.BytesIO(self._storage.read(part))).iter_batches()
 
     def _refuse_overlap(self, change: Change, table: DeltaTable) -> None:
-        """Compare who wrote each row at the base and now: what differs, another run has changed."""
+        """Compare who wrote each row at the base and now: what differs, another run has changed.
+
+        Where the whole table is replaced, a row of an item that the run has not is in its way.
+        """
         now = table.to_pyarrow_dataset().scanner(columns=["item_id", "run_id"]).to_reader()
         base = pa.RecordBatchReader.from_batches(now.schema, [])
         if change.base is not None:
@@ -204,11 +225,12 @@ class LabelsTable:
             schema = pa.schema([SOURCE_SCHEMA.field("item_id")])
             connection.register("ours", pa.RecordBatchReader.from_batches(schema, ours))
             ((count,),) = connection.execute(
-                """SELECT count(*) FROM ours o SEMI JOIN (
+                """SELECT count(*) FROM (
                     SELECT coalesce(n.item_id, b.item_id) AS item_id
                     FROM now n FULL JOIN base b USING (item_id)
                     WHERE n.run_id IS DISTINCT FROM b.run_id
-                ) t USING (item_id)"""
+                ) t LEFT JOIN ours o USING (item_id) WHERE $whole OR o.item_id IS NOT NULL""",
+                {"whole": change.whole},
             ).fetchall()
         if count:
             raise ConflictError(
@@ -217,11 +239,10 @@ class LabelsTable:
             )
 
 
-def _why(error: Exception) -> str:
-    """Give the store's own word where it is in the pages that Delta quotes, else the first line."""
-    text = str(error)
-    code = re.search(r"<Code>(\w+)</Code>", text)
-    return f"the store says {code[1]}" if code else text.splitlines()[0]
+def _properties(change: Change) -> CommitProperties:
+    # Without its retries: where another commit was faster, Delta would put a new table's rows
+    # beside the other's, of the same items or not; `publish` looks first, and tries again.
+    return CommitProperties(app_transactions=[Transaction(change.run_id, 1)], max_commit_retries=0)
 
 
 def _removal(ids: pa.Array) -> pa.RecordBatch:
@@ -234,22 +255,3 @@ def _removal(ids: pa.Array) -> pa.RecordBatch:
     columns["classified_at"] = pa.repeat(pa.scalar(0, pa.timestamp("us", tz="UTC")), count)
     columns[GONE] = pa.repeat(pa.scalar(value=True), count)
     return pa.RecordBatch.from_pydict(columns, schema=SOURCE_SCHEMA)
-
-
-def _options(uri: str, config: StorageConfig) -> dict[str, str]:
-    """Delta's own names for what `StorageConfig` says."""
-    if protocol_of(uri) != "s3":
-        return {name: str(value) for name, value in config.options.items()}
-    options = {"AWS_REGION": config.s3_region}
-    if endpoint := config.s3_endpoint:
-        options |= {"AWS_ENDPOINT_URL": endpoint}
-        options |= {"AWS_ALLOW_HTTP": str(endpoint.startswith("http://")).lower()}
-    if config.anonymous:
-        return options | {"AWS_SKIP_SIGNATURE": "true"}
-    if keys := config.s3_keys():
-        key, secret, token = keys
-    else:
-        found = BotocoreCredentials()()
-        key, secret, token = found["access_key_id"], found["secret_access_key"], found["token"]
-    options |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
-    return options | ({"AWS_SESSION_TOKEN": token} if token else {})

@@ -292,6 +292,46 @@ def test_a_run_can_remove_rows_and_add_none(shop: Shop) -> None:
     assert shop.runs() == {"a": "one"}
 
 
+def whole(change: Change) -> Change:
+    return replace(change, removed=None, whole=True)
+
+
+def test_a_run_of_the_whole_table_takes_the_place_of_all_its_rows(shop: Shop) -> None:
+    shop.publish("one", ["a", "b", "c"])
+    change = whole(shop.plan("two", ["a", "b", "c"], broken=["c"]))
+
+    assert shop.labels.publish(change) == shop.labels.publish(change) == 1
+
+    assert shop.rows().equals(catalogs.label_rows(["a", "b", "c"], "two", broken=["c"]))
+    assert shop.runs(version=0) == {"a": "one", "b": "one", "c": "one"}
+    assert shop.labels.roll_back(0) == 2
+    assert set(shop.runs().values()) == {"one"}
+
+
+def test_after_a_run_of_the_whole_table_others_are_put_on_top(shop: Shop) -> None:
+    shop.publish("one", ["a", "b"])
+    shop.labels.publish(whole(shop.plan("two", ["a", "b"])))
+
+    shop.publish("three", ["b", "c"])
+
+    assert shop.runs() == {"b": "three", "c": "three"}
+
+
+@pytest.mark.parametrize("theirs", [["b"], ["new"]])
+def test_any_change_meanwhile_is_a_conflict_to_a_run_of_the_whole_table(
+    local_shop: Shop, theirs: list[str]
+) -> None:
+    local_shop.publish("one", ["a", "b"])
+    late = whole(local_shop.plan("late", ["a", "b"]))
+    local_shop.publish("early", theirs, whole_catalog=False)
+    before = local_shop.runs()
+
+    with pytest.raises(ConflictError, match="another has published 1"):
+        local_shop.labels.publish(late)
+
+    assert local_shop.runs() == before
+
+
 def test_rolling_back_brings_the_rows_of_a_version_back_as_a_new_one(shop: Shop) -> None:
     shop.publish("one", ["a", "b"])
     shop.publish("two", ["b", "c"])
