@@ -1,11 +1,13 @@
 """The command `reshelve`: one subcommand a job."""
 
-from jobs import classify, clean, demo, publish, status, submit, taxonomy, train
+from jobs import backfill, classify, clean, demo, embed, publish, status, submit, taxonomy, train
 from jobs.command import new_app
 
 app = new_app()
 app.command("train")(train.main)
 app.command("classify")(classify.main)
+app.command("backfill")(backfill.main)
+app.command("embed")(embed.main)
 app.command("publish")(publish.main)
 app.command("clean")(clean.main)
 app.command("status")(status.main)

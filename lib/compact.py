@@ -30,8 +30,17 @@ class Part(Config):
     sha256: str
 
 
-def compact(run_uri: str, storage: Storage, plan: Plan) -> tuple[list[Part], Totals]:
+def compact(
+    run_uri: str, storage: Storage, plan: Plan, into: str | None = None, first: int = 0
+) -> tuple[list[Part], Totals]:
     """Write the labels of a run whose units all have their shard, and add up their receipts.
+
+    Args:
+        run_uri: the folder that the shards lie in.
+        storage: how to reach it.
+        plan: whose units they are.
+        into: the run folder that the parts are written to, where it is another.
+        first: number of the first part.
 
     Raises:
         ReshelveError: the rows are not exactly the planned items, each a label or an error.
@@ -45,7 +54,7 @@ def compact(run_uri: str, storage: Storage, plan: Plan) -> tuple[list[Part], Tot
             receipts.append(receipt)
             yield rows
 
-    parts = write_parts(run_uri, storage, checked())
+    parts = write_parts(into or run_uri, storage, checked(), first)
     totals = add_up(receipts)
     rows = sum(part.rows for part in parts)
     if not plan.items == rows == totals.labelled + totals.error_count:
@@ -53,13 +62,23 @@ def compact(run_uri: str, storage: Storage, plan: Plan) -> tuple[list[Part], Tot
     return parts, totals
 
 
-def write_parts(run_uri: str, storage: Storage, tables: Iterable[pa.Table]) -> list[Part]:
-    """Write tables of labels, in order, into parts of a million rows or 128 MB."""
+def part_path(number: int) -> str:
+    """Path of a part, relative to the run folder."""
+    return f"labels/part-{number:05d}.parquet"
+
+
+def write_parts(
+    run_uri: str, storage: Storage, tables: Iterable[pa.Table], first: int = 0
+) -> list[Part]:
+    """Write tables of labels, in order, into parts of a million rows or 128 MB.
+
+    The first of them gets the number `first`.
+    """
     parts: list[Part] = []
     remaining = iter(tables)
     while (data := _fill_part(remaining)) is not None:
         rows, content = data
-        path = f"labels/part-{len(parts):05d}.parquet"
+        path = part_path(first + len(parts))
         storage.write(join(run_uri, path), content)
         digest = digest_bytes(content)
         parts.append(Part(path=path, rows=rows, size_bytes=len(content), sha256=digest))

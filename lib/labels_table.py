@@ -76,10 +76,14 @@ class LabelsTable:
         with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
             if version is None:
                 return
-            dataset = self._opened(version).to_pyarrow_dataset()
-            rows = dataset.scanner(columns=list(columns), batch_readahead=2, fragment_readahead=1)
-            for batch in rows.to_batches():
+            for batch in self.batches(version, columns):
                 writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+
+    def batches(self, version: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Stream some columns of a version, in bounded memory."""
+        dataset = self._opened(version).to_pyarrow_dataset()
+        rows = dataset.scanner(columns=list(columns), batch_readahead=2, fragment_readahead=1)
+        yield from rows.to_batches()
 
     def publish(self, change: Change) -> int:
         """Take a run in, in one commit; a run that was taken before changes nothing.

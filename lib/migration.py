@@ -8,7 +8,7 @@ from typing import Any
 from lib.digest import digest_json
 from lib.errors import InputError
 from lib.replaces import Replaces
-from lib.taxonomy import Taxonomy
+from lib.taxonomy import Taxonomy, parse_taxonomy
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,25 @@ class Migration:
             "added": self.added,
             "without_examples": self.without_examples,
         }
+
+    def to_record(self) -> dict[str, Any]:
+        """Give all of the migration, as `from_record` reads it."""
+        return {
+            "old": self.old.to_yaml(),
+            "new": self.new.to_yaml(),
+            "destinies": self.destinies,
+            "added": self.added,
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any], source: str) -> "Migration":
+        """Read what `to_record` has given."""
+        return cls(
+            parse_taxonomy(record["old"], source),
+            parse_taxonomy(record["new"], source),
+            {old: tuple(news) for old, news in record["destinies"].items()},
+            tuple(record["added"]),
+        )
 
 
 def migrate(taxonomies: Sequence[Taxonomy]) -> Migration:

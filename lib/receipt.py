@@ -48,6 +48,20 @@ class Totals(Config):
         """Share of items that are error rows, 0 to 1."""
         return self.error_count / self.items if self.items else 0.0
 
+    def __add__(self, other: "Totals") -> "Totals":
+        """Sum the totals of distinct units."""
+        summed = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in type(self).model_fields
+            if name not in {"errors", "decisions", "engines"}
+        }
+        return Totals(
+            **summed,
+            errors=dict((Counter(self.errors) + Counter(other.errors)).most_common()),
+            decisions=dict(Counter(self.decisions) + Counter(other.decisions)),
+            engines=tuple(sorted({*self.engines, *other.engines})),
+        )
+
 
 def add_up(receipts: Iterable[Receipt]) -> Totals:
     """Sum receipts of distinct units."""

@@ -18,7 +18,6 @@ from lib.config import Config
 from lib.digest import digest_json
 from lib.embeddings import EmbeddingStore, read_shards
 from lib.engine import EngineConfig, UnitJob
-from lib.errors import GateError
 from lib.figures import hours_of, read_figures
 from lib.gates import GatesConfig
 from lib.manifest import Manifest, read_manifest, write_manifest
@@ -35,7 +34,7 @@ from lib.uris import join
 from pipelines.cluster import connected
 from pipelines.node_clock import nodes_by_kind
 from pipelines.plan_night import PLAN, NightSource, compare, read_plan, write_plan
-from pipelines.publish import PublishConfig, publish_run
+from pipelines.publish import PublishConfig, publish_run, raise_or_say
 from pipelines.stream_units import Pool, measure_rate, stream_units
 from pipelines.watch import UnitWatch
 
@@ -194,14 +193,6 @@ def sample_items(plan: Path) -> pa.Table:
     step = max(items.num_rows // SAMPLE_ITEMS, 1)
     places = pa.array(range(0, items.num_rows, step), pa.int64())
     return items.take(places[:SAMPLE_ITEMS])
-
-
-def raise_or_say(outcome: dict[str, str], run: Run, say: Callable[[str], None]) -> None:
-    """Answer for a run that has ended before as it was answered then."""
-    sentence = f"{run} has ended before: {outcome['sentence']}"
-    if outcome["state"] == "refused":
-        raise GateError(sentence)
-    say(sentence)
 
 
 def unit_job(config: ClassifyRun, bundle: Bundle, run_id: str, run_uri: str) -> UnitJob:

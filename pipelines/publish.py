@@ -24,6 +24,7 @@ from lib.uris import absolute
 from pipelines.classify_report import Publication, Shown, write_report
 from pipelines.plan_night import NIGHT, REMOVED, NightPlan
 
+PUBLISHING = ("classify", "backfill")
 BEFORE = ("item_id", "category_id", "category_path")
 
 
@@ -91,7 +92,12 @@ def publish_later(folder: str, run_file: Path | None, say: Callable[[str], None]
     run, config = read_run(folder, run_file)
     if outcome := run.outcome:
         raise InputError(f"{run} has ended before: {outcome['sentence']}")
-    publish_run(config, run, say)
+    if run.read_json("run.json")["job"] == "backfill":
+        from pipelines.publish_backfill import publish_backfill  # noqa: PLC0415  # it imports this file
+
+        publish_backfill(config, run, say)
+    else:
+        publish_run(config, run, say)
 
 
 def roll_back(folder: str, run_file: Path | None, version: int, say: Callable[[str], None]) -> None:
@@ -106,13 +112,14 @@ def roll_back(folder: str, run_file: Path | None, version: int, say: Callable[[s
 
 
 def read_run(folder: str, run_file: Path | None) -> tuple[Run, PublishConfig]:
-    """Read a classification's folder; the store's credentials are those of a run file, or none."""
+    """Read the folder of a run that publishes; the credentials are a run file's, or none."""
     storage = Storage(storage_of(run_file))
     uri = absolute(folder)
     run = Run(uri.rsplit("/", 1)[-1], uri, storage)
     record = run.read_json("run.json")
-    if record["job"] != "classify":
-        raise InputError(f"{folder}: this run is a {record['job']}; only classifications publish")
+    if record["job"] not in PUBLISHING:
+        publishing = " and ".join(PUBLISHING)
+        raise InputError(f"{folder}: this run is a {record['job']}; only {publishing} publish")
     keys = ("labels_table", "gates", "reading")
     return run, PublishConfig.model_validate({key: record["run_file"][key] for key in keys})
 
@@ -122,16 +129,20 @@ def storage_of(run_file: Path | None) -> StorageConfig:
     return StorageConfig() if run_file is None else load_run_file(StorageSection, run_file).storage
 
 
+def raise_or_say(outcome: dict[str, str], run: Run, say: Callable[[str], None]) -> None:
+    """Answer for a run that has ended before as it was answered then."""
+    sentence = f"{run} has ended before: {outcome['sentence']}"
+    if outcome["state"] == "refused":
+        raise GateError(sentence)
+    say(sentence)
+
+
 def take_in(
     run: Run, manifest: Manifest, night: NightPlan, table: LabelsTable, gates: list[GateResult]
 ) -> Publication:
     """Publish the run, or say why not."""
-    if failed := [gate for gate in gates if not gate.passed]:
-        reasons = "; ".join(
-            f"{gate.meaning} are {gate.value:.1%}, gates.{gate.key} allows {gate.limit:.1%}"
-            for gate in failed
-        )
-        return Publication(table=table.name, error=GateError(f"{reasons}; not published"))
+    if error := refused_by(gates):
+        return Publication(table=table.name, error=error)
     change = Change(
         run_id=run.run_id,
         base=night.base_version,
@@ -140,6 +151,21 @@ def take_in(
     )
     if not change.parts and not change.removed:
         return Publication(table=table.name, version=night.base_version, unchanged=True)
+    return commit(change, table)
+
+
+def refused_by(gates: list[GateResult]) -> GateError | None:
+    """Give the error of the gates that failed, or None."""
+    failed = [gate for gate in gates if not gate.passed]
+    reasons = "; ".join(
+        f"{gate.meaning} are {gate.value:.1%}, gates.{gate.key} allows {gate.limit:.1%}"
+        for gate in failed
+    )
+    return GateError(f"{reasons}; not published") if failed else None
+
+
+def commit(change: Change, table: LabelsTable) -> Publication:
+    """Bring a change into the table, unless another run was faster."""
     try:
         return Publication(table=table.name, version=table.publish(change))
     except ConflictError as error:

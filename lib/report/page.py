@@ -7,11 +7,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lib.report import charts, formats
 from lib.report.data import ClassificationReport, TrainingReport
+from lib.report.flow import flow_picture
+from lib.report.migration_data import MigrationReport
 from lib.report.scores import ROWS_LIMIT, scores
-from lib.report.verdicts import classification_verdict, training_verdict
+from lib.report.verdicts import classification_verdict, migration_verdict, training_verdict
 
 _ERRORS_LIMIT = 200
 _SHEETS_LIMIT = 40
+_FLOWS_LIMIT = 100
 
 
 def render_classification(report: ClassificationReport) -> str:
@@ -53,6 +56,22 @@ def render_training(report: TrainingReport) -> str:
         unusable=report.unusable[:_ERRORS_LIMIT],
         samples=report.samples[:_SHEETS_LIMIT],
         scores=scores(report.evaluation),
+    )
+
+
+def render_migration(report: MigrationReport) -> str:
+    """Lay out a backfill as a page."""
+    return _render(
+        "migration.html.j2",
+        report=report,
+        verdict=migration_verdict(report),
+        flow=flow_picture(report.flows) if report.flows else None,
+        flows=report.flows[:_FLOWS_LIMIT],
+        histogram=charts.confidence_histogram(report.confidence_counts, report.threshold)
+        if sum(report.confidence_counts)
+        else None,
+        categories=report.categories[:ROWS_LIMIT],
+        scores=scores(report.evaluation) if report.evaluation else None,
     )
 
 

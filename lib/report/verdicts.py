@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from lib.report.data import ClassificationReport, TrainingReport
-from lib.report.formats import count, decimal, items, percent, share
+from lib.report.formats import count, decimal, duration, items, percent, share
+from lib.report.migration_data import MigrationReport
 from lib.report.scores import wilson
 
 
@@ -39,7 +40,22 @@ def classification_verdict(report: ClassificationReport) -> Verdict:
     )
 
 
-def _publication(report: ClassificationReport) -> tuple[str, str, str]:
+def migration_verdict(report: MigrationReport) -> Verdict:
+    """Say what was moved, how, and whether it was published."""
+    tone, word, outcome = _publication(report)
+    review = report.decisions.get("review", 0)
+    routes = f"{count(report.by_rule)} by rule, {count(report.by_model)} by their embeddings"
+    return Verdict(
+        tone=tone,
+        word=word,
+        headline=f"{items(report.items)} moved from taxonomy version {report.old_version} to "
+        f"{report.new_version} in {duration(report.seconds)}; {outcome}",
+        detail=f"{routes}, {count(report.by_pixels)} by their images; {items(review)} "
+        f"{'waits' if review == 1 else 'wait'} for a person.",
+    )
+
+
+def _publication(report: ClassificationReport | MigrationReport) -> tuple[str, str, str]:
     if report.published_version is not None:
         table = report.labels_table.rstrip("/").rsplit("/", 1)[-1] or report.labels_table
         version = count(report.published_version)

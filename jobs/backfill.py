@@ -1,0 +1,36 @@
+"""Move a labels table to a new taxonomy: `python -m jobs.backfill RUN.yaml`."""
+
+from typing import Annotated
+
+import typer
+
+from jobs.command import RunFile, Settings, reporting, run
+from lib.config import load_run_file
+
+
+def main(
+    run_file: RunFile,
+    settings: Settings = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done and how long it takes.")
+    ] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish/--no-publish", help="Publish the labels of the run.")
+    ] = True,
+) -> None:
+    """Move a labels table to a new taxonomy, from the embeddings that are kept."""
+    with reporting() as say:
+        from pipelines.backfill import BackfillRun, backfill
+
+        config = load_run_file(BackfillRun, run_file, settings or ())
+        if dry_run:
+            from pipelines.backfill_estimate import estimate
+
+            estimate(config, say)
+        else:
+            backfill(config, say, publish=publish)
+
+
+if __name__ == "__main__":
+    run(main)

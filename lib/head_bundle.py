@@ -1,0 +1,96 @@
+"""Bundles that share a backbone: an old bundle's, with a new head."""
+
+from dataclasses import dataclass, field
+
+import safetensors.torch
+from torch import Tensor
+
+from lib.bundle import Bundle, read_part
+from lib.digest import digest_bytes
+from lib.migration import Migration
+from lib.openvino_network import GRAPH, WEIGHTS
+from lib.storage import Storage
+from lib.taxonomy import Taxonomy
+from lib.uris import join
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewHead:
+    """A head and what belongs to it; the rest of its bundle is the old one's.
+
+    Attributes:
+        weight: float32 [rows, d].
+        bias: float32 [rows].
+        category_ids: the leaf of each row.
+        temperature: what logits are divided by.
+        threshold: the least confidence that is accepted.
+        metrics: on held-out items; none where the head was not fitted.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    category_ids: tuple[str, ...]
+    temperature: float
+    threshold: float
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+def read_state(bundle: Bundle, storage: Storage) -> dict[str, Tensor]:
+    """Read a bundle's tensors.
+
+    Raises:
+        InputError: the file is not there, or is not the one that bundle.json describes.
+    """
+    digest = bundle.info.digests.get("model")
+    data = read_part(bundle.uri, "model.safetensors", digest, storage)
+    return dict(safetensors.torch.load(data))
+
+
+def carry_head(bundle: Bundle, migration: Migration, storage: Storage) -> NewHead:
+    """Give the old head under new ids, where each old leaf becomes one new leaf for certain.
+
+    Rows of merged leaves add up, so the probabilities are exactly those that the old head gives.
+    """
+    state, info = read_state(bundle, storage), bundle.info
+    return NewHead(
+        weight=state["head.weight"],
+        bias=state["head.bias"],
+        category_ids=tuple(migration.by_rule[old] for old in info.category_ids),
+        temperature=info.temperature,
+        threshold=info.threshold,
+    )
+
+
+def write_head_bundle(
+    uri: str, storage: Storage, old: Bundle, head: NewHead, taxonomy: Taxonomy
+) -> None:
+    """Write a bundle of an old one's backbone and a new head; `bundle.json` comes last.
+
+    Args:
+        uri: the folder; its run is the folder's.
+        storage: how to reach it.
+        old: the bundle whose backbone it is.
+        head: the new head.
+        taxonomy: whose leaves the head's rows stand for.
+    """
+    state = {**read_state(old, storage), "head.weight": head.weight, "head.bias": head.bias}
+    model = safetensors.torch.save({name: value.contiguous() for name, value in state.items()})
+    text = taxonomy.to_yaml().encode()
+    for name in (GRAPH, WEIGHTS):
+        if name in old.info.digests:
+            digest = old.info.digests[name]
+            storage.write(join(uri, name), read_part(old.uri, name, digest, storage))
+    digests = {"model": digest_bytes(model), "taxonomy": digest_bytes(text)}
+    described = old.info.model_copy(
+        update={
+            "run_id": uri.rsplit("/", 2)[-2],
+            "category_ids": head.category_ids,
+            "temperature": head.temperature,
+            "threshold": head.threshold,
+            "metrics": head.metrics,
+            "digests": {**old.info.digests, **digests},
+        }
+    )
+    storage.write(join(uri, "model.safetensors"), model)
+    storage.write(join(uri, "taxonomy.yaml"), text)
+    storage.write(join(uri, "bundle.json"), described.model_dump_json(indent=2).encode())

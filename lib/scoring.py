@@ -1,0 +1,178 @@
+"""One unit of a backfill, from its rows to its part: by rule, or by a head on embeddings."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+
+from lib.bundle import read_bundle
+from lib.compact import check_rows, part_path
+from lib.decisions import TOP_K, Decider, Floats, Ints
+from lib.embedding_places import PlacedReader
+from lib.embeddings import Embeddings, StoreFile
+from lib.head import Head
+from lib.labels import LABELS_SCHEMA
+from lib.migration import Migration
+from lib.network import read_head
+from lib.plan import Plan
+from lib.receipt import Receipt
+from lib.relabel import DECIDED, Relabeller
+from lib.shards import RECEIPT_KEY, to_parquet
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
+from lib.uris import join
+
+CHUNK_ROWS = 4_096  # of probabilities held at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreJob:
+    """What all units of a backfill have in common; travels to its workers.
+
+    Attributes:
+        run_id: the run.
+        run_uri: its folder.
+        plan_uri: the plan, of `ROUTED_SCHEMA`.
+        bundle_uri: the new bundle.
+        migration: from the old taxonomy to the new bundle's.
+        rule_units: so many units, the first of the plan, are settled by rule.
+        embeddings: URIs of the store's files, as the plan's places count them.
+        storage: how to reach all of it.
+    """
+
+    run_id: str
+    run_uri: str
+    plan_uri: str
+    bundle_uri: str
+    migration: Migration
+    rule_units: int
+    embeddings: tuple[str, ...]
+    storage: StorageConfig
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A head and what is decided by it."""
+
+    head: Head
+    decider: Decider
+
+    def score(self, embeddings: Embeddings) -> pa.Table:
+        """Decide on embeddings, float16 [n, d]; columns as `Decider.decide`, n rows."""
+        starts = range(0, len(embeddings), CHUNK_ROWS)
+        return pa.concat_tables(self._decide(embeddings[s : s + CHUNK_ROWS]) for s in starts)
+
+    def _decide(self, embeddings: Embeddings) -> pa.Table:
+        with torch.inference_mode():
+            probabilities = self.head.probabilities(torch.from_numpy(embeddings))
+            order, values = best_of(probabilities)
+        return self.decider.decide_among(order, values, probabilities.numpy())
+
+
+class UnitScorer:
+    """Holds the head and open files, and relabels one unit after another; for one thread."""
+
+    def __init__(self, job: ScoreJob) -> None:
+        """Read the head."""
+        self._job, self._storage = job, Storage(job.storage)
+        self._bundle = read_bundle(job.bundle_uri, self._storage)
+        info = self._bundle.info
+        decider = Decider(
+            taxonomy=self._bundle.taxonomy, category_ids=info.leaves, threshold=info.threshold
+        )
+        head = read_head(self._bundle, self._storage, torch.device("cpu"))
+        self._scorer, self._relabeller = Scorer(head, decider), Relabeller(job.migration, decider)
+        self._dimensions = head.weight.shape[1]
+        files = [StoreFile(uri, self._storage) for uri in job.embeddings]
+        self._reader = PlacedReader(files, self._dimensions)
+        self._plan = Plan(job.plan_uri, self._storage)
+
+    def run(self, unit: int) -> Receipt:
+        """Relabel a unit of the plan and write its part, with one atomic PUT.
+
+        Raises:
+            ReshelveError: a file of the store cannot be read, or is another backbone's.
+        """
+        started = time.perf_counter()
+        rows = self._plan.read(unit)
+        if unit < self._job.rule_units:
+            labels, read_s = self._relabeller.relabel(rows.select(LABELS_SCHEMA.names)), 0.0
+        else:
+            decided, read_s = self._score(rows["place"].to_numpy())
+            labels = rows.select(LABELS_SCHEMA.names)
+            for name in DECIDED:
+                place = labels.schema.get_field_index(name)
+                labels = labels.set_column(place, LABELS_SCHEMA.field(name), decided[name])
+        labels = self._stamp(labels)
+        check_rows(rows["item_id"], labels, unit)
+        receipt = self._receipt(unit, labels, read_s, time.perf_counter() - started)
+        metadata = {RECEIPT_KEY: receipt.model_dump_json().encode()}
+        data = to_parquet(labels.replace_schema_metadata(metadata))
+        self._storage.write(join(self._job.run_uri, part_path(unit)), data)
+        return receipt
+
+    def _score(self, places: Ints) -> tuple[pa.Table, float]:
+        """Give what the head says of the embeddings at these places, and the seconds of reading."""
+        found, read_s = [], 0.0
+        before = time.perf_counter()
+        for embeddings in self._reader.read(places):
+            read_s += time.perf_counter() - before
+            found.append(self._scorer.score(embeddings))
+            before = time.perf_counter()
+        return pa.concat_tables(found), read_s
+
+    def _stamp(self, labels: pa.Table) -> pa.Table:
+        """Say who has made the labels; an error is as old as it was."""
+        count = labels.num_rows
+        now = pa.repeat(pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC")), count)
+        error = labels["error"].is_valid()
+        stamps = {
+            "bundle_digest": pa.repeat(self._bundle.digest, count),
+            "taxonomy_version": pa.repeat(self._bundle.taxonomy.version, count),
+            "run_id": pa.repeat(self._job.run_id, count),
+            "classified_at": pc.if_else(error, labels["classified_at"], now),
+        }
+        columns = [stamps.get(name, labels[name]) for name in LABELS_SCHEMA.names]
+        return pa.table(columns, schema=LABELS_SCHEMA)
+
+    def _receipt(self, unit: int, labels: pa.Table, read_s: float, seconds: float) -> Receipt:
+        errors = Counter(labels["error"].drop_null().to_pylist())
+        by_rule = unit < self._job.rule_units
+        return Receipt(
+            unit=unit,
+            items=labels.num_rows,
+            labelled=labels.num_rows - errors.total(),
+            errors=dict(errors),
+            decisions={
+                each["values"]: each["counts"]
+                for each in labels["decision"].value_counts().to_pylist()
+            },
+            bytes_fetched=0 if by_rule else 2 * self._dimensions * labels.num_rows,
+            retries=0,
+            fetch_s=read_s,
+            decode_s=0.0,
+            forward_s=0.0 if by_rule else seconds - read_s,
+            seconds=seconds,
+            engine="by rule" if by_rule else f"embeddings, torch {torch.__version__}, cpu, fp32",
+        )
+
+
+def best_of(probabilities: torch.Tensor) -> tuple[Ints, Floats]:
+    """Give the columns and values of the best leaves, the first among equals first.
+
+    Args:
+        probabilities: float32 [n, leaves].
+    """
+    k = min(TOP_K, probabilities.shape[1])
+    top = torch.topk(probabilities, k, dim=1)
+    values: Floats = top.values.numpy()
+    order: Ints = top.indices.numpy()
+    # which of equals come first is torch's own affair; the classification of images sorts them
+    rows = np.flatnonzero((np.diff(values, axis=1) == 0).any(axis=1))
+    order[rows] = np.argsort(-probabilities.numpy()[rows], axis=1, kind="stable")[:, :k]
+    return order, values

@@ -1,0 +1,279 @@
+"""A backfill, step by step: a labels table in one taxonomy in, the same table in another out."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from lib.bundle import read_bundle
+from lib.compact import Part, check_rows, part_path
+from lib.config import Config
+from lib.digest import digest_bytes, digest_json
+from lib.embeddings import EmbeddingStore
+from lib.engine import EngineConfig
+from lib.errors import ReshelveError
+from lib.gates import GatesConfig
+from lib.head_bundle import carry_head, write_head_bundle
+from lib.labelled import Labelled
+from lib.labels_table import LabelsTable
+from lib.manifest import Manifest, read_manifest, write_manifest
+from lib.migration import Migration, migrate
+from lib.plan import Plan
+from lib.progress import ItemProgress, duration
+from lib.reading import ReadingConfig
+from lib.receipt import Receipt, Totals, add_up
+from lib.runs import Intent, Run, RunId, begin_run, find_run
+from lib.scoring import ScoreJob
+from lib.shards import RECEIPT_KEY, to_parquet
+from lib.storage import Storage
+from lib.storage_config import StorageConfig
+from pipelines.fit_head import Fitted, LabelledConfig, fit, read_labelled, refuse_other_backbone
+from pipelines.plan_backfill import (
+    FIT,
+    HELD_OUT,
+    MIGRATION,
+    PLAN,
+    BackfillPlan,
+    FitRecord,
+    Move,
+    plan,
+    read_plan,
+    write_plan,
+)
+from pipelines.publish import PublishConfig, raise_or_say
+from pipelines.publish_backfill import publish_backfill
+from pipelines.score_units import score_units
+from pipelines.taxonomy_diff import read_taxonomy
+
+CHECKED = ["item_id", "error", "category_id"]
+
+
+class BackfillRun(Config):
+    """A backfill's run file."""
+
+    output: str = "runs"
+    run_id: RunId | None = None
+    bundle: str
+    taxonomy: str
+    through: tuple[str, ...] = ()
+    labels_table: str = "labels"
+    embeddings: str = "embeddings"
+    labelled: LabelledConfig = LabelledConfig()
+    engine: EngineConfig = EngineConfig()
+    reading: ReadingConfig = ReadingConfig()
+    gates: GatesConfig = GatesConfig()
+    storage: StorageConfig = StorageConfig()
+
+
+def backfill(config: BackfillRun, say: Callable[[str], None], *, publish: bool = True) -> None:
+    """Move a labels table to a new taxonomy, and publish it.
+
+    Args:
+        config: the run file.
+        say: takes each line for the person who waits.
+        publish: whether to; without, the run stops before the gates.
+
+    Raises:
+        InputError: something given cannot be used; no work was done.
+        GateError: the run is finished, but a gate keeps it from being published.
+        ConflictError: another run has changed the table meanwhile.
+        ReshelveError: the run stopped; the same command goes on from there.
+    """
+    storage = Storage(config.storage)
+    move = read_move(config, storage)
+    labelled = read_labelled(config.labelled, move.table, move.migration, storage)
+    intent = describe(config, move, labelled)
+    run = find_run(config.output, config.run_id, intent, storage)
+    if run and (outcome := run.outcome):
+        raise_or_say(outcome, run, say)
+        return
+    planned = read_plan(run) if run else None
+    if run is None or planned is None:
+        # the run begins once it is known that the table can be read and the head can be fitted
+        with tempfile.TemporaryDirectory() as folder:
+            planned = plan(move, config.engine.unit_size, Path(folder))
+            made = make_head(move, labelled, say)
+            run = run or begin_run(config.output, config.run_id, intent, storage)
+            write_head(run, move, labelled, made)
+            write_plan(run, planned, Path(folder))
+    say(f"{run}: {planned.routes.sentence}")
+    if read_manifest(run.uri, storage) is None:
+        finish(config, run, move, planned, say)
+    if publish:
+        target = PublishConfig(
+            labels_table=config.labels_table, gates=config.gates, reading=config.reading
+        )
+        publish_backfill(target, run, say)
+        say(f"bundle: {run.at('bundle')}")
+    else:
+        say(f"not published; 'reshelve publish {run.uri}' does it")
+
+
+def read_move(config: BackfillRun, storage: Storage) -> Move:
+    """Read what is moved, from where to where.
+
+    Raises:
+        InputError: the bundle or a taxonomy cannot be used, or does not follow the one before it.
+    """
+    bundle = read_bundle(config.bundle, storage)
+    following = [read_taxonomy(each, storage) for each in (*config.through, config.taxonomy)]
+    store = EmbeddingStore(config.embeddings, bundle.backbone_digest, storage)
+    migration = migrate([bundle.taxonomy, *following])
+    if migration.for_model:
+        refuse_other_backbone(store, config.embeddings, storage)
+    return Move(
+        table=LabelsTable(config.labels_table, storage),
+        bundle=bundle,
+        migration=migration,
+        store=store,
+    )
+
+
+def describe(config: BackfillRun, move: Move, labelled: Labelled) -> Intent:
+    """Give the run's fingerprint, and its run file without secrets.
+
+    The table stands in it by its place, as in a night: a run that is taken up again goes on from
+    the version it has begun with.
+    """
+    run_file = config.model_dump(mode="json", exclude={"storage"})
+    items = digest_bytes(to_parquet(labelled.train) + to_parquet(labelled.held_out))
+    return Intent(
+        job="backfill",
+        fingerprint={
+            **move.bundle.fingerprint,
+            "taxonomy": move.migration.new.digest,
+            "migration": move.migration.digest,
+            "labelled": items if move.migration.for_model else "",
+            "snapshot": digest_json([run_file["labels_table"], run_file["embeddings"]]),
+        },
+        run_file=run_file,
+        fresh_for=timedelta(hours=24),
+    )
+
+
+def make_head(move: Move, labelled: Labelled, say: Callable[[str], None]) -> Fitted | None:
+    """Fit a head where the rules do not give it.
+
+    Raises:
+        InputError: a category has too few items.
+    """
+    if not move.migration.for_model:
+        return None
+    fitted = fit(labelled, move, say)
+    evaluation = fitted.calibrated.evaluation
+    say(
+        f"head fitted in {duration(fitted.seconds)}: held-out accuracy {evaluation.accuracy:.1%} "
+        f"on {evaluation.items:,} items"
+    )
+    return fitted
+
+
+def write_head(run: Run, move: Move, labelled: Labelled, fitted: Fitted | None) -> None:
+    """Write the new bundle, and what the report says of it."""
+    storage, migration = run.storage, move.migration
+    head = fitted.head if fitted else carry_head(move.bundle, migration, storage)
+    write_head_bundle(run.at("bundle"), storage, move.bundle, head, migration.new)
+    run.write_json(MIGRATION, migration.to_record())
+    if labelled.held_out.num_rows:
+        run.write_table(HELD_OUT, labelled.held_out.select(["uri", "etag", "category_id"]))
+    if fitted:
+        record = FitRecord(
+            train_items=fitted.train_items,
+            in_doubt=labelled.in_doubt,
+            without_embedding=fitted.without_embedding,
+            evaluation=fitted.calibrated.evaluation,
+        )
+        storage.write(run.at(FIT), record.model_dump_json().encode())
+
+
+def finish(
+    config: BackfillRun, run: Run, move: Move, planned: BackfillPlan, say: Callable[[str], None]
+) -> None:
+    """Relabel what is left, and write the manifest."""
+    bundle = read_bundle(run.at("bundle"), run.storage)
+    routes, started = planned.routes, time.monotonic()
+    items = score_left(config, run, move.migration, planned)
+    parts, totals = read_parts(run)
+    if routes.pixels:
+        from pipelines.backfill_pixels import Full, classify_rows  # noqa: PLC0415  # Ray Data takes seconds to import
+
+        full = Full(config.engine, config.reading, config.embeddings)
+        more, theirs = classify_rows(full, run, bundle, len(parts), say)
+        parts, totals = [*parts, *more], totals + theirs
+    seconds = time.monotonic() - started
+    if sum(part.rows for part in parts) != routes.rule + routes.model + routes.pixels:
+        raise ReshelveError(f"{run.uri}: rows were lost or added; the run is not published")
+    write_manifest(
+        run.uri,
+        run.storage,
+        Manifest(
+            run_id=run.run_id,
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            catalog=config.labels_table,
+            bundle=bundle.uri,
+            taxonomy_version=bundle.taxonomy.version,
+            fingerprint=run.read_json("run.json")["fingerprint"],
+            parts=tuple(parts),
+            totals=totals,
+            seconds=seconds,
+            images_per_s=items / seconds,
+        ),
+    )
+
+
+def score_left(config: BackfillRun, run: Run, migration: Migration, planned: BackfillPlan) -> int:
+    """Relabel the units that have no part yet; give how many rows they have."""
+    plan_of, routes = Plan(run.at(PLAN), run.storage), planned.routes
+    done = finished_parts(run)
+    left = sorted(set(plan_of.units) - set(done))
+    job = ScoreJob(
+        run_id=run.run_id,
+        run_uri=run.uri,
+        plan_uri=run.at(PLAN),
+        bundle_uri=run.at("bundle"),
+        migration=migration,
+        rule_units=routes.rule_units,
+        embeddings=planned.embeddings,
+        storage=config.storage,
+    )
+    items = 0
+    with ItemProgress(plan_of.items, plan_of.count(done), sys.stdout) as progress:
+        for receipt in score_units(job, left, config.engine.actors):
+            items += receipt.items
+            progress.add(receipt.items, 0)
+    return items
+
+
+def finished_parts(run: Run) -> list[int]:
+    """Units whose part is there, in order."""
+    names = run.storage.names(run.at("labels"))
+    units = Plan(run.at(PLAN), run.storage).units
+    return [unit for unit in units if part_path(unit).rsplit("/", 1)[-1] in names]
+
+
+def read_parts(run: Run) -> tuple[list[Part], Totals]:
+    """Read what the units' parts say of themselves, and hold their rows against the plan.
+
+    Raises:
+        ReshelveError: the rows of a part are not those of its unit.
+    """
+    plan_of = Plan(run.at(PLAN), run.storage)
+    parts, receipts = [], []
+    for unit in plan_of.units:
+        data = run.storage.read(run.at(part_path(unit)))
+        rows = parquet.read_table(pa.BufferReader(data), columns=CHECKED)
+        check_rows(plan_of.read_ids(unit), rows, unit)
+        receipts.append(Receipt.model_validate_json(rows.schema.metadata[RECEIPT_KEY]))
+        part = Part(
+            path=part_path(unit),
+            rows=rows.num_rows,
+            size_bytes=len(data),
+            sha256=digest_bytes(data),
+        )
+        parts.append(part)
+    return parts, add_up(receipts)

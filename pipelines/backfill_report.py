@@ -1,0 +1,125 @@
+"""The report of a backfill: what flowed where, with pictures of what moved."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from lib.backfill_rows import BackfillRows
+from lib.bundle import Bundle, read_bundle
+from lib.manifest import Manifest
+from lib.metrics import evaluate
+from lib.migration import Migration
+from lib.reading import ReadingConfig
+from lib.report.data import ContactSheet, Evaluation, GateResult, Thumbnail
+from lib.report.formats import items as items_of
+from lib.report.migration_data import MigrationReport
+from lib.report.page import render_migration
+from lib.runs import Run
+from lib.thumbnails import read_thumbnails
+from pipelines.classify_report import Publication
+from pipelines.plan_backfill import FIT, BackfillPlan, read_fit
+
+ARROW = "\N{RIGHTWARDS ARROW}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What the report is made of, beside the run's folder."""
+
+    manifest: Manifest
+    planned: BackfillPlan
+    migration: Migration
+    publication: Publication
+    gates: list[GateResult]
+    rows: BackfillRows
+    unexpected: list[dict[str, Any]]
+
+
+def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> None:
+    """Write the report into the run's folder."""
+    manifest, planned, publication = shown.manifest, shown.planned, shown.publication
+    totals, rows = manifest.totals, shown.rows
+    bundle = read_bundle(manifest.bundle, run.storage)
+    evaluation, evaluated_on, facts = judge_labels(run, shown, bundle)
+    pictures = show(run, shown, reading)
+    report = MigrationReport(
+        run_id=run.run_id,
+        started_at=run.read_json("run.json")["created_at"],
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        labels_table=publication.table,
+        base_version=planned.base_version,
+        published_version=None if publication.error else publication.version,
+        unpublished_because=str(publication.error) if publication.error else None,
+        old_version=shown.migration.old.version,
+        new_version=shown.migration.new.version,
+        old_bundle=run.read_json("run.json")["run_file"]["bundle"],
+        bundle=bundle.uri,
+        bundle_digest=bundle.digest,
+        engine="; ".join(totals.engines),
+        items=totals.items,
+        labelled=totals.labelled,
+        errors=totals.error_count,
+        by_rule=planned.routes.rule,
+        by_model=planned.routes.model,
+        by_pixels=planned.routes.pixels,
+        decisions=totals.decisions,
+        seconds=manifest.seconds,
+        threshold=bundle.info.threshold,
+        confidence_counts=rows.histogram,
+        flows=rows.flows,
+        categories=rows.categories,
+        gates=shown.gates,
+        moved=[
+            ContactSheet(
+                category=f"{was} {ARROW} {becomes}",
+                items=some[0]["items"],
+                thumbnails=[pictures[row["item_id"]] for row in some],
+            )
+            for (was, becomes), some in rows.samples.items()
+        ],
+        unexpected=[pictures[row["item_id"]] for row in shown.unexpected],
+        review=[pictures[row["item_id"]] for row in rows.review],
+        evaluation=evaluation,
+        evaluated_on=evaluated_on,
+        facts=facts,
+    )
+    run.storage.write(run.at("report.html"), render_migration(report).encode())
+
+
+def judge_labels(
+    run: Run, shown: Shown, bundle: Bundle
+) -> tuple[Evaluation | None, str, list[tuple[str, str]]]:
+    """Give an estimate of accuracy, what it is made on, and facts of the head's fitting."""
+    fit = read_fit(run) if run.storage.exists(run.at(FIT)) else None
+    facts = []
+    if fit:
+        facts = [
+            ("Head fitted on", items_of(fit.train_items)),
+            ("Old labels in doubt, left out", f"{fit.in_doubt:,}"),
+            ("Labelled items without an embedding", f"{fit.without_embedding:,}"),
+        ]
+    if known := shown.rows.known:
+        truth, predicted = ([each[side] for each in known] for side in (0, 1))
+        on = "rows of the table whose label is known and was held out"
+        return evaluate(truth, predicted, bundle.taxonomy), on, facts
+    if fit:
+        return fit.evaluation, "held-out labelled items, by the head alone", facts
+    return None, "", facts
+
+
+def show(run: Run, shown: Shown, reading: ReadingConfig) -> dict[str, Thumbnail]:
+    """Fetch the pictures of the items that the report shows, by item id."""
+    every = [*shown.unexpected, *shown.rows.review]
+    every += [row for some in shown.rows.samples.values() for row in some]
+    rows = {row["item_id"]: row for row in every}
+    jpegs = read_thumbnails([row["uri"] for row in rows.values()], reading, run.storage.config)
+    return {
+        item_id: Thumbnail(
+            jpeg=jpeg,
+            item_id=item_id,
+            name=None,
+            category=f"{row['was_path']} {ARROW} {row['category_path']}",
+            confidence=row["confidence"],
+        )
+        for (item_id, row), jpeg in zip(rows.items(), jpegs, strict=True)
+    }

@@ -1,0 +1,176 @@
+"""Fitting the head of a new taxonomy: labelled items, their embeddings, calibration, the bundle."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from pydantic import Field
+from torch.nn.functional import linear
+
+from lib.catalog import CatalogConfig, labels_of, read_catalog
+from lib.config import Config
+from lib.duck import open_duckdb, read_rows
+from lib.embedding_places import PlacedReader, register_places
+from lib.embeddings import EmbeddingStore
+from lib.errors import InputError
+from lib.head_bundle import NewHead
+from lib.head_fit import fit_head
+from lib.held_out import Calibrated, calibrate
+from lib.items import ITEM_SCHEMA
+from lib.labelled import Labelled, check_enough, find_examples, map_labels, read_examples
+from lib.labels_table import LabelsTable
+from lib.migration import Migration
+from lib.split import split_items
+from lib.storage import Storage
+from lib.training import Scored
+from pipelines.plan_backfill import Move
+
+KNOWN = ("item_id", "uri", "etag")
+
+
+class LabelledConfig(Config):
+    """Where labelled items come from; the same catalogs as the old bundle's training."""
+
+    catalog: CatalogConfig | None = None
+    validation: CatalogConfig | None = None
+    validation_fraction: float = Field(default=0.2, gt=0, lt=1)
+    examples: str | None = None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A head, what held-out items say of it, and how many items it comes from."""
+
+    head: NewHead
+    calibrated: Calibrated
+    train_items: int
+    without_embedding: int
+    seconds: float
+
+
+def read_labelled(
+    config: LabelledConfig, table: LabelsTable, migration: Migration, storage: Storage
+) -> Labelled:
+    """Read all that a head may be fitted on.
+
+    Raises:
+        InputError: a catalog or the examples cannot be used.
+    """
+    train = held_out = examples = ITEM_SCHEMA.empty_table()
+    if config.catalog:
+        train, held_out = _read_catalogs(config, config.catalog, migration, storage)
+    if config.examples:
+        wanted = read_examples(config.examples, migration.new, storage)
+        known = pa.concat_tables([train.select(KNOWN), held_out.select(KNOWN)])
+        known = pa.concat_tables([known, _of_the_table(wanted["item_id"], table)])
+        examples = find_examples(wanted, known, config.examples)
+    return map_labels(train, held_out, examples, migration, config.validation_fraction)
+
+
+def _of_the_table(item_ids: pa.ChunkedArray, table: LabelsTable) -> pa.Table:
+    """Give the rows of some items of the labels table, columns item_id, uri and etag."""
+    schema = pa.schema([ITEM_SCHEMA.field(name) for name in KNOWN])
+    version, wanted = table.version(), item_ids.combine_chunks()
+    batches = table.batches(version, KNOWN) if version is not None else ()
+    found = [b.filter(pc.is_in(b["item_id"], wanted)).cast(schema) for b in batches]
+    return pa.Table.from_batches(found, schema)
+
+
+def _read_catalogs(
+    config: LabelledConfig, catalog: CatalogConfig, migration: Migration, storage: Storage
+) -> tuple[pa.Table, pa.Table]:
+    items = read_catalog(catalog, storage)
+    if config.validation is None:
+        sides = split_items(items, config.validation_fraction, catalog.uri)
+    else:
+        held_out = read_catalog(config.validation, storage)
+        sides = tuple(each.filter(pc.is_valid(each["category_id"])) for each in (items, held_out))
+    for side in sides:
+        migration.old.check_labels(labels_of(side), catalog.uri)
+    return sides
+
+
+def fit(labelled: Labelled, move: Move, say: Callable[[str], None]) -> Fitted:
+    """Fit a head on the embeddings of labelled items, and calibrate it on those held out.
+
+    Raises:
+        InputError: a category has too few items with an embedding.
+    """
+    migration = move.migration
+    train, vectors = with_embeddings(labelled.train, move.store)
+    held_out, held_vectors = with_embeddings(labelled.held_out, move.store)
+    missing = labelled.train.num_rows + labelled.held_out.num_rows
+    missing -= train.num_rows + held_out.num_rows
+    advice = f"; {missing:,} have no embedding, and 'reshelve embed' makes them" if missing else ""
+    classes = [side["category_id"].to_pylist() for side in (train, held_out)]
+    check_enough(classes[0], classes[1], migration, advice)
+    say(
+        f"{train.num_rows:,} labelled items to fit the head on, {held_out.num_rows:,} held out; "
+        f"{labelled.in_doubt:,} old labels map to no category for certain, "
+        f"{missing:,} labelled items have no embedding"
+    )
+    leaves = migration.new.leaves
+    column = {leaf: index for index, leaf in enumerate(leaves)}
+    targets, held_targets = (torch.tensor([column[c] for c in side]) for side in classes)
+    started = time.monotonic()
+    weight, bias = fit_head(vectors, targets, len(leaves))
+    scored = Scored(
+        item_ids=held_out["item_id"].to_pylist(),
+        logits=linear(held_vectors.float(), weight, bias),
+        targets=held_targets,
+        unusable=[],
+        train_items=train.num_rows,
+    )
+    calibrated = calibrate(scored, migration.new, move.bundle.info.target_precision)
+    head = NewHead(
+        weight=weight,
+        bias=bias,
+        category_ids=leaves,
+        temperature=calibrated.temperature,
+        threshold=calibrated.threshold.confidence,
+        metrics=calibrated.metrics,
+    )
+    seconds = time.monotonic() - started
+    return Fitted(head, calibrated, train.num_rows, missing, seconds)
+
+
+def with_embeddings(items: pa.Table, store: EmbeddingStore) -> tuple[pa.Table, torch.Tensor]:
+    """Give the items that have an embedding, by their place in the store, and float16 [n, d].
+
+    Raises:
+        InputError: a file of the store cannot be read, or its embeddings are of another length.
+    """
+    files = store.files
+    if not files:
+        return items.slice(0, 0), torch.empty(0, 0, dtype=torch.float16)
+    with open_duckdb() as connection:
+        connection.register("items", items)
+        register_places(connection, files, "stored")
+        query = """
+            SELECT i.*, place FROM items i
+            JOIN (SELECT uri AS u, etag AS e, min(place) AS place FROM stored GROUP BY ALL)
+            ON uri = u AND etag IS NOT DISTINCT FROM e ORDER BY place, item_id"""
+        found = read_rows(connection, query, {}).read_all()
+    width = files[0].open().schema_arrow.field("embedding").type.byte_width // 2
+    places = found["place"].to_numpy()
+    vectors = [np.empty((0, width), np.float16), *PlacedReader(files, width).read(places)]
+    return found.drop_columns(["place"]), torch.from_numpy(np.concatenate(vectors))
+
+
+def refuse_other_backbone(store: EmbeddingStore, folder: str, storage: Storage) -> None:
+    """Refuse a folder that holds embeddings, but none of the bundle's backbone.
+
+    Raises:
+        InputError: names the backbones that are there.
+    """
+    mine = store.uri.rsplit("/", 1)[-1]
+    others = sorted(storage.names(store.uri.rsplit("/", 1)[0]) - {mine})
+    if not store.files and others:
+        raise InputError(
+            f"{folder}: these are embeddings of another backbone ({others[0][:12]}), the bundle's "
+            f"is {mine[:12]}; name its bundle, or make its embeddings with 'reshelve embed'"
+        )
