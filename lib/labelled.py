@@ -118,29 +118,27 @@ def _map(items: pa.Table, examples: pa.Table, migration: Migration) -> pa.Table:
 
 
 def check_enough(
-    train: Sequence[str], held_out: Sequence[str], migration: Migration, advice: str
+    train: Sequence[str], held_out: Sequence[str], leaves: Sequence[str], advice: str
 ) -> None:
     """Refuse to fit a head that lacks items of a category.
 
     Args:
         train: category ids of the items to fit on that have an embedding.
         held_out: the same of the items that are held out.
-        migration: whose new leaves the head is to tell apart.
+        leaves: that the head is to learn.
         advice: what to do where embeddings are missing, or an empty text.
 
     Raises:
         InputError: names the categories and how many items each has.
     """
     fitted, counts = Counter(train), Counter([*train, *held_out])
-    few = [
-        leaf for leaf in migration.new.leaves if counts[leaf] < LEAST_EXAMPLES or not fitted[leaf]
-    ]
+    few = [leaf for leaf in leaves if counts[leaf] < LEAST_EXAMPLES or not fitted[leaf]]
     if few:
         shown = ", ".join(f"'{leaf}' has {counts[leaf]}" for leaf in few[:5])
         more = f" and {len(few) - 5} more categories are as short" if len(few) > 5 else ""
         raise InputError(
-            f"too few labelled items to fit a head for taxonomy version {migration.new.version}: "
-            f"{shown}{more}; each category needs {LEAST_EXAMPLES}, one of them held out: add some "
+            f"too few labelled items with an embedding to fit a head: {shown}"
+            f"{more}; each category needs {LEAST_EXAMPLES}, one of them held out: add some "
             f"to 'examples'{advice}"
         )
     if not held_out:

@@ -53,7 +53,7 @@ class LabelsTable:
     def __init__(self, uri: str, storage: Storage) -> None:
         """Keep the place; the table is opened at each use, at its newest version."""
         self.name = uri
-        self._uri, self._storage = absolute(uri), storage
+        self._uri, self.storage = absolute(uri), storage
         self._options = delta_options(self._uri, storage.config)
 
     def version(self) -> int | None:
@@ -155,10 +155,10 @@ class LabelsTable:
         """Make the parts files of the table as they are, in the place of all that it has."""
         actions: list[AddAction | RemoveAction] = []
         for number, part in enumerate(change.parts):
-            data = self._storage.read(part)
+            data = self.storage.read(part)
             # named by the run: a second try writes the same file again
             name = f"part-{number:05d}-{change.run_id}.parquet"
-            self._storage.write(join(self._uri, name), data)
+            self.storage.write(join(self._uri, name), data)
             rows = parquet.read_metadata(pa.BufferReader(data)).num_rows
             now, stats = time.time_ns() // 1_000_000, json.dumps({"numRecords": rows})
             actions.append(AddAction(name, len(data), {}, now, data_change=True, stats=stats))
@@ -210,7 +210,7 @@ class LabelsTable:
             yield _removal(batch.column("item_id"))
 
     def _batches(self, part: str) -> Iterator[pa.RecordBatch]:
-        yield from parquet.ParquetFile(io.BytesIO(self._storage.read(part))).iter_batches()
+        yield from parquet.ParquetFile(io.BytesIO(self.storage.read(part))).iter_batches()
 
     def _refuse_overlap(self, change: Change, table: DeltaTable) -> None:
         """Compare who wrote each row at the base and now: what differs, another run has changed.

@@ -165,7 +165,7 @@ def make_head(move: Move, labelled: Labelled, say: Callable[[str], None]) -> Fit
     if not move.migration.for_model:
         return None
     fitted = fit(labelled, move, say)
-    evaluation = fitted.calibrated.evaluation
+    evaluation = fitted.evaluation
     say(
         f"head fitted in {duration(fitted.seconds)}: held-out accuracy {evaluation.accuracy:.1%} "
         f"on {evaluation.items:,} items"
@@ -186,7 +186,7 @@ def write_head(run: Run, move: Move, labelled: Labelled, fitted: Fitted | None) 
             train_items=fitted.train_items,
             in_doubt=labelled.in_doubt,
             without_embedding=fitted.without_embedding,
-            evaluation=fitted.calibrated.evaluation,
+            evaluation=fitted.evaluation,
         )
         storage.write(run.at(FIT), record.model_dump_json().encode())
 

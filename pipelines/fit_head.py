@@ -18,12 +18,16 @@ from lib.embedding_places import PlacedReader, register_places
 from lib.embeddings import EmbeddingStore
 from lib.errors import InputError
 from lib.head_bundle import NewHead
-from lib.head_fit import fit_head
-from lib.held_out import Calibrated, calibrate
+from lib.head_fit import fit_head, moments_of
+from lib.head_split import LabelledEmbeddings, split_head
+from lib.held_out import calibrate
 from lib.items import ITEM_SCHEMA
 from lib.labelled import Labelled, check_enough, find_examples, map_labels, read_examples
 from lib.labels_table import LabelsTable
+from lib.metrics import evaluate
 from lib.migration import Migration
+from lib.network import read_head
+from lib.report.data import Evaluation
 from lib.split import split_items
 from lib.storage import Storage
 from lib.training import Scored
@@ -46,7 +50,7 @@ class Fitted:
     """A head, what held-out items say of it, and how many items it comes from."""
 
     head: NewHead
-    calibrated: Calibrated
+    evaluation: Evaluation
     train_items: int
     without_embedding: int
     seconds: float
@@ -95,47 +99,87 @@ def _read_catalogs(
 
 
 def fit(labelled: Labelled, move: Move, say: Callable[[str], None]) -> Fitted:
-    """Fit a head on the embeddings of labelled items, and calibrate it on those held out.
+    """Fit a head on the embeddings of labelled items, and evaluate it on those held out.
+
+    Where categories are only split, the old head stays, and what is fitted tells the parts apart.
 
     Raises:
         InputError: a category has too few items with an embedding.
     """
-    migration = move.migration
+    started, migration = time.monotonic(), move.migration
     train, vectors = with_embeddings(labelled.train, move.store)
     held_out, held_vectors = with_embeddings(labelled.held_out, move.store)
     missing = labelled.train.num_rows + labelled.held_out.num_rows
     missing -= train.num_rows + held_out.num_rows
     advice = f"; {missing:,} have no embedding, and 'reshelve embed' makes them" if missing else ""
+    needed = migration.without_examples if migration.only_splits else migration.new.leaves
     classes = [side["category_id"].to_pylist() for side in (train, held_out)]
-    check_enough(classes[0], classes[1], migration, advice)
+    check_enough(classes[0], classes[1], needed, advice)
     say(
         f"{train.num_rows:,} labelled items to fit the head on, {held_out.num_rows:,} held out; "
         f"{labelled.in_doubt:,} old labels map to no category for certain, "
         f"{missing:,} labelled items have no embedding"
     )
-    leaves = migration.new.leaves
-    column = {leaf: index for index, leaf in enumerate(leaves)}
+    column = {leaf: index for index, leaf in enumerate(migration.new.leaves)}
     targets, held_targets = (torch.tensor([column[c] for c in side]) for side in classes)
-    started = time.monotonic()
-    weight, bias = fit_head(vectors, targets, len(leaves))
-    scored = Scored(
-        item_ids=held_out["item_id"].to_pylist(),
-        logits=linear(held_vectors.float(), weight, bias),
-        targets=held_targets,
-        unusable=[],
-        train_items=train.num_rows,
+    seen = LabelledEmbeddings(vectors, targets)
+    unseen = LabelledEmbeddings(held_vectors, held_targets)
+    head, evaluation = (_split if migration.only_splits else _refit)(move, seen, unseen)
+    seconds = time.monotonic() - started
+    return Fitted(head, evaluation, train.num_rows, missing, seconds)
+
+
+def _split(
+    move: Move, seen: LabelledEmbeddings, unseen: LabelledEmbeddings
+) -> tuple[NewHead, Evaluation]:
+    """Keep the old head, its calibration and its threshold, and split some of its rows."""
+    migration, info = move.migration, move.bundle.info
+    old = read_head(move.bundle, move.table.storage, torch.device("cpu"))
+    moments = moments_of(seen.embeddings, seen.targets, len(migration.new.leaves))
+    head = split_head(old, migration, moments, seen, unseen)
+    best = head.probabilities(unseen.embeddings).argmax(dim=1).tolist()
+    evaluation = evaluate(
+        [migration.new.leaves[column] for column in unseen.targets.tolist()],
+        [head.leaves[column] for column in best],
+        migration.new,
     )
-    calibrated = calibrate(scored, migration.new, move.bundle.info.target_precision)
+    new = NewHead(
+        weight=head.weight,
+        bias=head.bias,
+        category_ids=tuple(head.category_ids),
+        temperature=head.temperature,
+        threshold=info.threshold,
+        metrics={
+            "validation_items": float(evaluation.items),
+            "validation_accuracy": evaluation.accuracy,
+        },
+    )
+    return new, evaluation
+
+
+def _refit(
+    move: Move, seen: LabelledEmbeddings, unseen: LabelledEmbeddings
+) -> tuple[NewHead, Evaluation]:
+    """Fit all rows anew, and calibrate them on what is held out."""
+    taxonomy = move.migration.new
+    weight, bias = fit_head(seen.embeddings, seen.targets, len(taxonomy.leaves))
+    scored = Scored(
+        item_ids=[],
+        logits=linear(unseen.embeddings.float(), weight, bias),
+        targets=unseen.targets,
+        unusable=[],
+        train_items=len(seen.targets),
+    )
+    calibrated = calibrate(scored, taxonomy, move.bundle.info.target_precision)
     head = NewHead(
         weight=weight,
         bias=bias,
-        category_ids=leaves,
+        category_ids=taxonomy.leaves,
         temperature=calibrated.temperature,
         threshold=calibrated.threshold.confidence,
         metrics=calibrated.metrics,
     )
-    seconds = time.monotonic() - started
-    return Fitted(head, calibrated, train.num_rows, missing, seconds)
+    return head, calibrated.evaluation
 
 
 def with_embeddings(items: pa.Table, store: EmbeddingStore) -> tuple[pa.Table, torch.Tensor]:
