@@ -15,6 +15,8 @@ from lib.taxonomy import Taxonomy, parse_taxonomy
 from lib.uris import absolute, join
 
 FORMAT = 1
+# of model.safetensors, beside the model: what tells the parts of the head's split rows apart
+APART_WEIGHT, APART_BIAS = "apart.weight", "apart.bias"
 
 
 class BundleInfo(Config):
@@ -25,7 +27,8 @@ class BundleInfo(Config):
     architecture: str
     weights: str
     preprocessing: Preprocessing
-    category_ids: tuple[str, ...]  # of each of the head's rows; rows of one leaf add up
+    # the leaf of each of the head's rows, or those that it is split into; rows of one leaf add up
+    category_ids: tuple[str | tuple[str, ...], ...]
     temperature: float = Field(gt=0)
     threshold: float = Field(ge=0, le=NEVER)
     target_precision: float
@@ -36,7 +39,8 @@ class BundleInfo(Config):
     @property
     def leaves(self) -> tuple[str, ...]:
         """The leaves, in the order of the columns of probabilities."""
-        return tuple(dict.fromkeys(self.category_ids))
+        rows = [row if isinstance(row, tuple) else (row,) for row in self.category_ids]
+        return tuple(dict.fromkeys(leaf for row in rows for leaf in row))
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def read_bundle(uri: str, storage: Storage) -> Bundle:
         raise InputError(f"{description}: format {info.format} is not known here, only {FORMAT}")
     taxonomy_yaml = read_part(uri, "taxonomy.yaml", info.digests.get("taxonomy"), storage)
     taxonomy = parse_taxonomy(taxonomy_yaml.decode(), join(uri, "taxonomy.yaml"))
-    if set(info.category_ids) != set(taxonomy.leaves):
+    if set(info.leaves) != set(taxonomy.leaves):
         raise InputError(f"{uri}: the head's categories are not the taxonomy's leaves")
     return Bundle(uri, info, taxonomy, digest_bytes(data))
 

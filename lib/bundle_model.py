@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import safetensors.torch
 
-from lib.bundle import Bundle, BundleInfo, read_part
+from lib.bundle import APART_BIAS, APART_WEIGHT, Bundle, BundleInfo, read_part
 from lib.digest import digest_bytes
 from lib.errors import InputError
 from lib.model import Classifier, build_classifier
@@ -50,7 +50,7 @@ def write_bundle(
 
 
 def load_classifier(bundle: Bundle, storage: Storage) -> Classifier:
-    """Load a bundle's model in float32, in evaluation mode.
+    """Load a bundle's model in float32, in evaluation mode; its head as it was trained.
 
     Raises:
         InputError: the weights are damaged or are another model's.
@@ -60,8 +60,11 @@ def load_classifier(bundle: Bundle, storage: Storage) -> Classifier:
     classifier = build_classifier(
         info.architecture, len(info.category_ids), info.preprocessing.size_px
     )
+    state = safetensors.torch.load(data)
+    for name in (APART_WEIGHT, APART_BIAS):
+        state.pop(name, None)
     try:
-        classifier.load_state_dict(safetensors.torch.load(data))
+        classifier.load_state_dict(state)
     except RuntimeError as error:
         first = str(error).splitlines()[0]
         raise InputError(f"{bundle.uri}: model.safetensors does not fit: {first}") from None

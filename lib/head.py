@@ -8,38 +8,67 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+Row = str | tuple[str, ...]  # the leaf that a row of a head stands for, or those it is split into
+
+
+def leaves_of(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Give the leaves that the rows of a head stand for, each once, in order."""
+    parts = [row if isinstance(row, tuple) else (row,) for row in rows]
+    return tuple(dict.fromkeys(leaf for part in parts for leaf in part))
+
 
 @dataclass(frozen=True)
 class Head:
-    """A linear layer, a temperature, and the leaf that each of its rows stands for.
+    """A linear layer, a temperature, and what each of its rows stands for.
 
-    Rows of one leaf add up: a head whose categories were merged needs no fitting.
+    Rows of one leaf add up, so categories are merged without fitting. A row that is split shares
+    its probability among its parts, so all others stay what they were.
 
     Attributes:
         weight: float32 [rows, d].
         bias: float32 [rows].
-        category_ids: of each row; the leaves are their distinct values, in this order.
+        rows: the leaf of each row, or the leaves that it is split into.
         temperature: what logits are divided by.
+        apart_weight: float32 [parts, d], what tells the parts of split rows apart, in order.
+        apart_bias: float32 [parts].
     """
 
     weight: Tensor
     bias: Tensor
-    category_ids: Sequence[str]
+    rows: tuple[Row, ...]
     temperature: float
+    apart_weight: Tensor
+    apart_bias: Tensor
 
     @cached_property
     def leaves(self) -> tuple[str, ...]:
         """The leaves, in the order of the columns of what `probabilities` gives."""
-        return tuple(dict.fromkeys(self.category_ids))
-
-    @cached_property
-    def _columns(self) -> Tensor:
-        place = {leaf: column for column, leaf in enumerate(self.leaves)}
-        return torch.tensor([place[c] for c in self.category_ids], device=self.bias.device)
+        return leaves_of(self.rows)
 
     @cached_property
     def _scaled(self) -> tuple[Tensor, Tensor]:
         return self.weight / self.temperature, self.bias / self.temperature
+
+    @cached_property
+    def _whole(self) -> tuple[Tensor, Tensor]:
+        """Places of the rows that are not split, and the columns of their leaves."""
+        whole = [
+            (n, self.leaves.index(row)) for n, row in enumerate(self.rows) if row in self.leaves
+        ]
+        places = torch.tensor(whole, dtype=torch.int64, device=self.bias.device).reshape(-1, 2)
+        return places[:, 0], places[:, 1]
+
+    @cached_property
+    def _split(self) -> list[tuple[int, slice, Tensor]]:
+        """Of each split row: its place, those of its parts, and the columns of their leaves."""
+        found, start = [], 0
+        for place, row in enumerate(self.rows):
+            if isinstance(row, tuple):
+                parts = slice(start, start + len(row))
+                columns = [self.leaves.index(leaf) for leaf in row]
+                found.append((place, parts, torch.tensor(columns, device=self.bias.device)))
+                start += len(row)
+        return found
 
     def probabilities(self, embeddings: Tensor) -> Tensor:
         """Give calibrated probabilities.
@@ -50,8 +79,15 @@ class Head:
         Returns:
             float32 [n, leaves].
         """
-        rows = torch.softmax(linear(embeddings.float(), *self._scaled), dim=1)
-        if len(self.leaves) == len(self.category_ids):
+        vectors = embeddings.float()
+        rows = torch.softmax(linear(vectors, *self._scaled), dim=1)
+        if self.leaves == self.rows:
             return rows
+        places, columns = self._whole
         summed = rows.new_zeros(len(rows), len(self.leaves))
-        return summed.index_add_(1, self._columns, rows)
+        summed.index_add_(1, columns, rows[:, places])
+        for place, parts, columns in self._split:
+            apart = linear(vectors, self.apart_weight[parts], self.apart_bias[parts])
+            shares = torch.softmax(apart, dim=1) * rows[:, place : place + 1]
+            summed.index_add_(1, columns, shares)
+        return summed

@@ -1,36 +1,34 @@
 """Bundles that share a backbone: an old bundle's, with a new head."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import safetensors.torch
+import torch
 from torch import Tensor
 
-from lib.bundle import Bundle, read_part
+from lib.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
 from lib.digest import digest_bytes
+from lib.head import Head
+from lib.head_split import carry_rows
 from lib.migration import Migration
+from lib.network import read_head
 from lib.openvino_network import GRAPH, WEIGHTS
 from lib.storage import Storage
 from lib.taxonomy import Taxonomy
 from lib.uris import join
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class NewHead:
     """A head and what belongs to it; the rest of its bundle is the old one's.
 
     Attributes:
-        weight: float32 [rows, d].
-        bias: float32 [rows].
-        category_ids: the leaf of each row.
-        temperature: what logits are divided by.
+        head: the head.
         threshold: the least confidence that is accepted.
         metrics: on held-out items; none where the head was not fitted.
     """
 
-    weight: Tensor
-    bias: Tensor
-    category_ids: tuple[str, ...]
-    temperature: float
+    head: Head
     threshold: float
     metrics: dict[str, float] = field(default_factory=dict)
 
@@ -51,18 +49,13 @@ def carry_head(bundle: Bundle, migration: Migration, storage: Storage) -> NewHea
 
     Rows of merged leaves add up, so the probabilities are exactly those that the old head gives.
     """
-    state, info = read_state(bundle, storage), bundle.info
-    return NewHead(
-        weight=state["head.weight"],
-        bias=state["head.bias"],
-        category_ids=tuple(migration.by_rule[old] for old in info.category_ids),
-        temperature=info.temperature,
-        threshold=info.threshold,
-    )
+    old = read_head(bundle, storage, torch.device("cpu"))
+    rows = carry_rows(old.rows, migration.destinies)
+    return NewHead(replace(old, rows=rows), bundle.info.threshold)
 
 
 def write_head_bundle(
-    uri: str, storage: Storage, old: Bundle, head: NewHead, taxonomy: Taxonomy
+    uri: str, storage: Storage, old: Bundle, new: NewHead, taxonomy: Taxonomy
 ) -> None:
     """Write a bundle of an old one's backbone and a new head; `bundle.json` comes last.
 
@@ -70,10 +63,12 @@ def write_head_bundle(
         uri: the folder; its run is the folder's.
         storage: how to reach it.
         old: the bundle whose backbone it is.
-        head: the new head.
+        new: the new head.
         taxonomy: whose leaves the head's rows stand for.
     """
+    head = new.head
     state = {**read_state(old, storage), "head.weight": head.weight, "head.bias": head.bias}
+    state |= {APART_WEIGHT: head.apart_weight, APART_BIAS: head.apart_bias}
     model = safetensors.torch.save({name: value.contiguous() for name, value in state.items()})
     text = taxonomy.to_yaml().encode()
     for name in (GRAPH, WEIGHTS):
@@ -84,10 +79,10 @@ def write_head_bundle(
     described = old.info.model_copy(
         update={
             "run_id": uri.rsplit("/", 2)[-2],
-            "category_ids": head.category_ids,
+            "category_ids": head.rows,
             "temperature": head.temperature,
-            "threshold": head.threshold,
-            "metrics": head.metrics,
+            "threshold": new.threshold,
+            "metrics": new.metrics,
             "digests": {**old.info.digests, **digests},
         }
     )

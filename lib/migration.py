@@ -49,11 +49,6 @@ class Migration:
         known = set(self.certain.values())
         return tuple(leaf for leaf in self.new.leaves if leaf not in known)
 
-    @property
-    def only_splits(self) -> bool:
-        """Whether each new leaf is an old one or a part of one: the old head can be kept."""
-        return not self.added and all(self.destinies.values())
-
     @cached_property
     def allowed(self) -> dict[str, frozenset[str]]:
         """By old category, leaf or above, the new ones its items may get, above leaves too."""

@@ -7,7 +7,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from lib.bundle import Bundle, read_part
+from lib.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
 from lib.device import computes_bf16, pick_device
 from lib.engine import ChosenPrecision, Device, EnginePrecision, Runtime
 from lib.errors import InputError
@@ -38,7 +38,11 @@ def read_head(bundle: Bundle, storage: Storage, device: torch.device) -> Head:
     data = read_part(bundle.uri, "model.safetensors", info.digests.get("model"), storage)
     state = safetensors.torch.load(data)
     weight, bias = state["head.weight"].to(device), state["head.bias"].to(device)
-    return Head(weight, bias, info.category_ids, info.temperature)
+    nothing = weight.new_empty(0, weight.shape[1]), bias.new_empty(0)
+    apart = state.get(APART_WEIGHT, nothing[0]), state.get(APART_BIAS, nothing[1])
+    return Head(
+        weight, bias, info.category_ids, info.temperature, *(each.to(device) for each in apart)
+    )
 
 
 class Networks:

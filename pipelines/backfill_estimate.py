@@ -12,7 +12,6 @@ from pyarrow import parquet
 from lib.decisions import Decider
 from lib.embedding_places import PlacedReader
 from lib.embeddings import StoreFile
-from lib.head import Head
 from lib.head_bundle import NewHead, carry_head
 from lib.labels import LABELS_SCHEMA
 from lib.migration import Migration
@@ -58,7 +57,7 @@ def measure(
     """Relabel a few rows of each route; give the seconds that all of them would take."""
     routes = planned.routes
     file = parquet.ParquetFile(route_files(folder).plan)
-    head = Head(new.weight, new.bias, new.category_ids, new.temperature)
+    head = new.head
     decider = Decider(taxonomy=migration.new, category_ids=head.leaves, threshold=new.threshold)
     seconds = 0.0
     threads = torch.get_num_threads()
@@ -73,7 +72,7 @@ def measure(
         rows = next(file.iter_batches(SAMPLE_ROWS, row_groups=[routes.rule_units]))
         before = time.perf_counter()
         files = [StoreFile(uri, storage) for uri in planned.embeddings]
-        for some in PlacedReader(files, new.weight.shape[1]).read(rows["place"].to_numpy()):
+        for some in PlacedReader(files, head.weight.shape[1]).read(rows["place"].to_numpy()):
             Scorer(head, decider).score(some)
         seconds += (time.perf_counter() - before) * routes.model / rows.num_rows
     torch.set_num_threads(threads)

@@ -17,9 +17,10 @@ from lib.duck import open_duckdb, read_rows
 from lib.embedding_places import PlacedReader, register_places
 from lib.embeddings import EmbeddingStore
 from lib.errors import InputError
+from lib.head import Head
 from lib.head_bundle import NewHead
 from lib.head_fit import fit_head, moments_of
-from lib.head_split import LabelledEmbeddings, split_head
+from lib.head_split import LabelledEmbeddings, can_split, split_head
 from lib.held_out import calibrate
 from lib.items import ITEM_SCHEMA
 from lib.labelled import Labelled, check_enough, find_examples, map_labels, read_examples
@@ -112,7 +113,9 @@ def fit(labelled: Labelled, move: Move, say: Callable[[str], None]) -> Fitted:
     missing = labelled.train.num_rows + labelled.held_out.num_rows
     missing -= train.num_rows + held_out.num_rows
     advice = f"; {missing:,} have no embedding, and 'reshelve embed' makes them" if missing else ""
-    needed = migration.without_examples if migration.only_splits else migration.new.leaves
+    old = read_head(move.bundle, move.table.storage, torch.device("cpu"))
+    kept = can_split(old, migration)
+    needed = migration.without_examples if kept else migration.new.leaves
     classes = [side["category_id"].to_pylist() for side in (train, held_out)]
     check_enough(classes[0], classes[1], needed, advice)
     say(
@@ -124,37 +127,32 @@ def fit(labelled: Labelled, move: Move, say: Callable[[str], None]) -> Fitted:
     targets, held_targets = (torch.tensor([column[c] for c in side]) for side in classes)
     seen = LabelledEmbeddings(vectors, targets)
     unseen = LabelledEmbeddings(held_vectors, held_targets)
-    head, evaluation = (_split if migration.only_splits else _refit)(move, seen, unseen)
+    if kept:
+        head, evaluation = _split(move, old, seen, unseen)
+    else:
+        head, evaluation = _refit(move, seen, unseen)
     seconds = time.monotonic() - started
     return Fitted(head, evaluation, train.num_rows, missing, seconds)
 
 
 def _split(
-    move: Move, seen: LabelledEmbeddings, unseen: LabelledEmbeddings
+    move: Move, old: Head, seen: LabelledEmbeddings, unseen: LabelledEmbeddings
 ) -> tuple[NewHead, Evaluation]:
     """Keep the old head, its calibration and its threshold, and split some of its rows."""
-    migration, info = move.migration, move.bundle.info
-    old = read_head(move.bundle, move.table.storage, torch.device("cpu"))
-    moments = moments_of(seen.embeddings, seen.targets, len(migration.new.leaves))
-    head = split_head(old, migration, moments, seen, unseen)
+    leaves = move.migration.new.leaves
+    moments = moments_of(seen.embeddings, seen.targets, len(leaves))
+    head = split_head(old, move.migration, moments, unseen)
     best = head.probabilities(unseen.embeddings).argmax(dim=1).tolist()
     evaluation = evaluate(
-        [migration.new.leaves[column] for column in unseen.targets.tolist()],
+        [leaves[column] for column in unseen.targets.tolist()],
         [head.leaves[column] for column in best],
-        migration.new,
+        move.migration.new,
     )
-    new = NewHead(
-        weight=head.weight,
-        bias=head.bias,
-        category_ids=tuple(head.category_ids),
-        temperature=head.temperature,
-        threshold=info.threshold,
-        metrics={
-            "validation_items": float(evaluation.items),
-            "validation_accuracy": evaluation.accuracy,
-        },
-    )
-    return new, evaluation
+    metrics = {
+        "validation_items": float(evaluation.items),
+        "validation_accuracy": evaluation.accuracy,
+    }
+    return NewHead(head, move.bundle.info.threshold, metrics), evaluation
 
 
 def _refit(
@@ -171,15 +169,10 @@ def _refit(
         train_items=len(seen.targets),
     )
     calibrated = calibrate(scored, taxonomy, move.bundle.info.target_precision)
-    head = NewHead(
-        weight=weight,
-        bias=bias,
-        category_ids=taxonomy.leaves,
-        temperature=calibrated.temperature,
-        threshold=calibrated.threshold.confidence,
-        metrics=calibrated.metrics,
-    )
-    return head, calibrated.evaluation
+    nothing = weight.new_empty(0, weight.shape[1]), bias.new_empty(0)
+    head = Head(weight, bias, taxonomy.leaves, calibrated.temperature, *nothing)
+    new = NewHead(head, calibrated.threshold.confidence, calibrated.metrics)
+    return new, calibrated.evaluation
 
 
 def with_embeddings(items: pa.Table, store: EmbeddingStore) -> tuple[pa.Table, torch.Tensor]:
