@@ -8,6 +8,7 @@
 # make bench-listing   freezes 10 million items from an inventory and from a listing
 # make bench-night     holds 10 million items against a labels table of 10 million
 # make bench-kills     kills one run at fifty random moments
+# make bench-backfill  moves a table of a million rows to a new taxonomy
 # make bench-changed   takes in the one item in a hundred that has changed, of 100,000 on S3
 # make bench-engine    streams a million items through the whole engine, with nothing to classify
 PYTHON ?= python3
@@ -15,7 +16,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 
 .PHONY: demo test test-faults test-cluster check lock bench bench-listing bench-night bench-changed \
-  bench-kills bench-engine
+  bench-kills bench-engine bench-backfill
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -71,3 +72,6 @@ bench-kills: $(VENV)/.installed
 
 bench-engine: $(VENV)/.installed
 	$(RUN) benchmarks.bench_engine
+
+bench-backfill: $(VENV)/.installed
+	$(RUN) benchmarks.bench_backfill

@@ -98,7 +98,7 @@ def look_at(
     for row in found(SAMPLES, most=SHEET_ITEMS):
         samples.setdefault((row["was_path"], row["category_path"]), []).append(row)
     # what a rule moves is as expected; what the model has told apart is worth a look
-    order = sorted(samples, key=lambda flow: samples[flow][0]["was"] in migration.by_rule)
+    order = sorted(samples, key=lambda flow: samples[flow][0]["was"] in migration.settled)
     counts = dict(connection.execute(HISTOGRAM, {"bins": BINS}).fetchall())
     known = found(KNOWN, held_out=str(held_out)) if held_out else []
     return BackfillRows(
@@ -109,7 +109,7 @@ def look_at(
                 accepted=row["accepted"],
                 parent=row["parent"],
                 review=row["review"],
-                by_rule=row["was"] in migration.by_rule,
+                by_rule=row["was"] in migration.settled,
                 confidence=row["confidence"],
             )
             for row in found(FLOWS)

@@ -50,6 +50,12 @@ class Migration:
         return tuple(leaf for leaf in self.new.leaves if leaf not in known)
 
     @cached_property
+    def settled(self) -> frozenset[str]:
+        """Old categories, leaves and above, whose leaves are all relabelled by rule."""
+        above = {c for leaf in self.for_model for c in (leaf, *self.old.ancestors(leaf))}
+        return frozenset(self.old.by_id) - above
+
+    @cached_property
     def allowed(self) -> dict[str, frozenset[str]]:
         """By old category, leaf or above, the new ones its items may get, above leaves too."""
         found: dict[str, set[str]] = {}

@@ -35,6 +35,7 @@ from lib.training import Scored
 from pipelines.plan_backfill import Move
 
 KNOWN = ("item_id", "uri", "etag")
+MOST_HELD_OUT = 8_000
 
 
 class LabelledConfig(Config):
@@ -112,6 +113,10 @@ def fit(labelled: Labelled, move: Move, say: Callable[[str], None]) -> Fitted:
     held_out, held_vectors = with_embeddings(labelled.held_out, move.store)
     missing = labelled.train.num_rows + labelled.held_out.num_rows
     missing -= train.num_rows + held_out.num_rows
+    # a few thousand say as much of a temperature, and logits of all would fill the memory
+    step = -(-held_out.num_rows // MOST_HELD_OUT) or 1
+    held_out = held_out.take(pa.array(range(0, held_out.num_rows, step), pa.int64()))
+    held_vectors = held_vectors[::step]
     advice = f"; {missing:,} have no embedding, and 'reshelve embed' makes them" if missing else ""
     old = read_head(move.bundle, move.table.storage, torch.device("cpu"))
     kept = can_split(old, migration)

@@ -18,6 +18,7 @@ from lib.routes import RouteFiles, Router, Routes, settle
 from lib.runs import Run
 
 PLAN, BACKFILL, PIXELS = "plan.parquet", "backfill.json", "pixels"
+DUCK_MB = 500  # beside a head, its data and what torch holds, 2 GiB in all
 MIGRATION, FIT, HELD_OUT = "migration.json", "fit.json", "held_out.parquet"
 
 
@@ -94,7 +95,7 @@ def plan(move: Move, unit_size: int, folder: Path) -> BackfillPlan:
     rows = table.batches(version, LABELS_SCHEMA.names)
     settle(rows, Relabeller(migration, decider), files.settled, table.name)
     stored = move.store.files if migration.for_model else []
-    with open_duckdb() as connection:
+    with open_duckdb(DUCK_MB) as connection:
         routes = Router(connection, files).write(stored, unit_size)
     files.settled.unlink()
     return BackfillPlan(

@@ -21,7 +21,7 @@ from lib.report.data import GateResult
 from lib.runs import Run
 from pipelines.backfill_report import Shown, write_report
 from pipelines.classify_report import Publication
-from pipelines.plan_backfill import HELD_OUT, BackfillPlan, read_migration, read_plan
+from pipelines.plan_backfill import DUCK_MB, HELD_OUT, BackfillPlan, read_migration, read_plan
 from pipelines.publish import BEFORE, PublishConfig, commit, refused_by
 
 
@@ -52,7 +52,7 @@ def publish_backfill(config: PublishConfig, run: Run, say: Callable[[str], None]
         gates, unexpected = judge_moves(config, migration, local, Path(folder))
         publication = take_in(run, manifest, planned, table, gates)
         say(publication.sentence)
-        with open_duckdb() as connection:
+        with open_duckdb(DUCK_MB) as connection:
             rows: BackfillRows = look_at(
                 connection, migration, local.before, local.rows, local.held_out
             )
@@ -100,7 +100,7 @@ def judge_moves(
     """Hold what the migration does not explain against the gates; give some of those rows too."""
     expected, removed = folder / "expected.parquet", folder / "removed.parquet"
     parquet.write_table(pa.table({"item_id": pa.array([], pa.string())}), removed)
-    with open_duckdb() as connection:
+    with open_duckdb(DUCK_MB) as connection:
         write_expected(connection, migration, local.before, local.rows, expected)
         files = Files(rows=local.rows, before=expected, removed=removed)
         gates = judge(config.gates, measure(connection, files))

@@ -95,6 +95,11 @@ def test_a_row_of_a_parent_may_become_what_its_leaves_become() -> None:
     assert whole().allowed["shoes"] == {"sneakers", "boots", "footwear"}
 
 
+def test_a_category_is_settled_where_all_below_it_are() -> None:
+    assert {"tops", "bottoms", "shorts"} <= whole().settled
+    assert "shoes" not in whole().settled
+
+
 def test_chains_compose_into_one_map() -> None:
     third = taxonomy("""\
 version: "3"

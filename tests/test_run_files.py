@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from lib.config import load_run_file
+from lib.migration import migrate
 from lib.taxonomy import parse_taxonomy
+from pipelines.backfill import BackfillRun
 from pipelines.classify import ClassifyRun
 from pipelines.train import TrainRun
 
@@ -17,8 +19,20 @@ def test_every_run_file_that_is_shipped_is_valid(path: Path) -> None:
         load_run_file(TrainRun, path)
     elif path.stem.endswith("-classify"):
         load_run_file(ClassifyRun, path)
+    elif path.stem.endswith("-backfill"):
+        load_run_file(BackfillRun, path)
     else:
         parse_taxonomy(path.read_text(), path.name)
+
+
+@pytest.mark.parametrize("name", ["merged", "split", "super"])
+def test_the_taxonomies_of_the_example_follow_the_flat_one(name: str) -> None:
+    folder = ROOT / "docs" / "clothing"
+    flat, new = (folder / "flat.yaml", folder / f"{name}.yaml")
+
+    migration = migrate([parse_taxonomy(path.read_text(), path.name) for path in (flat, new)])
+
+    assert set(migration.for_model) == ({"outwear"} if name == "split" else set())
 
 
 @pytest.mark.parametrize("kind", ["demo", "single", "cluster"])
