@@ -47,6 +47,12 @@ class Decider:
         return list(dict.fromkeys([*self.category_ids, *self.taxonomy.by_id]))
 
     @cached_property
+    def _named(self) -> tuple[pa.Array, pa.Array]:
+        """Ids and paths of `_names`."""
+        paths = [self.taxonomy.path(name) for name in self._names]
+        return pa.array(self._names, pa.string()), pa.array(paths, pa.string())
+
+    @cached_property
     def _levels(self) -> list[Ints]:
         """Places in `_names` of what stands above each leaf, nearest first; -1 above the top."""
         place = {name: index for index, name in enumerate(self._names)}
@@ -94,8 +100,7 @@ class Decider:
                 sure = self._is_sure(together)
                 rows = rows[sure]
                 chosen[rows], confidence[rows], decision[rows] = category, together[sure], 1
-        names = pa.array(self._names, pa.string())
-        paths = pa.array([self.taxonomy.path(name) for name in self._names], pa.string())
+        names, paths = self._named
         kinds = pa.array([Decision.ACCEPT, Decision.PARENT, Decision.REVIEW], pa.string())
         return pa.table(
             {

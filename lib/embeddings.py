@@ -101,7 +101,8 @@ class StoreFile:
         try:
             with explained(self.uri):
                 file = filesystem.open(path, "rb", block_size=BLOCK_BYTES)
-            return parquet.ParquetFile(file, pre_buffer=True)
+            # not pre-buffered: what is read would be held for as long as the file is open
+            return parquet.ParquetFile(file, pre_buffer=False)
         except pa.ArrowException as error:
             first = str(error).splitlines()[0]
             raise InputError(f"{self.uri}: these embeddings cannot be read: {first}") from None

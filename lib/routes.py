@@ -19,7 +19,7 @@ from lib.items import ITEM_SCHEMA, regroup
 from lib.labels import LABELS_SCHEMA
 from lib.relabel import Relabeller
 
-UNIT_ROWS = 131_072
+UNIT_ROWS = 65_536  # a part each; two at a time hold 200 MB
 SETTLED = pa.field("settled", pa.bool_(), nullable=False)
 ROUTED_SCHEMA = LABELS_SCHEMA.append(pa.field("place", pa.int64()))
 

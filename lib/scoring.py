@@ -172,7 +172,8 @@ def best_of(probabilities: torch.Tensor) -> tuple[Ints, Floats]:
     top = torch.topk(probabilities, k, dim=1)
     values: Floats = top.values.numpy()
     order: Ints = top.indices.numpy()
-    # which of equals come first is torch's own affair; the classification of images sorts them
+    # which of equals come first is torch's own affair; here it is the first column
     rows = np.flatnonzero((np.diff(values, axis=1) == 0).any(axis=1))
-    order[rows] = np.argsort(-probabilities.numpy()[rows], axis=1, kind="stable")[:, :k]
+    place = np.lexsort((order[rows], -values[rows]), axis=1)
+    order[rows] = np.take_along_axis(order[rows], place, axis=1)
     return order, values

@@ -35,7 +35,7 @@ from lib.training import Scored
 from pipelines.plan_backfill import Move
 
 KNOWN = ("item_id", "uri", "etag")
-MOST_HELD_OUT = 8_000
+MOST_HELD_OUT = 5_000
 
 
 class LabelledConfig(Config):
