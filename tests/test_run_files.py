@@ -7,6 +7,7 @@ from lib.migration import migrate
 from lib.taxonomy import parse_taxonomy
 from pipelines.backfill import BackfillRun
 from pipelines.classify import ClassifyRun
+from pipelines.embed import EmbedRun
 from pipelines.train import TrainRun
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,6 +22,8 @@ def test_every_run_file_that_is_shipped_is_valid(path: Path) -> None:
         load_run_file(ClassifyRun, path)
     elif path.stem.endswith("-backfill"):
         load_run_file(BackfillRun, path)
+    elif path.stem.endswith("-embed"):
+        load_run_file(EmbedRun, path)
     else:
         parse_taxonomy(path.read_text(), path.name)
 
