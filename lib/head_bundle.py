@@ -12,7 +12,7 @@ from lib.head import Head
 from lib.head_split import carry_rows
 from lib.migration import Migration
 from lib.network import read_head
-from lib.openvino_network import GRAPH, WEIGHTS
+from lib.openvino_network import FILES
 from lib.storage import Storage
 from lib.taxonomy import Taxonomy
 from lib.uris import join
@@ -26,11 +26,14 @@ class NewHead:
         head: the head.
         threshold: the least confidence that is accepted.
         metrics: on held-out items; none where the head was not fitted.
+        keeps_int8: whether labels in int8 are as good as the old bundle's; for a head that was
+            fitted, no one has looked.
     """
 
     head: Head
     threshold: float
     metrics: dict[str, float] = field(default_factory=dict)
+    keeps_int8: bool = False
 
 
 def read_state(bundle: Bundle, storage: Storage) -> dict[str, Tensor]:
@@ -51,7 +54,7 @@ def carry_head(bundle: Bundle, migration: Migration, storage: Storage) -> NewHea
     """
     old = read_head(bundle, storage, torch.device("cpu"))
     rows = carry_rows(old.rows, migration.destinies)
-    return NewHead(replace(old, rows=rows), bundle.info.threshold)
+    return NewHead(replace(old, rows=rows), bundle.info.threshold, keeps_int8=True)
 
 
 def write_head_bundle(
@@ -71,7 +74,7 @@ def write_head_bundle(
     state |= {APART_WEIGHT: head.apart_weight, APART_BIAS: head.apart_bias}
     model = safetensors.torch.save({name: value.contiguous() for name, value in state.items()})
     text = taxonomy.to_yaml().encode()
-    for name in (GRAPH, WEIGHTS):
+    for name in (name for files in FILES.values() for name in files):
         if name in old.info.digests:
             digest = old.info.digests[name]
             storage.write(join(uri, name), read_part(old.uri, name, digest, storage))
@@ -83,6 +86,7 @@ def write_head_bundle(
             "temperature": head.temperature,
             "threshold": new.threshold,
             "metrics": new.metrics,
+            "int8": old.info.int8 if new.keeps_int8 else None,
             "digests": {**old.info.digests, **digests},
         }
     )
