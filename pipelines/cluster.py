@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -48,7 +49,7 @@ def connected() -> Iterator[None]:
     # else every pool of actors prints an error about arguments that it restarts well with
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _without_ray_on_its_own_log():
             # Ray warns of its own deprecated imports, which no user of a job can mend
             warnings.simplefilter("ignore")
             ray.init(
@@ -61,21 +62,42 @@ def connected() -> Iterator[None]:
             )
     except ConnectionError as error:
         raise ReshelveError(f"no Ray cluster answers at RAY_ADDRESS={address}: {error}") from error
+    ended = threading.Event()
+    watch = threading.Thread(target=_watch_head, args=[address, ended], daemon=True)
     if address:
-        threading.Thread(target=_watch_head, args=[address], daemon=True).start()
+        watch.start()
     try:
         yield
     finally:
+        ended.set()
+        if address:
+            watch.join()
         ray.shutdown()
 
 
-def _watch_head(address: str) -> None:
+@contextmanager
+def _without_ray_on_its_own_log() -> Iterator[None]:
+    """Leave out what Ray's native code writes to stderr of the level of its log, and no more."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            said = [line for line in file if b"logging.cc" not in line]
+            os.write(2, b"".join(said))
+
+
+def _watch_head(address: str, ended: threading.Event) -> None:
     """End the process where the cluster's head is gone; Ray would do so later, without a word."""
     host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
     missed = 0
     while missed < HEAD_MISSES:
-        time.sleep(HEAD_EVERY_S)
-        if not ray.is_initialized():
+        if ended.wait(HEAD_EVERY_S):
             return
         try:
             socket.create_connection((host, int(port)), timeout=KNOCK_S).close()

@@ -15,10 +15,12 @@ from pipelines.job_server import JobServer
 
 # the run file's model of each job that can be submitted; some take seconds to import
 RUN_FILES = {
+    "backfill": ("pipelines.backfill", "BackfillRun"),
     "classify": ("pipelines.classify", "ClassifyRun"),
+    "embed": ("pipelines.embed", "EmbedRun"),
     "train": ("pipelines.train", "TrainRun"),
 }
-WRITTEN = ("output", "labels_table")  # where jobs write to
+WRITTEN = ("output", "labels_table", "embeddings")  # where jobs write to
 
 
 class Submission(Config):
@@ -81,7 +83,7 @@ def read_run_file(asked: Submission) -> str:
     module, model = RUN_FILES[asked.job]
     config = load_run_file(getattr(import_module(module), model), asked.run_file, asked.settings)
     for key in WRITTEN:
-        place = getattr(config, key, "/")
+        place = getattr(config, key, None) or "/"  # some jobs write no such thing
         if protocol_of(place) == "file" and not Path(place).is_absolute():
             raise InputError(
                 f"{asked.run_file}: '{key}' is '{place}', a folder that a cluster's nodes do not "

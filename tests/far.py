@@ -14,6 +14,17 @@ from tests.conftest import Bucket, Server
 from tests.local_ray import ROOT, finish, start
 from tests.nodes import Nodes
 
+RENAMED = {"shoes": "footwear", "knitwear": "knits"}
+RENAMED_YAML = """\
+version: "8"
+replaces: {version: "7", renamed: {shoes: footwear, knitwear: knits}}
+categories:
+  - id: clothing
+    children:
+      - {id: tops, children: [{id: shirt}, {id: knits}]}
+      - {id: bottoms, children: [{id: trousers}, {id: skirt}]}
+  - {id: footwear}
+"""
 OF_A_RUN = ["run_id", "classified_at"]
 PATIENCE_S = 400  # a job takes 20 s on a quiet machine of two cores
 
@@ -80,6 +91,7 @@ class Catalog:
                 "catalog": {"uri": f"{self.uri}/images/manifest.csv"},
                 "bundle": f"{self.uri}/bundle",
                 "labels_table": f"{self.uri}/{name}/labels",
+                "embeddings": f"{self.uri}/embeddings",
                 "engine": {
                     "device": "cpu",
                     "precision": "fp32",
@@ -88,6 +100,24 @@ class Catalog:
                     "unit_size": 8,
                 },
                 "gates": {"max_error_rate": max_error_rate},
+            },
+        )
+
+    def backfill(self, name: str, of: str) -> str:
+        """Move the table of a run to a taxonomy in which two categories have other ids."""
+        self.storage.write(f"{self.uri}/renamed.yaml", RENAMED_YAML.encode())
+        return self.write(
+            name,
+            {
+                "bundle": f"{self.uri}/bundle",
+                "taxonomy": f"{self.uri}/renamed.yaml",
+                "labels_table": f"{self.uri}/{of}/labels",
+                "embeddings": f"{self.uri}/embeddings",
+                "gates": {
+                    "max_error_rate": 0.2,
+                    "max_category_changes": None,
+                    "max_mix_shift": None,
+                },
             },
         )
 

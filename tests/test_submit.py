@@ -15,7 +15,7 @@ from lib.errors import InputError, ReshelveError
 from lib.package import LIMIT_MB, PACKAGES, pack
 from pipelines.job_server import exit_code
 from tests.conftest import Bucket, Server
-from tests.far import Catalog, role, submit
+from tests.far import RENAMED, Catalog, role, submit
 from tests.local_ray import ROOT, finish, run_job, start
 from tests.nodes import Nodes, free_port, separate_nodes
 
@@ -46,7 +46,7 @@ def catalog(s3: Bucket, driver: Path) -> Catalog:
     return Catalog(s3, driver)
 
 
-def test_nodes_without_a_shared_disk_train_and_classify(
+def test_nodes_without_a_shared_disk_train_classify_and_backfill(
     nodes: Nodes, driver: Path, catalog: Catalog
 ) -> None:
     code, said, errors = submit(nodes, driver, "train", catalog.training("trained"))
@@ -61,6 +61,13 @@ def test_nodes_without_a_shared_disk_train_and_classify(
     here = start("jobs.classify", catalog.classification("near"), environment={"RAY_ADDRESS": ""})
     assert finish(here)[0] == 0
     assert catalog.rows("far").equals(catalog.rows("near"))
+
+    before = catalog.rows("far")
+    code, said, errors = submit(nodes, driver, "backfill", catalog.backfill("moved", "far"))
+
+    assert code == 0, said + errors
+    expected = [RENAMED.get(each, each) for each in before["category_id"].to_pylist()]
+    assert catalog.rows("far")["category_id"].to_pylist() == expected
 
 
 def test_a_failing_gate_ends_the_command_as_it_ends_the_job_and_again_when_resumed(
@@ -207,7 +214,8 @@ def test_no_cluster_at_the_address_is_one_sentence(
 ) -> None:
     run_file = tmp_path / "night.yaml"
     run_file.write_text(
-        "{output: /x, catalog: {uri: s3://x/y}, bundle: s3://x/z, labels_table: s3://x/t}"
+        "{output: /x, catalog: {uri: s3://x/y}, bundle: s3://x/z, labels_table: s3://x/t, "
+        "embeddings: s3://x/e}"
     )
     monkeypatch.setenv("RAY_ADDRESS", f"http://127.0.0.1:{free_port()}")
 
@@ -232,7 +240,8 @@ def test_what_cannot_be_submitted_is_said_without_a_cluster(
 ) -> None:
     run_file = tmp_path / "night.yaml"
     run_file.write_text(
-        "{output: /x, catalog: {uri: s3://x/y}, bundle: s3://x/z, labels_table: s3://x/t}"
+        "{output: /x, catalog: {uri: s3://x/y}, bundle: s3://x/z, labels_table: s3://x/t, "
+        "embeddings: s3://x/e}"
     )
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
