@@ -388,6 +388,24 @@ def test_rows_without_an_embedding_go_the_way_of_pixels_and_get_one(shop: Shop) 
     assert stored == kept.num_rows
 
 
+@pytest.mark.ray
+@pytest.mark.timeout(240)
+def test_a_clusters_actors_score_as_threads_do(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_file = shop.write(SPLIT, labelled={"examples": shop.examples(**shop.shirts(8))})
+    assert run_job("backfill", run_file, "--no-publish").exit_code == 0
+    by_threads = parquet.read_table(shop.folder / "runs/move/labels")
+
+    with local_ray():
+        monkeypatch.setenv("RAY_ADDRESS", "of the Ray that is there")
+        result = run_job("backfill", run_file, "--set", "run_id=again")
+
+    assert result.exit_code == 0, result.output
+    stamps = ["run_id", "classified_at", "bundle_digest"]
+    on_cluster = parquet.read_table(shop.folder / "runs/again/labels")
+    one, two = (each.drop_columns(stamps).sort_by("item_id") for each in (by_threads, on_cluster))
+    assert one.equals(two)
+
+
 def _labels(shop: Shop) -> dict[str, Any]:
     """Examples of every leaf of the taxonomy, the last one new."""
     store = next((shop.folder / "embeddings").rglob("*.parquet"))
