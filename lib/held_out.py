@@ -13,8 +13,8 @@ from lib.calibration import (
 )
 from lib.metrics import evaluate
 from lib.report.data import Evaluation, ReliabilityBin
+from lib.scored import Scored
 from lib.taxonomy import Taxonomy
-from lib.training import Scored
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ from lib.storage import Storage
 from lib.storage_config import StorageConfig
 from lib.uris import join
 
-CHUNK_ROWS = 4_096  # of probabilities held at a time
+CHUNK_ROWS = 2_048  # of probabilities held at a time
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,8 +22,9 @@ from lib.prepare import Preparer
 from lib.preprocessing import Preprocessing
 from lib.reading import ReadingConfig
 from lib.recipe import TrainingConfig, class_weights, rate_factor
-from lib.report.data import EpochRecord, ErrorItem
+from lib.report.data import EpochRecord
 from lib.resize import normalise
+from lib.scored import Scored
 from lib.storage import Storage
 from lib.storage_config import StorageConfig
 from lib.uris import join
@@ -41,25 +42,6 @@ class TrainingJob:
     recipe: TrainingConfig
     reading: ReadingConfig
     storage: StorageConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scored:
-    """Held-out items under the best model.
-
-    Attributes:
-        item_ids: n ids.
-        logits: float32 [n, categories].
-        targets: int64 [n].
-        unusable: items of both sides that could not be read.
-        train_items: how many items were trained on.
-    """
-
-    item_ids: list[str]
-    logits: Tensor
-    targets: Tensor
-    unusable: list[ErrorItem]
-    train_items: int
 
 
 class Trainer:

@@ -29,9 +29,9 @@ from lib.metrics import evaluate
 from lib.migration import Migration
 from lib.network import read_head
 from lib.report.data import Evaluation
+from lib.scored import Scored
 from lib.split import split_items
 from lib.storage import Storage
-from lib.training import Scored
 from pipelines.plan_backfill import Move
 
 KNOWN = ("item_id", "uri", "etag")

@@ -26,12 +26,13 @@ from lib.recipe import TrainingConfig
 from lib.report.data import EpochRecord, TrainingReport
 from lib.report.page import render_training
 from lib.runs import Intent, Run, RunId, open_run
+from lib.scored import Scored
 from lib.shards import to_parquet
 from lib.split import split_items
 from lib.storage import Storage
 from lib.storage_config import StorageConfig
 from lib.taxonomy import Taxonomy, parse_taxonomy
-from lib.training import Scored, TrainingJob
+from lib.training import TrainingJob
 from lib.weights import load_backbone, parameters_of
 from pipelines.cluster import connected
 from pipelines.train_on_ray import (

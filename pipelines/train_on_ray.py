@@ -20,7 +20,8 @@ from lib.config import Config
 from lib.errors import InputError, ReshelveError
 from lib.report.data import EpochRecord
 from lib.runs import Run
-from lib.training import Scored, Trainer, TrainingJob
+from lib.scored import Scored
+from lib.training import Trainer, TrainingJob
 from pipelines.cluster import check_fits
 from pipelines.stream_units import explained
 

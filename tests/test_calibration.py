@@ -4,8 +4,8 @@ from torch import Tensor
 
 from lib.calibration import calibration_error, choose_threshold, fit_temperature, reliability
 from lib.held_out import calibrate
+from lib.scored import Scored
 from lib.taxonomy import parse_taxonomy
-from lib.training import Scored
 
 
 def drawn(items: int = 4000, categories: int = 10) -> tuple[Tensor, Tensor]:

@@ -27,9 +27,10 @@ from lib.preprocessing import Preprocessing
 from lib.reading import ReadingConfig
 from lib.recipe import TrainingConfig
 from lib.report.data import EpochRecord
+from lib.scored import Scored
 from lib.storage import Storage
 from lib.storage_config import StorageConfig
-from lib.training import Scored, Trainer, TrainingJob
+from lib.training import Trainer, TrainingJob
 from lib.weights import parameters_of
 from tests.gloo import WorkerError, Workers
 
