@@ -1,12 +1,14 @@
-"""How much memory the decoding of one image may take, and how a process is held to it."""
+"""How much memory decoding an image may take, how a process is held to it, and gives it back."""
 
 import contextlib
+import ctypes
 import resource
 from pathlib import Path
 from typing import Final
 
 from lib.images import DecodeLimits
 
+_M_MMAP_THRESHOLD: Final = -3  # of malloc.h
 _MEMORY: Final = 2**30  # for what no limit bounds, as the stacks of threads
 _MEMORY_PER_PIXEL: Final = 48  # of all formats JPEG 2000 takes most, 26, and then WebP
 _MEMORY_PER_BYTE: Final = 4
@@ -25,6 +27,15 @@ def limit_memory(more: int) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         if hard == resource.RLIM_INFINITY or taken + more < hard:
             resource.setrlimit(resource.RLIMIT_DATA, (taken + more, hard))
+
+
+def return_what_is_freed() -> None:
+    """Let blocks of a megabyte and more go back to the system as soon as they are freed.
+
+    glibc learns from each large block that is freed to keep the next one, in an arena a thread.
+    """
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 2**20)
 
 
 def lacks_memory(error: BaseException | None) -> bool:

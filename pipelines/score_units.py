@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import torch
 
+from lib.memory import return_what_is_freed
 from lib.receipt import Receipt
 from lib.scoring import ScoreJob, UnitScorer
 
@@ -47,6 +48,7 @@ def _in_threads(job: ScoreJob, units: Sequence[int], workers: int | None) -> Ite
         receipt: Receipt = own.scorer.run(unit)
         return receipt
 
+    return_what_is_freed()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # each worker is one thread
     pool = ThreadPoolExecutor(workers or cores())

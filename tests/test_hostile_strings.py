@@ -121,7 +121,7 @@ def test_ids_and_titles_of_any_characters_come_through_and_mean_nothing(
     assert rows["item_id"].to_pylist() == sorted(NAMES)
     assert rows["error"].null_count == len(NAMES)
     folders = {key.split("/")[0] for key in s3.list_keys()}
-    assert folders == {"a.jpg", "bundle", "catalog.parquet", "labels", "runs"}
+    assert folders == {"a.jpg", "bundle", "catalog.parquet", "embeddings", "labels", "runs"}
     found = s3.server.client.get_object(Bucket=s3.name, Key="runs/night/report.html")
     report = found["Body"].read().decode()
     assert MARKUP not in report
