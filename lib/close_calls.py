@@ -1,4 +1,4 @@
-"""Close calls: labels that a coarser precision may change, and that are made again in float32."""
+"""Close calls: labels that a coarse precision may change, and that are made again in a finer one."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ WIDENED = 1.5  # items that nobody has held out may be off by more
 class Int8(Config):
     """What held-out items say of a backbone in int8; shares are 0 to 1."""
 
-    margin: float  # calls closer than this are made again in float32
+    margin: float  # calls closer than this are made again in a finer precision
     close: float  # share of such calls
     agreement: float  # labels equal to float32's, close calls made again
     accuracy: float

@@ -1,8 +1,10 @@
 """From prepared images to calibrated probabilities, on one device."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final, TypeVar
 
 import numpy as np
 import torch
@@ -12,10 +14,17 @@ from torch.nn.functional import pad
 from lib.bundle import Bundle
 from lib.close_calls import CLOSE, Probabilities, margins
 from lib.embeddings import LARGEST, Embeddings
-from lib.engine import EnginePrecision
+from lib.engine import ChosenPrecision, EnginePrecision
 from lib.network import Network, Networks
 
-EXACT_BATCH = 8
+AGAIN_BATCH = 8
+# what makes close calls again, in turn
+FINER: Final[Mapping[ChosenPrecision, tuple[ChosenPrecision, ...]]] = {
+    "int8": ("bf16", "fp32"),
+    "bf16": ("fp32",),
+    "fp32": (),
+}
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +42,15 @@ class Predicted:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class Pass:
+    """One precision: calls closer than its margin are made again in the next."""
+
+    network: Network
+    batch: int
+    margin: float
+
+
 class Predictor:
     """A bundle's model, ready on a device; threads may share it.
 
@@ -44,19 +62,16 @@ class Predictor:
         self, bundle: Bundle, networks: Networks, *, precision: EnginePrecision, batch: int
     ) -> None:
         """Load the model; the backbone takes the precision, the head stays in float32."""
-        self._batch = batch
         self._head = networks.open_head()
         chosen = networks.choose(precision)
-        self._network = networks.open(chosen, batch)
-        self.description = self._network.description
-        self._exact: Network | None = None
-        self._margin = CLOSE
-        if chosen != "fp32":
-            self._exact = networks.open("fp32", EXACT_BATCH)
-            self.description += ", close calls in fp32"
-        if chosen == "int8":
-            assert bundle.info.int8
-            self._margin = bundle.info.int8.margin
+        first = Pass(networks.open(chosen, batch), batch, _margin(chosen, bundle))
+        finer = FINER[chosen] if networks.computes_bf16 else FINER[chosen][-1:]
+        self._passes = [
+            first,
+            *(Pass(networks.open(p, AGAIN_BATCH), AGAIN_BATCH, _margin(p, bundle)) for p in finer),
+        ]
+        again = f", close calls in {' and '.join(finer)}" if finer else ""
+        self.description = first.network.description + again
         side = bundle.info.preprocessing.size_px
         self.predict([torch.zeros(3, side, side, dtype=torch.uint8)])
 
@@ -64,42 +79,34 @@ class Predictor:
     def predict(self, images: Iterable[Tensor]) -> Predicted:
         """Give calibrated probabilities, and the embeddings that they follow from.
 
-        Calls that are close are made again at the end, in float32.
+        Calls that are close are made again at the end, in a finer precision.
 
         Args:
             images: each uint8 [3, s, s], as `resize` gives it; they are taken as they come.
         """
-        seconds = 0.0
+        first, *finer = self._passes
         found = [self._nothing]
-        waiting: list[Tensor] = []
         close: list[tuple[int, Tensor]] = []
-
-        def run() -> float:
+        count, seconds = 0, 0.0
+        for batch in _in_batches(images, first.batch):
             before = time.perf_counter()
-            done = self._run(self._network, waiting, self._batch)
-            if self._exact is not None:
-                first = sum(len(each.embeddings) for each in found)
-                near = np.flatnonzero(margins(done.probabilities) < self._margin).tolist()
-                close.extend((first + place, waiting[place]) for place in near)
+            done = self._run(first, batch)
             found.append(done)
-            waiting.clear()
-            return time.perf_counter() - before
-
-        for image in images:
-            waiting.append(image)
-            if len(waiting) == self._batch:
-                seconds += run()
-        if waiting:
-            seconds += run()
+            close += [(count + place, batch[place]) for place in _close(done, first)]
+            count += len(batch)
+            seconds += time.perf_counter() - before
         probabilities = np.concatenate([each.probabilities for each in found])
         embeddings = np.concatenate([each.embeddings for each in found])
         before = time.perf_counter()
-        for start in range(0, len(close), EXACT_BATCH):
-            places, again = zip(*close[start : start + EXACT_BATCH], strict=True)
-            assert self._exact is not None
-            exact = self._run(self._exact, again, EXACT_BATCH)
-            probabilities[list(places)] = exact.probabilities
-            embeddings[list(places)] = exact.embeddings
+        for each in finer:
+            left: list[tuple[int, Tensor]] = []
+            for some in _in_batches(close, each.batch):
+                places, again = zip(*some, strict=True)
+                done = self._run(each, again)
+                probabilities[list(places)] = done.probabilities
+                embeddings[list(places)] = done.embeddings
+                left += [some[place] for place in _close(done, each)]
+            close = left
         seconds += time.perf_counter() - before
         return Predicted(probabilities=probabilities, embeddings=embeddings, seconds=seconds)
 
@@ -110,13 +117,32 @@ class Predictor:
             embeddings=np.empty((0, self._head.weight.shape[1]), np.float16),
         )
 
-    def _run(self, network: Network, images: Iterable[Tensor], batch: int) -> Predicted:
+    def _run(self, one: Pass, images: Sequence[Tensor]) -> Predicted:
+        count = len(images)
         stacked = torch.stack([*images])
-        count = len(stacked)
-        embeddings = network(pad(stacked, (0, 0, 0, 0, 0, 0, 0, batch - count)))
+        embeddings = one.network(pad(stacked, (0, 0, 0, 0, 0, 0, 0, one.batch - count)))
         # what is kept is what is classified: a head gives the same labels later, without pixels
         kept = embeddings.clamp(-LARGEST, LARGEST).half()
         probabilities = self._head.probabilities(kept)[:count]
         return Predicted(
             probabilities=probabilities.cpu().numpy(), embeddings=kept[:count].cpu().numpy()
         )
+
+
+def _margin(precision: ChosenPrecision, bundle: Bundle) -> float:
+    if precision == "int8":
+        assert bundle.info.int8
+        return bundle.info.int8.margin
+    return CLOSE if precision == "bf16" else 0.0
+
+
+def _close(done: Predicted, by: Pass) -> list[int]:
+    """Places of the calls that are closer than a pass may make them."""
+    places: list[int] = np.flatnonzero(margins(done.probabilities) < by.margin).tolist()
+    return places
+
+
+def _in_batches(each: Iterable[T], size: int) -> Iterator[list[T]]:
+    remaining = iter(each)
+    while batch := list(islice(remaining, size)):
+        yield batch

@@ -80,7 +80,12 @@ class Networks:
             return wanted
         if int8:
             return "int8"
-        return "bf16" if computes_bf16(self._device) else "fp32"
+        return "bf16" if self.computes_bf16 else "fp32"
+
+    @property
+    def computes_bf16(self) -> bool:
+        """Whether the device computes in bf16 itself."""
+        return computes_bf16(self._device)
 
     def open(self, precision: ChosenPrecision, batch: int) -> Network:
         """Open the backbone for batches of one size."""

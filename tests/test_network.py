@@ -104,19 +104,21 @@ def test_close_calls_are_made_in_float32(converted: Bundle, runtime: Runtime) ->
 
 def test_a_bundle_that_keeps_its_labels_in_int8_is_classified_in_int8(quantised: Bundle) -> None:
     by_int8 = predictor_of(quantised)
-    assert re.match(r"openvino .*, cpu, int8, close calls in fp32$", by_int8.description)
+    assert re.match(r"openvino .*, cpu, int8, close calls in bf16 and fp32$", by_int8.description)
     exact = predictor_of(quantised, precision="fp32").predict(IMAGES).probabilities
     found = by_int8.predict(IMAGES).probabilities
     assert not np.allclose(found, exact, atol=1e-4)
     np.testing.assert_allclose(found, exact, atol=0.2)
 
 
-def test_calls_within_the_margin_of_int8_are_made_in_float32(quantised: Bundle) -> None:
+def test_calls_within_the_margin_of_int8_are_made_as_bf16_makes_them(quantised: Bundle) -> None:
     info = quantised.info.model_copy(update={"int8": INT8.model_copy(update={"margin": 1.1})})
-    exact = predictor_of(quantised, precision="fp32").predict(IMAGES)
+    by_bf16 = predictor_of(quantised, precision="bf16").predict(IMAGES)
     found = predictor_of(replace(quantised, info=info)).predict(IMAGES)
-    np.testing.assert_allclose(found.probabilities, exact.probabilities, atol=1e-6)
-    assert (found.embeddings == exact.embeddings).all()
+    # in batches of another size
+    np.testing.assert_allclose(found.probabilities, by_bf16.probabilities, atol=0.005)
+    exact = predictor_of(quantised, precision="fp32").predict(IMAGES).probabilities
+    assert (found.probabilities.argmax(axis=1) == exact.argmax(axis=1)).all()
 
 
 @pytest.mark.parametrize("runtime", ["auto", "torch"])
