@@ -146,6 +146,7 @@ def test_keys_stand_in_no_log_no_object_and_nothing_that_the_cluster_shows(
         assert secret.encode() not in catalog.storage.read(f"{s3.uri}/{key}")
 
 
+@pytest.mark.faults  # it waits for nodes that may yet come
 def test_more_gpus_than_the_cluster_will_ever_have_is_one_sentence(
     nodes: Nodes, driver: Path, catalog: Catalog
 ) -> None:
