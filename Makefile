@@ -1,7 +1,7 @@
 # make demo   draws a catalog, trains on a part of it, classifies and publishes all of it
 # make test   every test that this machine can run
 # make test-faults   kills and disturbs runs at every step, for 20 minutes at most; SEED=1 draws others
-# make test-cluster  submits jobs to nodes that share no disk, and loses whole nodes; 15 minutes at most
+# make test-cluster  submits jobs to nodes that share no disk, and loses whole nodes
 # make check  format, lint, types
 # make lock   pins every dependency anew
 # make bench           classifies beside Ray Data, Daft and a script, for 15 minutes at most

@@ -10,7 +10,10 @@ from lib.storage import Storage
 from lib.uris import absolute, join
 
 # what the parts, or the bundle, of a run that is finished stand for
-SUPERSEDED = ("shards", "embeddings", "attempts", "checkpoints", "initial.safetensors")
+SUPERSEDED = (
+    *("shards", "embeddings", "attempts", "pixels", "checkpoints"),
+    "initial.safetensors",
+)
 
 
 @dataclass(frozen=True)

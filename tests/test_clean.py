@@ -52,6 +52,12 @@ def test_of_a_finished_run_only_what_its_parts_stand_for_goes(tmp_path: Path) ->
     assert leftovers(tmp_path) == {"done/shards", "done/attempts"}
 
 
+def test_the_images_pass_of_a_finished_backfill_goes(tmp_path: Path) -> None:
+    names = ("manifest.json", "labels/part-00000.parquet", "bundle/bundle.json")
+    make_run(tmp_path, "moved", *names, "pixels/shards/unit-0000000.parquet")
+    assert leftovers(tmp_path) == {"moved/pixels"}
+
+
 def test_a_finished_run_that_waits_to_be_published_keeps_its_parts(tmp_path: Path) -> None:
     make_run(tmp_path, "waiting", "manifest.json", "labels/part-00000.parquet")
     assert leftovers(tmp_path) == set()
