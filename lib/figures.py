@@ -54,8 +54,9 @@ class Figures:
         try:
             self._run.storage.write(self._run.at(NAME), text.encode())
         except InputError as error:
-            # the rows are what counts; the next line may find the store again
-            LOGGER.warning("%s was not written: %s", NAME, error)
+            # the next write has this line, too; only after the last one is anything lost
+            if last:
+                LOGGER.warning("%s was not written: %s", NAME, error)
 
 
 class UnitFigures:

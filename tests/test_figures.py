@@ -75,11 +75,33 @@ def test_a_run_of_any_length_has_a_bounded_file_with_its_whole_course() -> None:
     assert [line["done"] for line in every] == sorted(line["done"] for line in every)
 
 
-def test_a_store_that_is_away_does_not_stop_the_run(run: Run) -> None:
+def test_a_store_that_is_away_does_not_stop_the_run_and_is_told_of_once_at_its_end(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     lines = Figures(run)
     Path(run.at("metrics.jsonl")).mkdir()  # nothing can be written there now
 
-    lines.add({"done": 1}, last=True)
+    lines.add({"done": 1})
+    assert not caplog.messages
+
+    lines.add({"done": 2}, last=True)
+    [said] = caplog.messages
+    assert "metrics.jsonl was not written" in said
+
+
+def test_a_line_that_could_not_be_written_stands_before_the_next_one(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "EVERY_S", 0)
+    lines = Figures(run)
+    place = Path(run.at("metrics.jsonl"))
+    place.mkdir()
+    lines.add({"done": 1})
+    place.rmdir()
+
+    lines.add({"done": 2})
+
+    assert [line["done"] for line in read_figures(run)] == [1, 2]
 
 
 def test_the_state_of_a_run_is_told_from_its_folder_alone(run: Run) -> None:
