@@ -64,7 +64,8 @@ def nothing_left() -> Iterator[None]:
     children, descriptors = process.children(recursive=True), process.num_fds()
     yield
     assert process.children(recursive=True) == children
-    assert process.num_fds() == descriptors
+    # an earlier test's may be closed meanwhile
+    assert process.num_fds() <= descriptors
 
 
 @pytest.mark.usefixtures("nothing_left")

@@ -12,6 +12,7 @@ from tests.faults.nights import Night, ended, sentences, shard, succeeded
 from tests.faults.proof import check
 from tests.faults.shop import Shop
 from tests.local_ray import started_with
+from tests.nodes import free_port
 
 pytestmark = [
     pytest.mark.ray,
@@ -53,9 +54,9 @@ SOON_LOST = {
 @contextlib.contextmanager
 def small_cluster() -> Iterator[Cluster]:
     """A head that only heads, and one node."""
-    cluster = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 0, "_system_config": SOON_LOST}
-    )
+    # Ray leaves a socket open where it finds its usual port taken, as by the other cluster's head
+    head = {"num_cpus": 0, "dashboard_port": free_port(), "_system_config": SOON_LOST}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         cluster.add_node(num_cpus=1)
         cluster.wait_for_nodes()
