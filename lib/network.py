@@ -60,9 +60,9 @@ class Networks:
         self._on_openvino = wanted and self._device.type == "cpu" and is_installed()
         if wanted and self._device.type == "cpu" and not self._on_openvino:
             LOGGER.warning("openvino is not installed: torch classifies, at about half the rate")
-        self._files: dict[str, bytes] = {}
+        self._files: dict[str, dict[str, bytes]] = {}
         if self._on_openvino and not converted:
-            self._files = self._convert()
+            self._files["fp32"] = self._convert()
 
     def choose(self, wanted: EnginePrecision) -> ChosenPrecision:
         """Choose a precision; `auto` is the fastest that keeps the labels.
@@ -90,8 +90,12 @@ class Networks:
     def open(self, precision: ChosenPrecision, batch: int) -> Network:
         """Open the backbone for batches of one size."""
         if self._on_openvino:
-            files = self._files or self._read_files("int8" if precision == "int8" else "fp32")
-            return OpenVinoNetwork(files, precision=precision, batch=batch, threads=self._threads)
+            name = "int8" if precision == "int8" else "fp32"
+            if name not in self._files:  # bf16 and float32 are made of the same
+                self._files[name] = self._read_files(name)
+            return OpenVinoNetwork(
+                self._files[name], precision=precision, batch=batch, threads=self._threads
+            )
         # torchvision takes two seconds to import, and only torch needs it
         from lib.bundle_model import load_classifier  # noqa: PLC0415
         from lib.torch_network import TorchNetwork  # noqa: PLC0415
@@ -105,11 +109,11 @@ class Networks:
         """Give the head, on the device."""
         return read_head(self._bundle, self._storage, self._device)
 
-    def _read_files(self, precision: str) -> dict[str, bytes]:
+    def _read_files(self, name: str) -> dict[str, bytes]:
         digests = self._bundle.info.digests
         return {
-            name: read_part(self._bundle.uri, name, digests.get(name), self._storage)
-            for name in FILES[precision]
+            file: read_part(self._bundle.uri, file, digests.get(file), self._storage)
+            for file in FILES[name]
         }
 
     def _convert(self) -> dict[str, bytes]:
