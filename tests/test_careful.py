@@ -1,3 +1,4 @@
+import contextlib
 import os
 import pickle
 import signal
@@ -5,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -61,11 +63,19 @@ def errors(found: list[Prepared]) -> dict[int, tuple[str, str]]:
 def nothing_left() -> Iterator[None]:
     """Hold the test to leaving no process and no descriptor."""
     process = psutil.Process()
-    children, descriptors = process.children(recursive=True), process.num_fds()
+    children, before = process.children(recursive=True), descriptors()
     yield
     assert process.children(recursive=True) == children
-    # an earlier test's may be closed meanwhile
-    assert process.num_fds() <= descriptors
+    assert not descriptors() - before
+
+
+def descriptors() -> Counter[str]:
+    """What this process has open; a connection that an earlier test has left may yet be closed."""
+    found = Counter[str]()
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # that of the listing itself
+            found[str(path.readlink())] += 1
+    return found
 
 
 @pytest.mark.usefixtures("nothing_left")
