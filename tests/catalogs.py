@@ -16,13 +16,14 @@ from PIL import Image, ImageDraw
 from pyarrow import fs, parquet
 
 from lib.bundle import Bundle, BundleInfo
-from lib.bundle_model import write_bundle
+from lib.bundle_model import write_bundle, write_compiled
 from lib.catalog import CatalogConfig, read_catalog
 from lib.decode import decode
 from lib.images import DecodeLimits
 from lib.items import ITEM_SCHEMA, regroup
 from lib.labels import LABELS_SCHEMA
 from lib.model import Classifier, build_classifier
+from lib.openvino_network import convert
 from lib.plan import Plan
 from lib.preprocessing import Preprocessing
 from lib.reasons import Reason
@@ -141,13 +142,19 @@ def write_plan(uri: str, items: pa.Table, unit_size: int, storage: Storage = LOC
 
 
 def make_bundle(
-    uri: str, storage: Storage = LOCAL, *, architecture: str = "resnet18", threshold: float = 0.6
+    uri: str,
+    storage: Storage = LOCAL,
+    *,
+    architecture: str = "resnet18",
+    threshold: float = 0.6,
+    converted: bool = False,
 ) -> Bundle:
-    """Write a bundle of a seeded, untrained network."""
+    """Write a bundle of a seeded, untrained network, and if asked to, its model for OpenVINO."""
     torch.manual_seed(7)
     leaves = TAXONOMY.leaves
     classifier = build_classifier(architecture, len(leaves), PREPROCESSING.size_px).eval()
     _tell_apart(classifier)
+    files = convert(classifier.backbone, PREPROCESSING) if converted else {}
     info = BundleInfo(
         run_id="made-in-a-test",
         architecture=architecture,
@@ -158,6 +165,7 @@ def make_bundle(
         threshold=threshold,
         target_precision=0.95,
         metrics={},
+        digests=write_compiled(uri, storage, files),
     )
     return write_bundle(uri, storage, classifier, TAXONOMY, info)
 

@@ -47,7 +47,9 @@ def shop(
     bucket = Bucket(f"reshelve-test-{uuid.uuid4().hex}", s3_server)
     s3_server.client.create_bucket(Bucket=bucket.name)
     shop = Shop(bucket, tmp_path_factory.mktemp("shop"), cluster.address)
-    catalogs.make_bundle(f"{bucket.uri}/bundle", shop.storage, architecture="squeezenet1_1")
+    uri = f"{bucket.uri}/bundle"
+    # as a training leaves it; and torch's network, which is made without, takes longer to import
+    catalogs.make_bundle(uri, shop.storage, architecture="squeezenet1_1", converted=True)
     for name, data in FILES.items():
         bucket.put(f"images/{name}", data)
     yield shop
