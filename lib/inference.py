@@ -1,5 +1,6 @@
 """From prepared images to calibrated probabilities, on one device."""
 
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,17 +64,25 @@ class Predictor:
     ) -> None:
         """Load the model; the backbone takes the precision, the head stays in float32."""
         self._head = networks.open_head()
+        self._bundle, self._networks = bundle, networks
         chosen = networks.choose(precision)
-        first = Pass(networks.open(chosen, batch), batch, _margin(chosen, bundle))
-        finer = FINER[chosen] if networks.computes_bf16 else FINER[chosen][-1:]
-        self._passes = [
-            first,
-            *(Pass(networks.open(p, AGAIN_BATCH), AGAIN_BATCH, _margin(p, bundle)) for p in finer),
-        ]
-        again = f", close calls in {' and '.join(finer)}" if finer else ""
-        self.description = first.network.description + again
-        side = bundle.info.preprocessing.size_px
-        self.predict([torch.zeros(3, side, side, dtype=torch.uint8)])
+        self._first = self._open(chosen, batch)
+        self._finer = FINER[chosen] if networks.computes_bf16 else FINER[chosen][-1:]
+        self._opened: dict[ChosenPrecision, Pass] = {}
+        self._lock = threading.Lock()
+        again = f", close calls in {' and '.join(self._finer)}" if self._finer else ""
+        self.description = self._first.network.description + again
+
+    def _open(self, precision: ChosenPrecision, batch: int) -> Pass:
+        network = self._networks.open(precision, batch)
+        return Pass(network, batch, _margin(precision, self._bundle))
+
+    def _again(self, precision: ChosenPrecision) -> Pass:
+        """Give a finer pass; it is opened at the first close call, and for all threads."""
+        with self._lock:
+            if precision not in self._opened:
+                self._opened[precision] = self._open(precision, AGAIN_BATCH)
+            return self._opened[precision]
 
     @torch.inference_mode()
     def predict(self, images: Iterable[Tensor]) -> Predicted:
@@ -84,7 +93,7 @@ class Predictor:
         Args:
             images: each uint8 [3, s, s], as `resize` gives it; they are taken as they come.
         """
-        first, *finer = self._passes
+        first = self._first
         found = [self._nothing]
         close: list[tuple[int, Tensor]] = []
         count, seconds = 0, 0.0
@@ -98,7 +107,10 @@ class Predictor:
         probabilities = np.concatenate([each.probabilities for each in found])
         embeddings = np.concatenate([each.embeddings for each in found])
         before = time.perf_counter()
-        for each in finer:
+        for precision in self._finer:
+            if not close:
+                break
+            each = self._again(precision)
             left: list[tuple[int, Tensor]] = []
             for some in _in_batches(close, each.batch):
                 places, again = zip(*some, strict=True)

@@ -1,10 +1,11 @@
 """Items as Arrow tables and streams: the columns of a snapshot, and what every catalog passes."""
 
 import contextlib
+import itertools
 import queue
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Generic, TypeVar
 
 import pyarrow as pa
@@ -23,6 +24,7 @@ ITEM_SCHEMA = pa.schema(
         pa.field("split", pa.string()),  # train or validation, where the catalog says
     ]
 )
+FIRST_UNITS = (64, 64, 128, 128, 256, 256)  # an actor has two at once
 QUEUED_BATCHES = 32
 IDLE_S = 0.02
 
@@ -77,18 +79,31 @@ def unique(items: Iterable[pa.RecordBatch], source: str) -> Batches:
 
 def regroup(items: Iterable[pa.RecordBatch], rows: int) -> Batches:
     """Pass rows on in batches of `rows` rows each; the last has the rest."""
+    yield from _regroup(items, itertools.repeat(rows))
+
+
+def in_units(items: Iterable[pa.RecordBatch], rows: int) -> Batches:
+    """Pass rows on in units of `rows` rows each; the first are small, and the last has the rest.
+
+    The first labels come seconds earlier so, and with them whatever is wrong with all of them.
+    """
+    small = [size for size in FIRST_UNITS if size < rows]
+    yield from _regroup(items, itertools.chain(small, itertools.repeat(rows)))
+
+
+def _regroup(items: Iterable[pa.RecordBatch], sizes: Iterator[int]) -> Batches:
     waiting: list[pa.RecordBatch] = []
-    count = 0
+    count, size = 0, next(sizes)
     for batch in items:
         waiting.append(batch)
         count += batch.num_rows
-        if count < rows:
+        if count < size:
             continue
-        whole = pa.concat_batches(waiting)
-        rest = count % rows
-        for start in range(0, count - rest, rows):
-            yield whole.slice(start, rows)
-        waiting, count = ([whole.slice(count - rest)] if rest else []), rest
+        whole, start = pa.concat_batches(waiting), 0
+        while count >= size:
+            yield whole.slice(start, size)
+            start, count, size = start + size, count - size, next(sizes)
+        waiting = [whole.slice(start)] if count else []
     if count:
         yield pa.concat_batches(waiting)
 

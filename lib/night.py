@@ -9,7 +9,7 @@ from pyarrow import parquet
 
 from lib.config import Config
 from lib.duck import read_rows
-from lib.items import ITEM_SCHEMA, regroup
+from lib.items import ITEM_SCHEMA, in_units
 from lib.reasons import Reason
 
 # what another night may well give
@@ -73,7 +73,7 @@ class Night:
             snapshot: Parquet of `ITEM_SCHEMA`, sorted by item id.
             labels: Parquet of the columns `COMPARED` of the table's rows.
             target: the plan.
-            unit_size: items a unit.
+            unit_size: items a unit, but for the first few.
 
         Returns:
             The counts but `removed`.
@@ -90,7 +90,7 @@ class Night:
         # a plan is read in pieces, which no etag vouches for
         kept = {"compression": "zstd", "write_page_checksum": True}
         with parquet.ParquetWriter(target, ITEM_SCHEMA, **kept) as writer:
-            for unit in regroup(rows, unit_size):
+            for unit in in_units(rows, unit_size):
                 for each in unit["status"].value_counts().to_pylist():
                     counts[each["values"]] = counts.get(each["values"], 0) + each["counts"]
                 writer.write_batch(unit.drop_columns(["status"]).cast(ITEM_SCHEMA))

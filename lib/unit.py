@@ -43,7 +43,7 @@ class UnitClassifier:
     """Holds the model and the connections, and classifies one unit after another."""
 
     def __init__(self, job: UnitJob, prepare: Callable[..., Preparer] | None = None) -> None:
-        """Load the bundle and warm the model up; `prepare` makes another kind of `Preparer`."""
+        """Load the bundle; `prepare` makes another kind of `Preparer`."""
         torch.set_num_threads(job.threads)
         self._job = job
         self._storage = Storage(job.storage)

@@ -142,9 +142,10 @@ def dry_run(config: ClassifyRun, options: Options, say: Callable[[str], None]) -
     bundle = read_bundle(config.bundle, storage)
     with tempfile.TemporaryDirectory() as folder:
         night = compare(night_source(config, options), bundle, storage, Path(folder))
+        units = parquet.read_metadata(Path(folder) / PLAN).num_row_groups
         sample = sample_items(Path(folder) / PLAN)
-    items, size = night.diff.planned, config.engine.unit_size
-    say(f"{night.diff.sentence}\n{items:,} items in {-(-items // size):,} units of {size:,}")
+    items = night.diff.planned
+    say(f"{night.diff.sentence}\n{items:,} items in {units:,} units")
     if not items:
         return
     with connected():

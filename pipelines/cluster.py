@@ -48,6 +48,9 @@ def connected() -> Iterator[None]:
     code = None if SUBMITTED in os.environ else {"py_modules": [lib, pipelines]}
     # else every pool of actors prints an error about arguments that it restarts well with
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    if not address:
+        # on a Ray of one's own, telling its makers of the use takes a process and a second
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         with warnings.catch_warnings(), _without_ray_on_its_own_log():
             # Ray warns of its own deprecated imports, which no user of a job can mend

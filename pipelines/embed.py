@@ -17,7 +17,7 @@ from lib.duck import open_duckdb, read_rows
 from lib.embeddings import KEY_SCHEMA, EmbeddingStore
 from lib.engine import EngineConfig
 from lib.freeze import freeze
-from lib.items import ITEM_SCHEMA, regroup
+from lib.items import ITEM_SCHEMA, in_units
 from lib.reading import ReadingConfig
 from lib.receipt import add_up
 from lib.runs import Intent, RunId, begin_run, find_run
@@ -110,7 +110,7 @@ def write_missing(snapshot: Path, store: EmbeddingStore, plan: Path, unit_size: 
         connection.register("stored", stored)
         count = 0
         rows = read_rows(connection, MISSING, {"snapshot": str(snapshot)})
-        for unit in regroup(rows, unit_size):
+        for unit in in_units(rows, unit_size):
             count += unit.num_rows
             writer.write_batch(unit.cast(ITEM_SCHEMA))
     return count

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from lib.catalog import CatalogConfig, labels_of, read_catalog
 from lib.errors import InputError
-from lib.items import ITEM_SCHEMA, Batches, gather, make_snapshot, regroup
+from lib.items import ITEM_SCHEMA, Batches, gather, in_units, make_snapshot, regroup
 from lib.listing import _middle
 from lib.storage import Storage
 from lib.storage_config import StorageConfig
@@ -516,6 +516,13 @@ def test_batches_are_regrouped_without_losing_rows() -> None:
     grouped = list(regroup(batches, 4))
     assert [batch.num_rows for batch in grouped] == [4, 4, 2]
     assert pa.Table.from_batches(grouped) == pa.Table.from_batches(batches)
+
+
+def test_the_first_units_are_small_and_no_row_is_lost() -> None:
+    rows = pa.concat_batches([one_item(str(n)) for n in range(1000)])
+    units = list(in_units([rows.slice(0, 300), rows.slice(300)], 200))
+    assert [unit.num_rows for unit in units] == [64, 64, 128, 128, 200, 200, 200, 16]
+    assert pa.Table.from_batches(units) == pa.Table.from_batches([rows])
 
 
 def test_labels_are_distinct_and_sorted(tmp_path: Path) -> None:
