@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lib.config import load_run_file
-from lib.drawing import draw_catalog
+from lib.drawing.catalog import draw_catalog
 from lib.errors import InputError
 from lib.labels_table import LabelsTable
 from lib.storage import Storage

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from lib.drawing import BROKEN, COLUMNS, EXIF_ORIENTATION, draw_catalog
+from lib.drawing.catalog import BROKEN, COLUMNS, draw_catalog
+from lib.drawing.pictures import EXIF_ORIENTATION
 from lib.errors import InputError
 
 ITEMS = 120
