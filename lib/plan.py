@@ -1,16 +1,19 @@
 """The plan: a run's items in units, one Parquet row group a unit."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
+from typing import TypeVar
 
 import pyarrow as pa
+from botocore.exceptions import FlexibleChecksumError
 from pyarrow import parquet
 
-from lib.storage import Storage
+from lib.storage import Storage, explained
 
 # a plan is read one row group at a time: reading far ahead would fetch other actors' units
 BLOCK_BYTES = 256 * 1024
+T = TypeVar("T")
 
 
 class Plan:
@@ -27,26 +30,35 @@ class Plan:
         file = filesystem.open(path, "rb", block_size=BLOCK_BYTES)
         return parquet.ParquetFile(file, page_checksum_verification=True)
 
+    def _ask(self, question: Callable[[parquet.ParquetFile], T]) -> T:
+        """Ask the file, and where it is damaged once more anew: bytes may flip on their way."""
+        with self._lock:
+            try:
+                return question(self._file)
+            except (OSError, pa.ArrowInvalid, FlexibleChecksumError):
+                self.__dict__.pop("_file", None)  # with the bytes that it keeps
+                with explained(self._uri):
+                    return question(self._file)
+
     @property
     def units(self) -> range:
         """Numbers of the units."""
-        return range(self._file.num_row_groups)
+        return range(self._ask(lambda file: file.num_row_groups))
 
     @property
     def items(self) -> int:
         """How many items all units have."""
-        return int(self._file.metadata.num_rows)
+        return self._ask(lambda file: int(file.metadata.num_rows))
 
     def count(self, units: Iterable[int]) -> int:
         """How many items these units have."""
-        return sum(self._file.metadata.row_group(unit).num_rows for unit in units)
+        metadata = self._ask(lambda file: file.metadata)
+        return sum(metadata.row_group(unit).num_rows for unit in units)
 
     def read(self, unit: int) -> pa.Table:
         """Read a unit's items, with the columns of `ITEM_SCHEMA`."""
-        with self._lock:
-            return self._file.read_row_group(unit)
+        return self._ask(lambda file: file.read_row_group(unit))
 
     def read_ids(self, unit: int) -> pa.ChunkedArray:
         """Read a unit's item ids."""
-        with self._lock:
-            return self._file.read_row_group(unit, columns=["item_id"])["item_id"]
+        return self._ask(lambda file: file.read_row_group(unit, columns=["item_id"])["item_id"])

@@ -13,6 +13,7 @@ from tests.faults.nights import UNIT_SIZE, Night
 from tests.faults.proof import check
 from tests.faults.shop import FILES, Shop
 from tests.local_ray import started_with, wait_until
+from tests.nodes import free_port
 
 CLASSIFIED = "classified"
 
@@ -31,7 +32,9 @@ def marker(s3_server: Server) -> Iterator[str]:
 @pytest.fixture(scope="package")
 def cluster(marker: str) -> Iterator[Cluster]:  # noqa: ARG001  # its processes bear the mark
     """Two nodes, which outlive the drivers that are killed."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "dashboard_port": free_port()}
+    )
     try:
         cluster.add_node(num_cpus=1)
         cluster.wait_for_nodes()

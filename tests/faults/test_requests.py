@@ -8,10 +8,12 @@ import pytest
 
 from lib.errors import InputError, ReshelveError
 from lib.fetch import Fetcher
+from lib.plan import Plan
 from lib.reasons import ItemError
 from lib.retries import ATTEMPTS, Retries
 from lib.storage import Storage
 from lib.storage_config import StorageConfig
+from tests import catalogs
 from tests.conftest import Bucket
 from tests.faults.faults import Faults, only, storm
 from tests.faults.proxy import FaultProxy
@@ -196,4 +198,16 @@ def test_a_read_whose_first_try_fails_gives_all_bytes(
     with FaultProxy(s3.server.endpoint, only(kind, methods=("GET",), first=1)) as proxy:
         storage_at(proxy).download(s3.uri + "/file", tmp_path / "file")
         assert (tmp_path / "file").read_bytes() == DATA
+        assert proxy.counts[kind] == 1
+
+
+@pytest.mark.parametrize("kind", sorted(STORM))
+def test_a_plan_whose_first_read_fails_gives_all_items(s3: Bucket, kind: str) -> None:
+    store = Storage(StorageConfig())
+    items = catalogs.read_items(catalogs.write_catalog(s3.uri, catalogs.pictures(5), store), store)
+    catalogs.write_plan(f"{s3.uri}/plan.parquet", items, 5, store)
+    with FaultProxy(s3.server.endpoint, only(kind, methods=("GET",), first=1)) as proxy:
+        plan = Plan(f"{s3.uri}/plan.parquet", storage_at(proxy))
+        assert plan.items == 5
+        assert plan.read(0) == items
         assert proxy.counts[kind] == 1
