@@ -1,17 +1,12 @@
 """A backfill, step by step: a labels table in one taxonomy in, the same table in another out."""
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
-from pyarrow import parquet
-
 from lib.bundle import read_bundle
-from lib.compact import Part, check_rows, part_path
 from lib.config import Config
 from lib.digest import digest_bytes, digest_json
 from lib.embeddings import EmbeddingStore
@@ -22,22 +17,19 @@ from lib.head_bundle import carry_head, write_head_bundle
 from lib.labelled import Labelled
 from lib.labels_table import LabelsTable
 from lib.manifest import Manifest, read_manifest, write_manifest
-from lib.migration import Migration, migrate
-from lib.plan import Plan
-from lib.progress import ItemProgress, duration
+from lib.migration import migrate
+from lib.progress import duration
 from lib.reading import ReadingConfig
-from lib.receipt import Receipt, Totals, add_up
 from lib.runs import Intent, Run, RunId, begin_run, find_run
-from lib.scoring import ScoreJob
-from lib.shards import RECEIPT_KEY, to_parquet
+from lib.shards import to_parquet
 from lib.storage import Storage
 from lib.storage_config import StorageConfig
+from pipelines.backfill_parts import read_parts, score_left
 from pipelines.fit_head import Fitted, LabelledConfig, fit, read_labelled, refuse_other_backbone
 from pipelines.plan_backfill import (
     FIT,
     HELD_OUT,
     MIGRATION,
-    PLAN,
     BackfillPlan,
     FitRecord,
     Move,
@@ -47,10 +39,7 @@ from pipelines.plan_backfill import (
 )
 from pipelines.publish import PublishConfig, raise_or_say
 from pipelines.publish_backfill import publish_backfill
-from pipelines.score_units import score_units
 from pipelines.taxonomy_diff import read_taxonomy
-
-CHECKED = ["item_id", "error", "category_id"]
 
 
 class BackfillRun(Config):
@@ -197,7 +186,7 @@ def finish(
     """Relabel what is left, and write the manifest."""
     bundle = read_bundle(run.at("bundle"), run.storage)
     routes, started = planned.routes, time.monotonic()
-    items = score_left(config, run, move.migration, planned)
+    items = score_left(run, move.migration, planned, config.engine.actors)
     parts, totals = read_parts(run)
     if routes.pixels:
         from pipelines.backfill_pixels import Full, classify_rows  # noqa: PLC0415  # Ray Data takes seconds to import
@@ -224,56 +213,3 @@ def finish(
             images_per_s=items / seconds,
         ),
     )
-
-
-def score_left(config: BackfillRun, run: Run, migration: Migration, planned: BackfillPlan) -> int:
-    """Relabel the units that have no part yet; give how many rows they have."""
-    plan_of, routes = Plan(run.at(PLAN), run.storage), planned.routes
-    done = finished_parts(run)
-    left = sorted(set(plan_of.units) - set(done))
-    job = ScoreJob(
-        run_id=run.run_id,
-        run_uri=run.uri,
-        plan_uri=run.at(PLAN),
-        bundle_uri=run.at("bundle"),
-        migration=migration,
-        rule_units=routes.rule_units,
-        embeddings=planned.embeddings,
-        storage=config.storage,
-    )
-    items = 0
-    with ItemProgress(plan_of.items, plan_of.count(done), sys.stdout) as progress:
-        for receipt in score_units(job, left, config.engine.actors):
-            items += receipt.items
-            progress.add(receipt.items, 0)
-    return items
-
-
-def finished_parts(run: Run) -> list[int]:
-    """Units whose part is there, in order."""
-    names = run.storage.names(run.at("labels"))
-    units = Plan(run.at(PLAN), run.storage).units
-    return [unit for unit in units if part_path(unit).rsplit("/", 1)[-1] in names]
-
-
-def read_parts(run: Run) -> tuple[list[Part], Totals]:
-    """Read what the units' parts say of themselves, and hold their rows against the plan.
-
-    Raises:
-        ReshelveError: the rows of a part are not those of its unit.
-    """
-    plan_of = Plan(run.at(PLAN), run.storage)
-    parts, receipts = [], []
-    for unit in plan_of.units:
-        data = run.storage.read(run.at(part_path(unit)))
-        rows = parquet.read_table(pa.BufferReader(data), columns=CHECKED)
-        check_rows(plan_of.read_ids(unit), rows, unit)
-        receipts.append(Receipt.model_validate_json(rows.schema.metadata[RECEIPT_KEY]))
-        part = Part(
-            path=part_path(unit),
-            rows=rows.num_rows,
-            size_bytes=len(data),
-            sha256=digest_bytes(data),
-        )
-        parts.append(part)
-    return parts, add_up(receipts)
