@@ -25,7 +25,8 @@ test: $(VENV)/.installed
 
 SEED ?= 0
 FAULTS := tests/faults tests/test_crash.py tests/test_classify.py tests/test_careful.py \
-  tests/test_memory.py tests/test_killed_training.py tests/test_hostile_strings.py
+  tests/test_memory.py tests/test_killed_training.py tests/test_killed_backfill.py \
+  tests/test_hostile_strings.py
 test-faults: $(VENV)/.installed
 	RESHELVE_FAULT_SEED=$(SEED) timeout --signal=INT --kill-after=60 1140 \
 	  $(RUN) pytest -m '' -s $(FAULTS)

@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,44 +15,74 @@ from tests.local_ray import run_job
 from tests.test_backfill import SPLIT
 
 ITEMS = [f"{n:03d}.jpg" for n in range(40)]
+OF_A_RUN = ["run_id", "classified_at"]
+
+
+@dataclass(frozen=True)
+class Move:
+    """A published table of forty items in a folder of a bucket, and its move to a new taxonomy."""
+
+    bucket: Bucket
+    name: str
+
+    @property
+    def uri(self) -> str:
+        return f"{self.bucket.uri}/{self.name}"
+
+    def prepare(self) -> None:
+        """Write bundle, table, embeddings, examples and taxonomy; the same for every name."""
+        bundle = catalogs.make_bundle(f"{self.uri}/bundle", architecture="squeezenet1_1")
+        rows = catalogs.label_rows(ITEMS, broken=ITEMS[-1:])
+        part = f"{self.uri}/first.parquet"
+        catalogs.LOCAL.write(part, to_parquet(rows))
+        table = LabelsTable(f"{self.uri}/table", catalogs.LOCAL)
+        table.publish(Change(run_id="first", base=None, parts=[part], removed=None))
+        embeddings = np.random.default_rng(3).standard_normal((39, 512)).astype(np.float16)
+        store = EmbeddingStore(f"{self.uri}/embeddings", bundle.backbone_digest, catalogs.LOCAL)
+        store.append("first", [to_table(rows["uri"][:39], rows["etag"][:39], embeddings)])
+        examples = [f"{each},{('blouse', 'polo')[n % 2]}\n" for n, each in enumerate(ITEMS[:8])]
+        text = f"item_id,category_id\n{''.join(examples)}"
+        catalogs.LOCAL.write(f"{self.uri}/examples.csv", text.encode())
+        catalogs.LOCAL.write(f"{self.uri}/taxonomy.yaml", SPLIT.encode())
+
+    def write_run_file(self, folder: Path, endpoint: str | None = None) -> str:
+        """Write the run file to local disk; give its path."""
+        described = {
+            "output": f"{self.uri}/runs",
+            "run_id": "move",
+            "bundle": f"{self.uri}/bundle",
+            "taxonomy": f"{self.uri}/taxonomy.yaml",
+            "labels_table": f"{self.uri}/table",
+            "embeddings": f"{self.uri}/embeddings",
+            "labelled": {"examples": f"{self.uri}/examples.csv"},
+            "reading": {"stores": ["/"]},
+            "gates": dict.fromkeys(["max_category_changes", "max_mix_shift"]),
+            "storage": {"endpoint_url": endpoint} if endpoint else {},
+        }
+        run_file = folder / f"{self.name}.yaml"
+        run_file.write_text(yaml.safe_dump(described))
+        return str(run_file)
+
+    def table(self) -> DeltaTable:
+        """Open the table without the code under test."""
+        return DeltaTable(f"{self.uri}/table", storage_options={"AWS_ALLOW_HTTP": "true"})
+
+    def rows(self) -> pa.Table:
+        """Rows of the table, by item, without what differs from run to run."""
+        rows = pa.table(self.table().to_pyarrow_table()).drop_columns(OF_A_RUN)
+        return rows.sort_by("item_id").combine_chunks()
 
 
 def test_everything_of_a_backfill_lies_on_s3(s3: Bucket, tmp_path: Path) -> None:
-    bundle = catalogs.make_bundle(f"{s3.uri}/bundle", architecture="squeezenet1_1")
-    rows = catalogs.label_rows(ITEMS, broken=ITEMS[-1:])
-    part = f"{s3.uri}/first.parquet"
-    catalogs.LOCAL.write(part, to_parquet(rows))
-    table = LabelsTable(f"{s3.uri}/labels", catalogs.LOCAL)
-    table.publish(Change(run_id="first", base=None, parts=[part], removed=None))
-    embeddings = np.random.default_rng(3).standard_normal((39, 512)).astype(np.float16)
-    store = EmbeddingStore(f"{s3.uri}/embeddings", bundle.backbone_digest, catalogs.LOCAL)
-    store.append("first", [to_table(rows["uri"][:39], rows["etag"][:39], embeddings)])
-    examples = "".join(f"{each},{('blouse', 'polo')[n % 2]}\n" for n, each in enumerate(ITEMS[:8]))
-    catalogs.LOCAL.write(f"{s3.uri}/examples.csv", f"item_id,category_id\n{examples}".encode())
-    catalogs.LOCAL.write(f"{s3.uri}/taxonomy.yaml", SPLIT.encode())
-    run_file = tmp_path / "move.yaml"
-    described = {
-        "output": f"{s3.uri}/runs",
-        "run_id": "move",
-        "bundle": bundle.uri,
-        "taxonomy": f"{s3.uri}/taxonomy.yaml",
-        "labels_table": f"{s3.uri}/labels",
-        "embeddings": f"{s3.uri}/embeddings",
-        "labelled": {"examples": f"{s3.uri}/examples.csv"},
-        "reading": {"stores": ["/"]},
-        "gates": dict.fromkeys(["max_category_changes", "max_mix_shift"]),
-    }
-    run_file.write_text(yaml.safe_dump(described))
+    move = Move(s3, "shop")
+    move.prepare()
 
-    result = run_job("backfill", str(run_file))
+    result = run_job("backfill", move.write_run_file(tmp_path))
 
     assert result.exit_code == 0, result.output
     assert "39 by the model on their embeddings" in result.output
-    options = {"AWS_ALLOW_HTTP": "true"}
-    moved = DeltaTable(f"{s3.uri}/labels", storage_options=options)
-    assert moved.version() == 1
-    found = pa.table(moved.to_pyarrow_table())
-    assert sorted(found["item_id"].to_pylist()) == ITEMS
-    assert set(found["taxonomy_version"].to_pylist()) == {"8"}
-    assert "runs/move/report.html" in s3.list_keys()
-    assert "runs/move/bundle/bundle.json" in s3.list_keys()
+    assert move.table().version() == 1
+    assert move.rows()["item_id"].to_pylist() == ITEMS
+    assert set(move.rows()["taxonomy_version"].to_pylist()) == {"8"}
+    assert "shop/runs/move/report.html" in s3.list_keys()
+    assert "shop/runs/move/bundle/bundle.json" in s3.list_keys()
