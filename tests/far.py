@@ -130,7 +130,7 @@ class Catalog:
 
 def begin(nodes: Nodes, driver: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
     """Submit as a person does, from a folder of their own and without the store's keys."""
-    environment = {**nodes.variables, **variables, "PYTHONPATH": str(ROOT)}
+    environment = {"PYTHONPATH": str(ROOT), **nodes.variables, **variables}
     return start("jobs.submit", *arguments, folder=driver, environment=environment)
 
 

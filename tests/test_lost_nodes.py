@@ -51,14 +51,13 @@ def test_classification_ends_as_if_no_node_was_lost(
     job = begin(nodes, driver, "classify", catalog.classification("far"))
     shards = f"{catalog.uri}/runs/far/shards"
     wait_until(lambda: len(catalog.storage.names(shards)) > 2, at_most_s=400)
+    wait_until(lambda: "b" in nodes.names_with("UnitActor"))
 
-    if how == "killed":
-        nodes.kill("b")
-        assert len(catalog.storage.names(shards)) < UNITS, "the run had ended before"
-    else:
+    if how == "taken back with notice":
         nodes.drain("b", NOTICE_S)
         time.sleep(NOTICE_S)
-        nodes.kill("b")
+    nodes.kill("b")
+    assert len(catalog.storage.names(shards)) < UNITS, "the run had ended before"
 
     code, said, errors = end(job)
     assert code == 0, said + errors

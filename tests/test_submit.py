@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 import subprocess
 import sys
 import urllib.error
@@ -101,6 +102,21 @@ def test_settings_and_the_jobs_own_options_reach_it(
     assert "estimated cost: " in said
     assert said.splitlines()[-1] == "nothing was written"
     assert not catalog.storage.exists(f"{catalog.uri}/runs/dry/run.json")
+
+
+def test_a_job_that_dies_before_its_first_line_is_one_sentence(
+    nodes: Nodes, driver: Path, catalog: Catalog, tmp_path: Path
+) -> None:
+    for package in ("jobs", "lib", "pipelines"):
+        shutil.copytree(ROOT / package, tmp_path / package)
+    (tmp_path / "jobs" / "classify.py").write_text("import os\n\nos.kill(os.getpid(), 9)\n")
+    run_file = catalog.classification("dead")
+
+    code, said, errors = submit(nodes, driver, "classify", run_file, PYTHONPATH=str(tmp_path))
+
+    assert code == 1, said + errors
+    assert re.fullmatch(r"error: \S+ was killed on the cluster \(signal 9\); [^\n]*\n", errors)
+    assert not catalog.storage.exists(f"{catalog.uri}/runs/dead/run.json")
 
 
 # where Ray's dashboard gets from what it shows of jobs
