@@ -104,6 +104,7 @@ def test_settings_and_the_jobs_own_options_reach_it(
     assert not catalog.storage.exists(f"{catalog.uri}/runs/dry/run.json")
 
 
+@pytest.mark.faults
 def test_a_job_that_dies_before_its_first_line_is_one_sentence(
     nodes: Nodes, driver: Path, catalog: Catalog, tmp_path: Path
 ) -> None:

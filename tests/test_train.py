@@ -230,7 +230,7 @@ def test_a_killed_worker_process_is_survived(school: School) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_killed_training_goes_on_from_its_checkpoint(school: School) -> None:
-    epochs = 30
+    epochs = 20
     school.write_run_file(epochs=epochs)
     marker = uuid.uuid4().hex
     environment = {"RAY_ADDRESS": "", "RESHELVE_TEST_MARKER": marker}
