@@ -20,6 +20,7 @@ from pipelines.cluster import knock
 
 ENDED = {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.STOPPED}
 OUR_CODES = range(1, 5)  # of lib.errors
+KILLED = 128  # beyond it, a shell tells the signal that has ended its command
 LOOK_S = 1.0
 PATIENCE_S = 60.0  # for a job server that does not answer while a job is followed
 
@@ -186,8 +187,8 @@ def exit_code(job_id: str, job: JobDetails) -> int:
         why = "was stopped on the cluster"
     elif code is None:
         why = f"could not begin: {last}"
-    elif code < 0:
-        why = f"was killed on the cluster (signal {-code})"
+    elif code < 0 or code > KILLED:
+        why = f"was killed on the cluster (signal {-code if code < 0 else code - KILLED})"
     else:
         why = f"ended with code {code}, which no job of ours gives: {last}"
     raise ReshelveError(f"{job_id} {why}; the same command goes on from where it was")

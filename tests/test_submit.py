@@ -308,6 +308,7 @@ def test_each_exit_code_of_ours_is_passed_on(code: int) -> None:
             details(JobStatus.FAILED, "sh: python: not found\n", 127),
             "with code 127, .*: sh: python",
         ),
+        (details(JobStatus.FAILED, "Killed\n", 137), r"was killed on the cluster \(signal 9\)"),
         (details(JobStatus.FAILED, "", -9), r"was killed on the cluster \(signal 9\)"),
         (details(JobStatus.STOPPED, "", None), "was stopped on the cluster"),
     ],
