@@ -71,7 +71,7 @@ class Predictor:
         self._opened: dict[ChosenPrecision, Pass] = {}
         self._lock = threading.Lock()
         again = f", close calls in {' and '.join(self._finer)}" if self._finer else ""
-        self.description = self._first.network.description + again
+        self.description = self._first.network.description + again + _measured(chosen, bundle)
 
     def _open(self, precision: ChosenPrecision, batch: int) -> Pass:
         network = self._networks.open(precision, batch)
@@ -146,6 +146,14 @@ def _margin(precision: ChosenPrecision, bundle: Bundle) -> float:
         assert bundle.info.int8
         return bundle.info.int8.margin
     return CLOSE if precision == "bf16" else 0.0
+
+
+def _measured(precision: ChosenPrecision, bundle: Bundle) -> str:
+    """Say how well a precision kept the labels when the bundle was made."""
+    int8 = bundle.info.int8
+    if precision != "int8" or int8 is None:
+        return ""
+    return f", {int8.agreement:.1%} of {int8.items:,} held-out labels as in fp32"
 
 
 def _close(done: Predicted, by: Pass) -> list[int]:

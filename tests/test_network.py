@@ -14,11 +14,11 @@ from lib.bundle import Bundle, read_bundle
 from lib.bundle_model import load_classifier, write_bundle, write_compiled
 from lib.close_calls import CLOSE, Int8
 from lib.decode import decode
-from lib.engine import EnginePrecision, Runtime
+from lib.engine import ChosenPrecision, EnginePrecision, Runtime
 from lib.errors import InputError
 from lib.images import DecodeLimits
 from lib.inference import Predictor
-from lib.network import Networks
+from lib.network import Network, Networks
 from lib.openvino_network import convert, quantise
 from lib.resize import resize
 from tests import catalogs
@@ -102,9 +102,32 @@ def test_close_calls_are_made_in_float32(converted: Bundle, runtime: Runtime) ->
     np.testing.assert_allclose(found, exact, atol=1e-6)
 
 
+@pytest.mark.parametrize(("temperature", "opened"), [(0.001, ["bf16"]), (200.0, ["bf16", "fp32"])])
+def test_a_finer_network_is_opened_at_the_first_close_call(
+    converted: Bundle, monkeypatch: pytest.MonkeyPatch, temperature: float, opened: list[str]
+) -> None:
+    found: list[str] = []
+
+    def open_network(self: Networks, precision: ChosenPrecision, batch: int) -> Network:
+        found.append(precision)
+        return open_it(self, precision, batch)
+
+    open_it = Networks.open
+    monkeypatch.setattr(Networks, "open", open_network)
+    info = converted.info.model_copy(update={"temperature": temperature})
+    predictor = predictor_of(replace(converted, info=info), precision="bf16")
+    predictor.predict(IMAGES)
+    predictor.predict(IMAGES)
+    assert found == opened
+
+
 def test_a_bundle_that_keeps_its_labels_in_int8_is_classified_in_int8(quantised: Bundle) -> None:
     by_int8 = predictor_of(quantised)
-    assert re.match(r"openvino .*, cpu, int8, close calls in bf16 and fp32$", by_int8.description)
+    assert re.match(
+        r"openvino .*, cpu, int8, close calls in bf16 and fp32, "
+        rf"{INT8.agreement:.1%} of {INT8.items:,} held-out labels as in fp32$",
+        by_int8.description,
+    )
     exact = predictor_of(quantised, precision="fp32").predict(IMAGES).probabilities
     found = by_int8.predict(IMAGES).probabilities
     assert not np.allclose(found, exact, atol=1e-4)
