@@ -18,7 +18,9 @@ from pyarrow import csv, parquet
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.errors import InputError
-from lib.items import Batches, Images, gather
+from lib.gather import gather
+from lib.items import Batches
+from lib.keys import Images
 from lib.storage import Storage, explained
 from lib.uris import join, local_path, protocol_of
 

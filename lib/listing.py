@@ -18,7 +18,9 @@ from obstore.exceptions import BaseError
 
 from lib.buckets import Buckets
 from lib.errors import InputError
-from lib.items import Batches, Images, gather
+from lib.gather import gather
+from lib.items import Batches
+from lib.keys import Images
 from lib.storage import Storage, explained
 from lib.uris import protocol_of
 

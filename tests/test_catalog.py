@@ -15,7 +15,8 @@ from pydantic import SecretStr
 
 from lib.catalog import CatalogConfig, labels_of, read_catalog
 from lib.errors import InputError
-from lib.items import ITEM_SCHEMA, Batches, gather, in_units, make_snapshot, regroup
+from lib.gather import gather
+from lib.items import ITEM_SCHEMA, Batches, in_units, make_snapshot, regroup
 from lib.listing import _middle
 from lib.storage import Storage
 from lib.storage_config import StorageConfig
