@@ -129,14 +129,21 @@ class OpenVinoNetwork:
             "ENABLE_CPU_PINNING": False,
         }
         self._compiled = core.compile_model(model, "CPU", settings)
-        self._of_a_thread = threading.local()
+        self._of_a_thread, self._first_use = threading.local(), threading.Lock()
         version = openvino.get_version().split("-")[0]
         self.description = f"openvino {version}, cpu, {precision}"
 
     def __call__(self, images: Tensor) -> Tensor:
         """Give the embeddings of a batch."""
-        if not hasattr(self._of_a_thread, "request"):
+        if hasattr(self._of_a_thread, "request"):
+            return self._infer(images)
+        # OpenVINO makes tables at their first use, and threads that make one at once wait for each
+        # other for ever
+        with self._first_use:
             self._of_a_thread.request = self._compiled.create_infer_request()
+            return self._infer(images)
+
+    def _infer(self, images: Tensor) -> Tensor:
         request = self._of_a_thread.request
         request.infer([images.contiguous().numpy()], share_inputs=True)
         return torch.from_numpy(request.get_output_tensor(0).data.copy())

@@ -2,6 +2,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,7 @@ from lib.errors import InputError
 from lib.images import DecodeLimits
 from lib.inference import Predictor
 from lib.network import Network, Networks
-from lib.openvino_network import convert, quantise
+from lib.openvino_network import OpenVinoNetwork, convert, quantise
 from lib.resize import resize
 from tests import catalogs
 
@@ -100,6 +102,34 @@ def test_close_calls_are_made_in_float32(converted: Bundle, runtime: Runtime) ->
     best = np.sort(exact, axis=1)
     assert (best[:, -1] - best[:, -2] < CLOSE / 2).sum() >= BATCH / 2
     np.testing.assert_allclose(found, exact, atol=1e-6)
+
+
+def test_no_two_threads_use_openvino_for_the_first_time_at_once(
+    converted: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may wait for each other for ever: three processes in fifty did."""
+    running, most = 0, 0
+
+    def infer(self: OpenVinoNetwork, images: torch.Tensor) -> torch.Tensor:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        time.sleep(0.05)
+        running -= 1
+        return infer_it(self, images)
+
+    infer_it = OpenVinoNetwork._infer  # noqa: SLF001  # what must not run twice at once
+    monkeypatch.setattr(OpenVinoNetwork, "_infer", infer)
+    predictor = predictor_of(converted, precision="fp32")
+    both = threading.Barrier(2)
+
+    def predict(_: int) -> None:
+        both.wait()
+        predictor.predict(IMAGES[:1])
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(predict, range(2)))
+    assert most == 1
 
 
 @pytest.mark.parametrize(("temperature", "opened"), [(0.001, ["bf16"]), (200.0, ["bf16", "fp32"])])
