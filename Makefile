@@ -1,6 +1,6 @@
 # make demo   draws a catalog, trains on a part of it, classifies and publishes all of it
 # make test   every test that this machine can run
-# make test-faults   kills and disturbs runs at every step, for 20 minutes at most; SEED=1 draws others
+# make test-faults   kills and disturbs runs at every step, for 30 minutes at most; SEED=1 draws others
 # make test-cluster  submits jobs to nodes that share no disk, and loses whole nodes
 # make check  format, lint, types
 # make lock   pins every dependency anew
@@ -28,7 +28,7 @@ FAULTS := tests/faults tests/test_crash.py tests/test_classify.py tests/test_car
   tests/test_memory.py tests/test_killed_training.py tests/test_killed_backfill.py \
   tests/test_hostile_strings.py
 test-faults: $(VENV)/.installed
-	RESHELVE_FAULT_SEED=$(SEED) timeout --signal=INT --kill-after=60 1140 \
+	RESHELVE_FAULT_SEED=$(SEED) timeout --signal=INT --kill-after=60 1740 \
 	  $(RUN) pytest -m '' -s $(FAULTS)
 
 test-cluster: $(VENV)/.installed
