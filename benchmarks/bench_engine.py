@@ -135,8 +135,7 @@ def measure(folder: Path, items: int) -> dict[str, Any]:
     }
     config = load_config(job.ClassifyRun, json.dumps(described), "bench_engine")
     watch = Watch()
-    units = -(-items // config.engine.unit_size)
-    timed = Timed(watch, stop_after=units // 2)
+    timed = Timed(watch, stop_after=items // config.engine.unit_size // 2)
     with patch.object(job, "stream_units", timed):
         started = time.monotonic()
         try:
@@ -157,7 +156,7 @@ def measure(folder: Path, items: int) -> dict[str, Any]:
     )
     return {
         "items": items,
-        "units": units,
+        "units": parquet.read_metadata(folder / "runs/engine/plan.parquet").num_row_groups,
         "nodes": NODES,
         "overhead_us_per_item": round(timed.cpu_s / timed.items * 1e6 - standins_us, 1),
         "standins_us_per_item": round(standins_us, 2),

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
+from deltalake import DeltaTable
 from PIL import Image, ImageDraw
 from pyarrow import fs, parquet
 
@@ -210,6 +211,12 @@ def label_rows(
         for item_id in item_ids
     ]
     return pa.Table.from_pylist(rows, schema=LABELS_SCHEMA)
+
+
+def without_run(table: DeltaTable) -> pa.Table:
+    """Rows of a labels table, by item, without what differs from run to run."""
+    rows = pa.table(table.to_pyarrow_table()).drop_columns(["run_id", "classified_at"])
+    return rows.sort_by("item_id").combine_chunks()
 
 
 def plain_s3(bucket: Bucket) -> fs.S3FileSystem:

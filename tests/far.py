@@ -25,7 +25,6 @@ categories:
       - {id: bottoms, children: [{id: trousers}, {id: skirt}]}
   - {id: footwear}
 """
-OF_A_RUN = ["run_id", "classified_at"]
 PATIENCE_S = 400  # a job takes 20 s on a quiet machine of two cores
 
 
@@ -122,10 +121,10 @@ class Catalog:
         )
 
     def rows(self, name: str) -> pa.Table:
-        table = DeltaTable(
-            f"{self.uri}/{name}/labels", storage_options={"AWS_ALLOW_HTTP": "true"}
-        ).to_pyarrow_table()
-        return table.drop_columns(OF_A_RUN).sort_by("item_id").combine_chunks()
+        options = {"AWS_ALLOW_HTTP": "true"}
+        return catalogs.without_run(
+            DeltaTable(f"{self.uri}/{name}/labels", storage_options=options)
+        )
 
 
 def begin(nodes: Nodes, driver: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:

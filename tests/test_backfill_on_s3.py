@@ -15,7 +15,6 @@ from tests.local_ray import run_job
 from tests.test_backfill import SPLIT
 
 ITEMS = [f"{n:03d}.jpg" for n in range(40)]
-OF_A_RUN = ["run_id", "classified_at"]
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,7 @@ class Move:
 
     def rows(self) -> pa.Table:
         """Rows of the table, by item, without what differs from run to run."""
-        rows = pa.table(self.table().to_pyarrow_table()).drop_columns(OF_A_RUN)
-        return rows.sort_by("item_id").combine_chunks()
+        return catalogs.without_run(self.table())
 
 
 def test_everything_of_a_backfill_lies_on_s3(s3: Bucket, tmp_path: Path) -> None:

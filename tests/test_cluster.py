@@ -19,7 +19,6 @@ from tests.local_ray import finish, start, started_with, wait_until
 PICTURES = catalogs.pictures(45)
 FILES = {**PICTURES, **catalogs.BROKEN_FILES}
 MISSING = [name for name in catalogs.BROKEN if name not in FILES]
-OF_A_RUN = ["run_id", "classified_at"]
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
@@ -94,8 +93,7 @@ def labels_on_one_node(home: Path, marker: str) -> pa.Table:
 
 def rows_of(table_uri: str) -> pa.Table:
     options = {"AWS_ALLOW_HTTP": "true"} if table_uri.startswith("s3:") else None
-    table = DeltaTable(table_uri, storage_options=options).to_pyarrow_table()
-    return table.drop_columns(OF_A_RUN).sort_by("item_id").combine_chunks()
+    return catalogs.without_run(DeltaTable(table_uri, storage_options=options))
 
 
 @pytest.fixture(scope="module")

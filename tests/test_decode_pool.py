@@ -21,7 +21,6 @@ from tests.local_ray import local_ray, run_job
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 FILES = {**catalogs.pictures(150), **catalogs.BROKEN_FILES}
-OF_A_RUN = ["run_id", "classified_at"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -59,8 +58,7 @@ def classify(home: Path, decode: str) -> pa.Table:
     run_file.write_text(yaml.safe_dump(described))
     result = run_job("classify", str(run_file))
     assert result.exit_code == 0, result.output
-    rows = DeltaTable(str(home / f"labels-{decode}")).to_pyarrow_table()
-    return rows.drop_columns(OF_A_RUN).sort_by("item_id").combine_chunks()
+    return catalogs.without_run(DeltaTable(str(home / f"labels-{decode}")))
 
 
 def test_rows_are_the_same_wherever_images_are_decoded(home: Path) -> None:

@@ -104,7 +104,7 @@ def test_a_full_run_plans_unchanged_items_too(tmp_path: Path) -> None:
     assert diff == Diff(new=1, redone=1)
 
 
-@pytest.mark.parametrize("unit_size", [1, 3, 4])
+@pytest.mark.parametrize("unit_size", [1, 3, 4, 100])
 def test_each_unit_is_one_row_group_in_the_order_of_ids(tmp_path: Path, unit_size: int) -> None:
     ids = [f"{number:03d}" for number in range(10)]
     _, planned = plan(tmp_path, [item(i) for i in reversed(ids)], [], unit_size=unit_size)

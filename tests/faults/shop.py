@@ -18,7 +18,6 @@ from tests import catalogs
 from tests.conftest import REGION, Bucket
 
 FILES = {**catalogs.pictures(36), **catalogs.BROKEN_FILES}
-OF_A_RUN = ("run_id", "classified_at")
 Rows = tuple[tuple[str, ...], ...]
 
 
@@ -82,8 +81,7 @@ class Shop:
         """Rows of a table, by item, without what differs from run to run."""
         found = self.open_table(table)
         assert found is not None, f"there is no table {table}"
-        rows = pa.table(found.to_pyarrow_table()).drop_columns(list(OF_A_RUN))
-        return rows.sort_by("item_id").combine_chunks()
+        return catalogs.without_run(found)
 
 
 class Reader:
