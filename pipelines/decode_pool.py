@@ -1,4 +1,4 @@
-"""CPU-only nodes help with fetching and decoding where GPU nodes are short of cores."""
+"""Processes beside the actors, on CPU-only nodes where there are any, fetch and decode for them."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import ray
 
 from lib.bundle import read_bundle
-from lib.decoding import cores_short
+from lib.decoding import cores_short, helper_count
 from lib.engine import EngineConfig, UnitJob
 from lib.receipt import Receipt
 from lib.storage import Storage
@@ -52,13 +52,14 @@ def helpers(
         reserved: cores that the actors reserve in all.
         sample: classifies some items on one actor; called where rates must be measured.
     """
-    count = 0
     free = free_cores(reserved)
-    if engine.decode == "pool":
-        count = max(int(free), 1)
-    elif engine.decode == "auto" and has_cpu_nodes() and free >= 1:
-        short = cores_short(sample(), engine.cpus_per_actor)
-        count = min(int(free), round(short * (engine.actors or gpus())))
+    count = helper_count(
+        engine.decode,
+        free=free,
+        gpus=0 if engine.device == "cpu" else gpus(),
+        cpu_nodes=has_cpu_nodes(),
+        short=lambda: cores_short(sample(), engine.cpus_per_actor) * (engine.actors or gpus()),
+    )
     # where every core is spoken for, one helper shares them
     cores = CORES if count <= free else 0
     started = [Helper.options(num_cpus=cores).remote(job) for _ in range(count)]  # type: ignore[attr-defined]  # Ray adds it

@@ -9,7 +9,7 @@ import torch
 import yaml
 from deltalake import DeltaTable
 
-from lib.decoding import cores_short
+from lib.decoding import Decode, cores_short, helper_count
 from lib.prepare import Prepared, Preparer
 from lib.reading import ReadingConfig
 from lib.reasons import ItemError, Reason
@@ -139,3 +139,28 @@ def test_helpers_are_asked_for_where_the_model_waits_for_its_images(
     decode_s: float, forward_s: float, cores: float, short: float
 ) -> None:
     assert cores_short(receipt(decode_s, forward_s), cores) == short
+
+
+@pytest.mark.parametrize(
+    ("decode", "free", "gpus", "cpu_nodes", "helpers"),
+    [
+        ("inline", 14, 1, False, 0),
+        ("pool", 14, 0, False, 14),
+        ("pool", 0.5, 0, False, 1),  # it is what was asked for
+        ("auto", 14, 0, False, 0),  # actors on CPUs use all cores themselves
+        ("auto", 14, 1, False, 14),  # beside a GPU, cores are idle otherwise
+        ("auto", -0.5, 1, False, 0),
+        ("auto", 64, 1, True, 5),  # nodes that only help are paid for
+        ("auto", 3, 1, True, 3),
+    ],
+)
+def test_helpers_take_idle_cores_beside_a_gpu_and_of_other_nodes_what_is_short(
+    decode: Decode,
+    free: float,
+    gpus: int,
+    cpu_nodes: bool,  # noqa: FBT001  # a table's column
+    helpers: int,
+) -> None:
+    count = helper_count(decode, free=free, gpus=gpus, cpu_nodes=cpu_nodes, short=lambda: 5.2)
+
+    assert count == helpers
