@@ -6,10 +6,10 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
-from pyarrow import parquet
 
-from lib.embeddings import EMBEDDING, KEY, KEY_SCHEMA, Embeddings, StoreFile, to_matrix
+from lib.embeddings import EMBEDDING, KEY_SCHEMA, Embeddings, read_key_groups, to_matrix
 from lib.errors import InputError
+from lib.parquet_parts import ParquetParts
 
 FILE_ROWS = 2**32  # a place is the number of its file times this, and the row in it
 PLACE = pa.field("place", pa.int64(), nullable=False)
@@ -18,17 +18,17 @@ Places = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def register_places(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[StoreFile], name: str
+    connection: duckdb.DuckDBPyConnection, files: Sequence[ParquetParts], name: str
 ) -> None:
     """Make a relation of the keys of files: uri, etag and place; it can be read once."""
     reader = pa.RecordBatchReader.from_batches(KEY_SCHEMA.append(PLACE), _places(files))
     connection.register(name, reader)
 
 
-def _places(files: Sequence[StoreFile]) -> Iterator[pa.RecordBatch]:
+def _places(files: Sequence[ParquetParts]) -> Iterator[pa.RecordBatch]:
     for number, file in enumerate(files):
         row = number * FILE_ROWS
-        for batch in file.open().iter_batches(columns=list(KEY)):
+        for batch in read_key_groups(file):
             places = np.arange(row, row + batch.num_rows)
             row += batch.num_rows
             columns = [*batch.columns, pa.array(places)]
@@ -38,43 +38,42 @@ def _places(files: Sequence[StoreFile]) -> Iterator[pa.RecordBatch]:
 class PlacedReader:
     """Reads embeddings by their places, a row group at a time; keeps files open."""
 
-    def __init__(self, files: Sequence[StoreFile], dimensions: int) -> None:
+    def __init__(self, files: Sequence[ParquetParts], dimensions: int) -> None:
         """Keep the files, in the order that the places count them."""
         self._files, self._dimensions = files, dimensions
-        self._open: dict[int, parquet.ParquetFile] = {}
+        self._ends: dict[int, Places] = {}
 
     def read(self, places: Places) -> Iterator[Embeddings]:
         """Yield embeddings, float16 [m, d], in the order of `places`, which ascend.
 
         Raises:
-            InputError: a file holds embeddings of another length.
+            InputError: a file holds embeddings of another length, or is damaged.
         """
         numbers = places // FILE_ROWS
-        for number in np.unique(numbers):
+        for number in np.unique(numbers).tolist():
             rows = places[numbers == number] % FILE_ROWS
-            file = self._opened(int(number))
-            ends = np.cumsum(
-                [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
-            )
+            ends = self._ends_of(number)
             groups = np.searchsorted(ends, rows, side="right")
-            for group in np.unique(groups):
+            for group in np.unique(groups).tolist():
                 inside = rows[groups == group] - (ends[group - 1] if group else 0)
-                column = file.read_row_group(int(group), [EMBEDDING], use_threads=False)[EMBEDDING]
+                column = self._files[number].read(group, [EMBEDDING])[EMBEDDING]
                 yield self._take(to_matrix(column.combine_chunks()), inside)
 
     def _take(self, matrix: Embeddings, rows: Places) -> Embeddings:
         # most often all rows are wanted, and need no copy
         return matrix if np.array_equal(rows, np.arange(len(matrix))) else matrix[rows]
 
-    def _opened(self, number: int) -> parquet.ParquetFile:
-        if number not in self._open:
+    def _ends_of(self, number: int) -> Places:
+        """Give the row after the last of each row group of a file, which must be of the kind."""
+        if number not in self._ends:
             file = self._files[number]
-            opened = file.open()
-            kind = opened.schema_arrow.field(EMBEDDING).type
+            kind = file.schema.field(EMBEDDING).type
             if kind != pa.binary(2 * self._dimensions):
                 raise InputError(
                     f"{file.uri}: these embeddings are {kind}, the bundle's head takes "
                     f"{self._dimensions} float16; this is not a file of its backbone"
                 )
-            self._open[number] = opened
-        return self._open[number]
+            metadata = file.metadata
+            groups = range(metadata.num_row_groups)
+            self._ends[number] = np.cumsum([metadata.row_group(g).num_rows for g in groups])
+        return self._ends[number]

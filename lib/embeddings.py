@@ -6,7 +6,6 @@ follows from the run that makes it, so an append is atomic and a retry writes th
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,8 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from lib.duck import open_duckdb, read_rows
-from lib.errors import InputError
-from lib.storage import Storage, explained
+from lib.parquet_parts import ParquetParts
+from lib.storage import Storage
 from lib.uris import absolute, join
 
 FOLDER = "embeddings"
@@ -78,34 +77,22 @@ def to_parquet(tables: Iterable[pa.Table], schema: pa.Schema) -> bytes:
         compression={"uri": "zstd", "etag": "zstd", EMBEDDING: "none"},
         use_dictionary=False,
         write_statistics=list(KEY),
+        write_page_checksum=True,
     ) as writer:
         for table in tables:
             writer.write_table(table, row_group_size=GROUP_ROWS)
     return buffer.getvalue()
 
 
-@dataclass(frozen=True)
-class StoreFile:
-    """One file of a store, open for reading in parts."""
+def store_file(uri: str, storage: Storage) -> ParquetParts:
+    """Give one file of a store."""
+    return ParquetParts(uri, storage, BLOCK_BYTES)
 
-    uri: str
-    storage: Storage
 
-    def open(self) -> parquet.ParquetFile:
-        """Open it; only its footer is read.
-
-        Raises:
-            InputError: it is not there, or is no Parquet file.
-        """
-        filesystem, path = self.storage.open(self.uri)
-        try:
-            with explained(self.uri):
-                file = filesystem.open(path, "rb", block_size=BLOCK_BYTES)
-            # not pre-buffered: what is read would be held for as long as the file is open
-            return parquet.ParquetFile(file, pre_buffer=False)
-        except pa.ArrowException as error:
-            first = str(error).splitlines()[0]
-            raise InputError(f"{self.uri}: these embeddings cannot be read: {first}") from None
+def read_key_groups(file: ParquetParts) -> Iterator[pa.RecordBatch]:
+    """Stream the keys of a store's file."""
+    for group in range(file.metadata.num_row_groups):
+        yield from file.read(group, KEY).to_batches()
 
 
 class EmbeddingStore:
@@ -117,17 +104,17 @@ class EmbeddingStore:
         self._storage = storage
 
     @property
-    def files(self) -> list[StoreFile]:
+    def files(self) -> list[ParquetParts]:
         """Its files, in the order of their names."""
         names = self._storage.names(self.uri)
         wanted = sorted(n for n in names if n.endswith(".parquet") and not n.startswith("."))
-        return [StoreFile(join(self.uri, name), self._storage) for name in wanted]
+        return [store_file(join(self.uri, name), self._storage) for name in wanted]
 
     def read_keys(self, but_of: str | None = None) -> Iterator[pa.RecordBatch]:
         """Stream the keys of all embeddings, except of the files appended under a name."""
         for file in self.files:
             if but_of is None or name_of(file.uri) != but_of:
-                yield from file.open().iter_batches(columns=list(KEY))
+                yield from read_key_groups(file)
 
     def append(self, name: str, tables: Iterable[pa.Table]) -> int:
         """Add the embeddings of a run that the store has not got; give how many.

@@ -13,10 +13,10 @@ from pyarrow import parquet
 from lib.config import Config
 from lib.duck import read_rows
 from lib.embedding_places import register_places
-from lib.embeddings import StoreFile
 from lib.errors import InputError
 from lib.items import ITEM_SCHEMA, regroup
 from lib.labels import LABELS_SCHEMA
+from lib.parquet_parts import ParquetParts
 from lib.relabel import Relabeller
 
 UNIT_ROWS = 65_536  # a part each; two at a time hold 200 MB
@@ -120,7 +120,7 @@ class Router:
         self._counts, self._units = dict.fromkeys(Route, 0), dict.fromkeys(Route, 0)
         connection.read_parquet(str(files.settled)).create_view("rows_before")
 
-    def write(self, stored: Sequence[StoreFile], unit_size: int) -> Routes:
+    def write(self, stored: Sequence[ParquetParts], unit_size: int) -> Routes:
         """Write both plans; rows that the rules settle come first.
 
         Args:
@@ -133,12 +133,12 @@ class Router:
         if count:
             register_places(self._connection, stored, "stored")
             self._connection.execute(PLACED)
-        with parquet.ParquetWriter(self._files.plan, ROUTED_SCHEMA, compression="lz4") as writer:
+        # as the plan of a night, both are read in pieces, which no etag vouches for
+        kept = {"compression": "lz4", "write_page_checksum": True}
+        with parquet.ParquetWriter(self._files.plan, ROUTED_SCHEMA, **kept) as writer:
             self._write(writer, BY_RULE, Route.RULE, UNIT_ROWS)
             if count:
                 self._write(writer, BY_MODEL, Route.MODEL, UNIT_ROWS)
-        # as the plan of a night, it is read in pieces, which no etag vouches for
-        kept = {"compression": "zstd", "write_page_checksum": True}
         with parquet.ParquetWriter(self._files.pixels, ITEM_SCHEMA, **kept) as writer:
             if count:
                 self._write(writer, BY_PIXELS, Route.PIXELS, unit_size)

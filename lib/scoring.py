@@ -14,7 +14,7 @@ from lib.bundle import read_bundle
 from lib.compact import check_rows, part_path
 from lib.decisions import TOP_K, Decider, Floats, Ints
 from lib.embedding_places import PlacedReader
-from lib.embeddings import Embeddings, StoreFile
+from lib.embeddings import Embeddings, store_file
 from lib.head import Head
 from lib.labels import LABELS_SCHEMA
 from lib.migration import Migration
@@ -88,7 +88,7 @@ class UnitScorer:
         head = read_head(self._bundle, self._storage, torch.device("cpu"))
         self._scorer, self._relabeller = Scorer(head, decider), Relabeller(job.migration, decider)
         self._dimensions = head.weight.shape[1]
-        files = [StoreFile(uri, self._storage) for uri in job.embeddings]
+        files = [store_file(uri, self._storage) for uri in job.embeddings]
         self._reader = PlacedReader(files, self._dimensions)
         self._plan = Plan(job.plan_uri, self._storage)
 

@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from lib.decisions import Decider
 from lib.embedding_places import PlacedReader
-from lib.embeddings import StoreFile
+from lib.embeddings import store_file
 from lib.head_bundle import NewHead, carry_head
 from lib.labels import LABELS_SCHEMA
 from lib.migration import Migration
@@ -71,7 +71,7 @@ def measure(
     if routes.model_units:
         rows = next(file.iter_batches(SAMPLE_ROWS, row_groups=[routes.rule_units]))
         before = time.perf_counter()
-        files = [StoreFile(uri, storage) for uri in planned.embeddings]
+        files = [store_file(uri, storage) for uri in planned.embeddings]
         for some in PlacedReader(files, head.weight.shape[1]).read(rows["place"].to_numpy()):
             Scorer(head, decider).score(some)
         seconds += (time.perf_counter() - before) * routes.model / rows.num_rows

@@ -197,7 +197,7 @@ def with_embeddings(items: pa.Table, store: EmbeddingStore) -> tuple[pa.Table, t
             JOIN (SELECT uri AS u, etag AS e, min(place) AS place FROM stored GROUP BY ALL)
             ON uri = u AND etag IS NOT DISTINCT FROM e ORDER BY place, item_id"""
         found = read_rows(connection, query, {}).read_all()
-    width = files[0].open().schema_arrow.field("embedding").type.byte_width // 2
+    width = files[0].schema.field("embedding").type.byte_width // 2
     places = found["place"].to_numpy()
     vectors = [np.empty((0, width), np.float16), *PlacedReader(files, width).read(places)]
     return found.drop_columns(["place"]), torch.from_numpy(np.concatenate(vectors))

@@ -57,7 +57,7 @@ def keys(store: EmbeddingStore) -> list[tuple[str, str | None]]:
 def test_what_is_appended_is_read_back(store: EmbeddingStore) -> None:
     assert store.append("run-1", [table(["b", "a"]), table(["c"])]) == 3
 
-    rows = pa.concat_tables(file.open().read() for file in store.files)
+    rows = pa.concat_tables(file.read(0) for file in store.files)
     assert rows["uri"].to_pylist() == ["a", "b", "c"]
     np.testing.assert_array_equal(
         to_matrix(rows["embedding"].combine_chunks()), values(["a", "b", "c"])
