@@ -5,9 +5,10 @@ follows from the run that makes it, so an append is atomic and a retry writes th
 """
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
@@ -25,6 +26,11 @@ KEY_SCHEMA = pa.schema(
 GROUP_ROWS = 8_192
 FILE_BYTES = 128 * 2**20
 BLOCK_BYTES = 4 * 2**20  # of a store, read ahead of what is asked for
+# of `ours`, each key once, what is not in `stored`
+NEW = """
+    SELECT min(place) AS place FROM ours o WHERE NOT EXISTS (
+        SELECT 1 FROM stored s WHERE s.uri = o.uri AND s.etag IS NOT DISTINCT FROM o.etag)
+    GROUP BY uri, etag ORDER BY uri, etag NULLS FIRST"""
 LARGEST = float(np.finfo(np.float16).max)
 
 Embeddings = np.ndarray[Any, np.dtype[np.float16]]
@@ -123,42 +129,38 @@ class EmbeddingStore:
             name: of the run's own, for the files; the same run writes the same ones again.
             tables: of one `embeddings_schema`; one file's worth is held in memory at a time.
         """
-        added = number = 0
-        waiting: list[pa.Table] = []
-        size = 0
-        for table in tables:
-            waiting.append(table)
-            size += table.nbytes
-            if size >= FILE_BYTES:
-                added += self._write(name, number, waiting)
-                waiting, size, number = [], 0, number + 1
-        if waiting:
-            added += self._write(name, number, waiting)
-        return added
+        with open_duckdb() as connection:
+            reader = pa.RecordBatchReader.from_batches(KEY_SCHEMA, self.read_keys(name))
+            connection.register("reader", reader)
+            connection.execute("CREATE TABLE stored AS FROM reader")
+            return sum(
+                self._write(connection, f"{name}.{number:05d}.parquet", rows)
+                for number, rows in enumerate(_by_file(tables))
+            )
 
-    def _write(self, name: str, number: int, tables: Sequence[pa.Table]) -> int:
-        rows = self._new(pa.concat_tables(tables), name)
-        if not rows.num_rows:
-            return 0
-        data = to_parquet([rows], rows.schema)
-        self._storage.write(join(self.uri, f"{name}.{number:05d}.parquet"), data)
+    def _write(self, connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> int:
+        """Write a file of those that are not stored yet, sorted by key."""
+        places = pa.array(range(rows.num_rows), pa.int64())
+        connection.register("ours", rows.select(KEY).append_column("place", places))
+        found = read_rows(connection, NEW, {}).read_all()
+        rows = rows.take(found["place"].combine_chunks())
+        if rows.num_rows:
+            self._storage.write(join(self.uri, name), to_parquet([rows], rows.schema))
+            connection.register("written", rows.select(KEY))
+            connection.execute("INSERT INTO stored FROM written")
         return int(rows.num_rows)
 
-    def _new(self, rows: pa.Table, name: str) -> pa.Table:
-        """Leave out what the store has, and what stands here twice; the rest is sorted by key."""
-        places = pa.array(range(rows.num_rows), pa.int64())
-        keys = rows.select(KEY).append_column("place", places)
-        with open_duckdb() as connection:
-            connection.register("ours", keys)
-            stored = pa.RecordBatchReader.from_batches(KEY_SCHEMA, self.read_keys(name))
-            connection.register("stored", stored)
-            query = """
-                SELECT min(place) AS place FROM ours o WHERE NOT EXISTS (
-                    SELECT 1 FROM stored s
-                    WHERE s.uri = o.uri AND s.etag IS NOT DISTINCT FROM o.etag)
-                GROUP BY uri, etag ORDER BY uri, etag NULLS FIRST"""
-            found = read_rows(connection, query, {}).read_all()
-        return rows.take(found["place"].combine_chunks())
+
+def _by_file(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Put tables together until they are a file's worth."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(each.nbytes for each in waiting) >= FILE_BYTES:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
 
 
 def name_of(uri: str) -> str:

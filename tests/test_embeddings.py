@@ -137,3 +137,14 @@ def test_a_shard_appears_whole(tmp_path: Path) -> None:
     (path,) = (tmp_path / "embeddings").iterdir()
     assert path.name == "unit-0000003.parquet"
     assert parquet.read_table(path).num_rows == 1
+
+
+def test_a_key_that_comes_twice_in_one_run_is_kept_once_over_all_its_files(
+    local: EmbeddingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lib.embeddings.FILE_BYTES", 1)  # so each table is a file
+
+    assert local.append("run", [table(["a", "b"]), table(["b"]), table(["c", "a"])]) == 3
+
+    assert len(local.files) == 2
+    assert sorted(keys(local)) == [("a", "a"), ("b", "b"), ("c", "c")]

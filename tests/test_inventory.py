@@ -179,7 +179,9 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"no gzip, no Parquet", gzip.compress(b'"a","b"\n'), gzip.compress(b"x" * 999)[:-12]]
+    "data",
+    [b"no gzip, no Parquet", gzip.compress(b'"a","b"\n'), gzip.compress(b"x" * 999)[:-12]],
+    ids=["of another kind", "of too few columns", "cut off"],
 )
 def test_a_file_that_is_damaged_is_named(tmp_path: Path, kind: str, data: bytes) -> None:
     (tmp_path / "x").write_bytes(data)
