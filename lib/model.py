@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from lib.errors import InputError
@@ -29,9 +28,17 @@ class Classifier(nn.Module):
         return logits
 
 
+def torchvision_models() -> Any:  # noqa: ANN401  # a module
+    """Give torchvision's models, imported at first use: most who import this build no network."""
+    import torchvision  # noqa: PLC0415  # takes two seconds
+
+    return torchvision.models
+
+
 def architectures() -> list[str]:
     """Names of torchvision's classification models."""
-    return list(torchvision.models.list_models(module=torchvision.models))
+    models = torchvision_models()
+    return list(models.list_models(module=models))
 
 
 def build_classifier(architecture: str, categories: int, size_px: int) -> Classifier:
@@ -59,7 +66,7 @@ def build_classifier(architecture: str, categories: int, size_px: int) -> Classi
     elif name.startswith("maxvit_"):
         options = {"input_size": (size_px, size_px)}
     try:
-        backbone: nn.Module = torchvision.models.get_model(name, weights=None, **options)
+        backbone: nn.Module = torchvision_models().get_model(name, weights=None, **options)
         # not every network says at once that a size is too small for it
         with torch.no_grad():
             backbone.eval()(torch.zeros(1, 3, size_px, size_px))

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from lib.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
+from lib.bundle_model import load_classifier
 from lib.device import computes_bf16, pick_device
 from lib.engine import ChosenPrecision, Device, EnginePrecision, Runtime
 from lib.errors import InputError
 from lib.head import Head
 from lib.openvino_network import FILES, OpenVinoNetwork, convert, is_installed
 from lib.storage import Storage
+from lib.torch_network import TorchNetwork
 
 LOGGER = logging.getLogger(__name__)
 
@@ -96,10 +98,6 @@ class Networks:
             return OpenVinoNetwork(
                 self._files[name], precision=precision, batch=batch, threads=self._threads
             )
-        # torchvision takes two seconds to import, and only torch needs it
-        from lib.bundle_model import load_classifier  # noqa: PLC0415
-        from lib.torch_network import TorchNetwork  # noqa: PLC0415
-
         assert precision != "int8"
         backbone = load_classifier(self._bundle, self._storage).backbone
         preprocessing = self._bundle.info.preprocessing
@@ -117,7 +115,5 @@ class Networks:
         }
 
     def _convert(self) -> dict[str, bytes]:
-        from lib.bundle_model import load_classifier  # noqa: PLC0415  # as above
-
         backbone = load_classifier(self._bundle, self._storage).backbone
         return convert(backbone, self._bundle.info.preprocessing)

@@ -8,11 +8,10 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from lib.errors import InputError
-from lib.model import Classifier
+from lib.model import Classifier, torchvision_models
 from lib.storage import Storage
 
 FILE_SUFFIXES = (".safetensors", ".pth", ".pt")
@@ -81,7 +80,7 @@ def _read(weights: str, storage: Storage) -> dict[str, Tensor]:
 
 
 def _download(architecture: str, weights: str) -> dict[str, Tensor]:
-    enum = torchvision.models.get_model_weights(architecture)
+    enum = torchvision_models().get_model_weights(architecture)
     if weights not in enum.__members__:
         names = ", ".join(enum.__members__)
         raise InputError(
