@@ -38,7 +38,11 @@ class YamlFile:
         return Place(self.source)
 
 
-class Loader(yaml.SafeLoader):
+# ten times as fast, where PyYAML was built with it: a taxonomy may have thousands of lines
+_Safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Loader(_Safe):  # type: ignore[misc, valid-type]  # one of the two
     """The safe loader, naming the line of a date or number that cannot be, as 2026-02-30."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002  # as the base class has it
@@ -58,12 +62,13 @@ def parse_yaml(text: str, source: str) -> YamlFile:
     Raises:
         InputError: it is not YAML, has a key twice, or contains itself; file and line are named.
     """
+    file = YamlFile(source, None)
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        file = YamlFile(source, None)
+        loader = Loader(text)
+        root = loader.get_single_node()
         if root is not None:
             _visit(file, root, (), ())
-            file.data = yaml.load(text, Loader)  # noqa: S506  # Loader is a safe loader
+            file.data = loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         # an unquoted password may look like a tag or an alias, and is not repeated
