@@ -25,7 +25,8 @@ KEY_SCHEMA = pa.schema(
 )
 GROUP_ROWS = 8_192
 FILE_BYTES = 128 * 2**20
-BLOCK_BYTES = 4 * 2**20  # of a store, read ahead of what is asked for
+# read ahead of what is asked for: of a file's embeddings, and of the keys that lie between them
+BLOCK_BYTES, KEY_BLOCK_BYTES = 4 * 2**20, 256 * 1024
 # of `ours`, each key once, what is not in `stored`
 NEW = """
     SELECT min(place) AS place FROM ours o WHERE NOT EXISTS (
@@ -97,8 +98,9 @@ def store_file(uri: str, storage: Storage) -> ParquetParts:
 
 def read_key_groups(file: ParquetParts) -> Iterator[pa.RecordBatch]:
     """Stream the keys of a store's file."""
-    for group in range(file.metadata.num_row_groups):
-        yield from file.read(group, KEY).to_batches()
+    keys = file.again(KEY_BLOCK_BYTES)
+    for group in range(keys.metadata.num_row_groups):
+        yield from keys.read(group, KEY).to_batches()
 
 
 class EmbeddingStore:

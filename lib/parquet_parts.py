@@ -32,6 +32,10 @@ class ParquetParts:
         self._storage, self._block_bytes = storage, block_bytes
         self._lock = threading.Lock()  # the file has one place where it reads
 
+    def again(self, block_bytes: int) -> "ParquetParts":
+        """Give the same file, opened on its own, with another size of blocks."""
+        return ParquetParts(self.uri, self._storage, block_bytes)
+
     @property
     def metadata(self) -> parquet.FileMetaData:
         """What the file's footer says.

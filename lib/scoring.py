@@ -28,6 +28,9 @@ from lib.storage_config import StorageConfig
 from lib.uris import join
 
 CHUNK_ROWS = 2_048  # of probabilities held at a time
+# of the probabilities that are made at a time: they stay in the core's cache, and of 1,001 leaves
+# the product takes a third less time than for a whole chunk
+BLOCK_BYTES = 2**19
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +67,17 @@ class Scorer:
 
     def score(self, embeddings: Embeddings) -> pa.Table:
         """Decide on embeddings, float16 [n, d]; columns as `Decider.decide`, n rows."""
-        starts = range(0, len(embeddings), CHUNK_ROWS)
-        return pa.concat_tables(self._decide(embeddings[s : s + CHUNK_ROWS]) for s in starts)
+        vectors = torch.from_numpy(embeddings)
+        chunk = torch.empty(min(CHUNK_ROWS, len(vectors)), len(self.head.leaves))
+        return pa.concat_tables(self._decide(some, chunk) for some in vectors.split(CHUNK_ROWS))
 
-    def _decide(self, embeddings: Embeddings) -> pa.Table:
+    def _decide(self, vectors: torch.Tensor, chunk: torch.Tensor) -> pa.Table:
+        """Decide on vectors, by way of the first rows of `chunk`."""
+        size = max(1, BLOCK_BYTES // (4 * chunk.shape[1]))
+        probabilities = chunk[: len(vectors)]
         with torch.inference_mode():
-            probabilities = self.head.probabilities(torch.from_numpy(embeddings))
+            for block, made in zip(vectors.split(size), probabilities.split(size), strict=True):
+                made.copy_(self.head.probabilities(block))
             order, values = best_of(probabilities)
         return self.decider.decide_among(order, values, probabilities.numpy())
 
