@@ -21,7 +21,7 @@ demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
 test: $(VENV)/.installed
-	$(RUN) pytest
+	$(RUN) pytest -n 2 --dist loadfile
 
 SEED ?= 0
 FAULTS := tests/faults tests/test_crash.py tests/test_classify.py tests/test_careful.py \

@@ -66,7 +66,8 @@ def nothing_left() -> Iterator[None]:
     children, before = process.children(recursive=True), descriptors()
     yield
     assert process.children(recursive=True) == children
-    assert not descriptors() - before
+    # a Ray that an earlier test had in this process still tries to connect at times
+    wait_until(lambda: not descriptors() - before, at_most_s=10)
 
 
 def descriptors() -> Counter[str]:
