@@ -168,7 +168,13 @@ def _fit_while_listening(
             continue
     thread.join()
     if isinstance(error := outcome[0], TrainingFailedError):
-        failures = getattr(error, "worker_failures", {}).values()
-        cause = next(iter(failures), error)
-        raise ReshelveError(f"the training failed: {cause}") from error
+        raise ReshelveError(sentence_of(error)) from error
     return outcome[0]
+
+
+def sentence_of(error: TrainingFailedError) -> str:
+    """Say what a training failed of: what its first worker raised, where one did."""
+    cause = next(iter(getattr(error, "worker_failures", {}).values()), error)
+    if isinstance(cause, ReshelveError):
+        return f"the training failed: {cause}"
+    return f"the training failed: {type(cause).__name__}: {cause}"

@@ -11,12 +11,15 @@ from typing import Any
 import psutil
 import pytest
 import yaml
+from ray.train.v2.api.exceptions import WorkerGroupError
 
 from lib.bundle import read_bundle
 from lib.engine import UnitJob
+from lib.prepare import StuckError
 from lib.reading import ReadingConfig
 from lib.storage_config import StorageConfig
 from lib.unit import UnitClassifier
+from pipelines.train_on_ray import sentence_of
 from tests import catalogs
 from tests.local_ray import (
     descendants,
@@ -280,3 +283,19 @@ def test_a_category_whose_images_are_all_broken_is_refused(school: School) -> No
     assert result.exit_code == 2
     assert "'shoes'" in result.stderr
     assert not (school.run / "outcome.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (ValueError("expected 1, got 0"), "ValueError: expected 1, got 0"),
+        (StuckError("s3://shop/a.jpg", 3), "s3://shop/a.jpg: decoding takes longer than 3 s; "),
+    ],
+)
+def test_what_a_worker_raises_is_said_with_its_kind_unless_it_is_a_sentence_of_ours(
+    raised: Exception, said: str
+) -> None:
+    error = WorkerGroupError("with its traceback", {1: raised})
+
+    said_of = sentence_of(error)  # type: ignore[arg-type]  # the checker sees an older class
+    assert said_of.startswith(f"the training failed: {said}")
