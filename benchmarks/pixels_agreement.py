@@ -16,7 +16,7 @@ from lib.embeddings import to_matrix
 from lib.engine import UnitJob
 from lib.head import Head
 from lib.head_bundle import NewHead, write_head_bundle
-from lib.head_fit import fit_head
+from lib.head_fit import moments_of
 from lib.model import build_classifier
 from lib.network import read_head
 from lib.openvino_network import convert, is_installed
@@ -142,7 +142,7 @@ def with_head(uri: str, plain: Bundle, items: pa.Table, label: object) -> Bundle
     names = [label(category) for category in items["category_id"].to_pylist()]
     leaves = sorted(set(names))
     targets = torch.tensor([leaves.index(name) for name in names])
-    weight, bias = fit_head(vectors, targets, len(leaves))
+    weight, bias = moments_of([vectors], targets, len(leaves)).discriminants()
     nothing = weight.new_empty(0, weight.shape[1]), bias.new_empty(0)
     head = Head(weight, bias, tuple(leaves), 1.0, *nothing)
     write_head_bundle(uri, STORAGE, plain, NewHead(head, 0.9), taxonomy_of(leaves))

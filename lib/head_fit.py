@@ -1,7 +1,9 @@
 """Fitting a head on embeddings in closed form: linear discriminant analysis."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -27,8 +29,8 @@ class Moments:
         factor: Tensor = torch.linalg.cholesky(self.covariance)
         return factor
 
-    def discriminants(self, leaves: list[int]) -> tuple[Tensor, Tensor]:
-        """Give the rows that tell some leaves apart, as if each were equally frequent.
+    def discriminants(self, leaves: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
+        """Give the rows that tell some leaves, or all, apart, as if each were equally frequent.
 
         Each leaf is taken to be normal, all with one covariance (Hastie, Tibshirani, Friedman,
         "The Elements of Statistical Learning", 4.3).
@@ -36,44 +38,34 @@ class Moments:
         Returns:
             The weight, float32 [leaves, d], and the bias, float32 [leaves].
         """
-        centres = self.centres[leaves]
+        centres = self.centres[list(leaves)] if leaves else self.centres
         weight = torch.cholesky_solve(centres.T, self._factor).T
         bias = -0.5 * (weight * centres).sum(dim=1)
         return weight.float(), bias.float()
 
 
-def moments_of(embeddings: Tensor, targets: Tensor, leaves: int) -> Moments:
+def moments_of(parts: Iterable[Tensor], targets: Tensor, leaves: int) -> Moments:
     """Measure labelled embeddings, some thousands at a time.
 
     Args:
-        embeddings: float16 [n, d].
+        parts: embeddings, float16 [m, d] each, n in all.
         targets: int64 [n], columns of the leaves.
-        leaves: how many there are.
+        leaves: how many there are; each that is told apart later has an item at least.
     """
-    dimensions = embeddings.shape[1]
+    chunks = (chunk.float() for part in parts for chunk in part.split(CHUNK_ROWS))
+    first = next(chunks)
+    dimensions = first.shape[1]
     sums = torch.zeros(leaves, dimensions, dtype=torch.float64)
     scatter = torch.zeros(dimensions, dimensions, dtype=torch.float64)
-    middle = embeddings[:CHUNK_ROWS].float().mean(dim=0)  # near zero, float32 adds up well
-    for start in range(0, len(targets), CHUNK_ROWS):
-        some = embeddings[start : start + CHUNK_ROWS].float() - middle
-        sums.index_add_(0, targets[start : start + CHUNK_ROWS], some.double())
+    middle = first.mean(dim=0)  # near zero, float32 adds up well
+    start = 0
+    for chunk in chain([first], chunks):
+        some = chunk - middle
+        sums.index_add_(0, targets[start : start + len(some)], some.double())
         scatter += (some.T @ some).double()
+        start += len(some)
     centres = sums / torch.bincount(targets, minlength=leaves).unsqueeze(1)
     within = (scatter - sums.T @ centres.nan_to_num()) / len(targets)
     variance = within.diagonal().mean().clamp(min=1e-12)
     sphere = variance * torch.eye(dimensions, dtype=torch.float64)
     return Moments(centres + middle.double(), (1 - SHRINKAGE) * within + SHRINKAGE * sphere)
-
-
-def fit_head(embeddings: Tensor, targets: Tensor, leaves: int) -> tuple[Tensor, Tensor]:
-    """Fit a linear head; right from a few items a category up, and the same each time.
-
-    Args:
-        embeddings: float16 [n, d].
-        targets: int64 [n], columns of the leaves.
-        leaves: how many there are; each has an item at least.
-
-    Returns:
-        The weight, float32 [leaves, d], and the bias, float32 [leaves].
-    """
-    return moments_of(embeddings, targets, leaves).discriminants(list(range(leaves)))

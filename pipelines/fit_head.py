@@ -1,10 +1,9 @@
 """Fitting the head of a new taxonomy: labelled items, their embeddings, calibration, the bundle."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
@@ -15,11 +14,11 @@ from lib.catalog import CatalogConfig, labels_of, read_catalog
 from lib.config import Config
 from lib.duck import open_duckdb, read_rows
 from lib.embedding_places import PlacedReader, register_places
-from lib.embeddings import EmbeddingStore
+from lib.embeddings import EMBEDDING, EmbeddingStore
 from lib.errors import InputError
 from lib.head import Head
 from lib.head_bundle import NewHead
-from lib.head_fit import fit_head, moments_of
+from lib.head_fit import Moments, moments_of
 from lib.head_split import LabelledEmbeddings, can_split, split_head
 from lib.held_out import calibrate
 from lib.items import ITEM_SCHEMA
@@ -109,14 +108,12 @@ def fit(labelled: Labelled, move: Move, say: Callable[[str], None]) -> Fitted:
         InputError: a category has too few items with an embedding.
     """
     started, migration = time.monotonic(), move.migration
-    train, vectors = with_embeddings(labelled.train, move.store)
-    held_out, held_vectors = with_embeddings(labelled.held_out, move.store)
+    train, held_out = locate(labelled, move.store)
     missing = labelled.train.num_rows + labelled.held_out.num_rows
     missing -= train.num_rows + held_out.num_rows
     # a few thousand say as much of a temperature, and logits of all would fill the memory
     step = -(-held_out.num_rows // MOST_HELD_OUT) or 1
     held_out = held_out.take(pa.array(range(0, held_out.num_rows, step), pa.int64()))
-    held_vectors = held_vectors[::step]
     advice = f"; {missing:,} have no embedding, and 'reshelve embed' makes them" if missing else ""
     old = read_head(move.bundle, move.table.storage, torch.device("cpu"))
     kept = can_split(old, migration)
@@ -130,22 +127,23 @@ def fit(labelled: Labelled, move: Move, say: Callable[[str], None]) -> Fitted:
     )
     column = {leaf: index for index, leaf in enumerate(migration.new.leaves)}
     targets, held_targets = (torch.tensor([column[c] for c in side]) for side in classes)
-    seen = LabelledEmbeddings(vectors, targets)
+    moments = moments_of(read_vectors(train, move.store), targets, len(column))
+    nothing = torch.empty(0, len(moments.covariance), dtype=torch.float16)
+    held_vectors = torch.cat([nothing, *read_vectors(held_out, move.store)])
     unseen = LabelledEmbeddings(held_vectors, held_targets)
     if kept:
-        head, evaluation = _split(move, old, seen, unseen)
+        head, evaluation = _split(move, old, moments, unseen)
     else:
-        head, evaluation = _refit(move, seen, unseen)
+        head, evaluation = _refit(move, moments, unseen, train.num_rows)
     seconds = time.monotonic() - started
     return Fitted(head, evaluation, train.num_rows, missing, seconds)
 
 
 def _split(
-    move: Move, old: Head, seen: LabelledEmbeddings, unseen: LabelledEmbeddings
+    move: Move, old: Head, moments: Moments, unseen: LabelledEmbeddings
 ) -> tuple[NewHead, Evaluation]:
     """Keep the old head, its calibration and its threshold, and split some of its rows."""
     leaves = move.migration.new.leaves
-    moments = moments_of(seen.embeddings, seen.targets, len(leaves))
     head = split_head(old, move.migration, moments, unseen)
     best = head.probabilities(unseen.embeddings).argmax(dim=1).tolist()
     evaluation = evaluate(
@@ -161,17 +159,17 @@ def _split(
 
 
 def _refit(
-    move: Move, seen: LabelledEmbeddings, unseen: LabelledEmbeddings
+    move: Move, moments: Moments, unseen: LabelledEmbeddings, train_items: int
 ) -> tuple[NewHead, Evaluation]:
     """Fit all rows anew, and calibrate them on what is held out."""
     taxonomy = move.migration.new
-    weight, bias = fit_head(seen.embeddings, seen.targets, len(taxonomy.leaves))
+    weight, bias = moments.discriminants()
     scored = Scored(
         item_ids=[],
         logits=linear(unseen.embeddings.float(), weight, bias),
         targets=unseen.targets,
         unusable=[],
-        train_items=len(seen.targets),
+        train_items=train_items,
     )
     calibrated = calibrate(scored, taxonomy, move.bundle.info.target_precision)
     nothing = weight.new_empty(0, weight.shape[1]), bias.new_empty(0)
@@ -180,27 +178,38 @@ def _refit(
     return new, calibrated.evaluation
 
 
-def with_embeddings(items: pa.Table, store: EmbeddingStore) -> tuple[pa.Table, torch.Tensor]:
-    """Give the items that have an embedding, by their place in the store, and float16 [n, d].
+def locate(labelled: Labelled, store: EmbeddingStore) -> tuple[pa.Table, pa.Table]:
+    """Give the items to train on and those held out that have an embedding, with its `place`.
+
+    Raises:
+        InputError: a file of the store cannot be read.
+    """
+    files, sides = store.files, (labelled.train, labelled.held_out)
+    with open_duckdb() as connection:
+        register_places(connection, files, "stored")
+        for name, side in zip(("train", "held_out"), sides, strict=True):
+            connection.register(name, side)
+        query = """
+            SELECT i.*, place FROM
+                (SELECT *, false AS is_held_out FROM train
+                 UNION ALL SELECT *, true FROM held_out) i
+            JOIN (SELECT uri AS u, etag AS e, min(place) AS place FROM stored GROUP BY ALL)
+            ON uri = u AND etag IS NOT DISTINCT FROM e ORDER BY place, item_id"""
+        found = read_rows(connection, query, {}).read_all()
+    is_held_out = found["is_held_out"]
+    return found.filter(pc.invert(is_held_out)), found.filter(is_held_out)
+
+
+def read_vectors(located: pa.Table, store: EmbeddingStore) -> Iterator[torch.Tensor]:
+    """Read the embeddings of items that `locate` has found, float16 [m, d] at a time.
 
     Raises:
         InputError: a file of the store cannot be read, or its embeddings are of another length.
     """
     files = store.files
-    if not files:
-        return items.slice(0, 0), torch.empty(0, 0, dtype=torch.float16)
-    with open_duckdb() as connection:
-        connection.register("items", items)
-        register_places(connection, files, "stored")
-        query = """
-            SELECT i.*, place FROM items i
-            JOIN (SELECT uri AS u, etag AS e, min(place) AS place FROM stored GROUP BY ALL)
-            ON uri = u AND etag IS NOT DISTINCT FROM e ORDER BY place, item_id"""
-        found = read_rows(connection, query, {}).read_all()
-    width = files[0].schema.field("embedding").type.byte_width // 2
-    places = found["place"].to_numpy()
-    vectors = [np.empty((0, width), np.float16), *PlacedReader(files, width).read(places)]
-    return found.drop_columns(["place"]), torch.from_numpy(np.concatenate(vectors))
+    width = files[0].schema.field(EMBEDDING).type.byte_width // 2
+    for vectors in PlacedReader(files, width).read(located["place"].to_numpy()):
+        yield torch.from_numpy(vectors)
 
 
 def refuse_other_backbone(store: EmbeddingStore, folder: str, storage: Storage) -> None:

@@ -9,7 +9,7 @@ from lib.bundle import read_bundle
 from lib.bundle_model import load_classifier
 from lib.head import Head
 from lib.head_bundle import NewHead, carry_head, write_head_bundle
-from lib.head_fit import fit_head, moments_of
+from lib.head_fit import moments_of
 from lib.head_split import LabelledEmbeddings, can_split, split_head
 from lib.migration import migrate
 from lib.network import read_head
@@ -46,7 +46,7 @@ def test_a_head_is_right_from_a_few_items_a_category() -> None:
     train, targets = clusters(40, 10)
     unseen, truth = clusters(500, 10, seed=1)
 
-    weight, bias = fit_head(train, targets, 10)
+    weight, bias = moments_of([train], targets, 10).discriminants()
 
     best = (unseen.float() @ weight.T + bias).argmax(dim=1)
     assert (best == truth).float().mean() > 0.95
@@ -54,8 +54,17 @@ def test_a_head_is_right_from_a_few_items_a_category() -> None:
 
 def test_the_same_items_give_the_same_head() -> None:
     train, targets = clusters(300, 5)
-    for one, two in zip(fit_head(train, targets, 5), fit_head(train, targets, 5), strict=True):
-        assert torch.equal(one, two)
+    one, two = (moments_of([train], targets, 5).discriminants() for _ in range(2))
+
+    assert torch.equal(one[0], two[0])
+    assert torch.equal(one[1], two[1])
+
+
+def test_a_head_is_the_same_in_however_many_parts_its_embeddings_come() -> None:
+    train, targets = clusters(300, 5)
+    whole, parts = (moments_of(t, targets, 5).discriminants() for t in ([train], train.split(7)))
+
+    torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-4)
 
 
 def test_rows_of_one_leaf_add_up() -> None:
@@ -74,7 +83,7 @@ def split() -> tuple[Head, Tensor, Tensor]:
     migration = migrate([OLD, new("split: {b: [d, e]}", "a", "d", "e", "c")])
     vectors, targets = clusters(200, 4)
     held_out = LabelledEmbeddings(*clusters(80, 4, seed=5))
-    moments = moments_of(vectors, targets, 4)
+    moments = moments_of([vectors], targets, 4)
     assert can_split(old_head(), migration)
     return split_head(old_head(), migration, moments, held_out), vectors, targets
 
