@@ -32,10 +32,11 @@ from lib.storage import Storage
 from lib.storage_config import StorageConfig
 from lib.uris import join
 from pipelines.cluster import connected
+from pipelines.decode_pool import count_helpers
 from pipelines.node_clock import nodes_by_kind
 from pipelines.plan_night import PLAN, NightSource, compare, read_plan, write_plan
 from pipelines.publish import PublishConfig, publish_run, raise_or_say
-from pipelines.stream_units import Pool, measure_rate, stream_units
+from pipelines.stream_units import Pool, measure, stream_units
 from pipelines.watch import UnitWatch
 
 SAMPLE_ITEMS = 128
@@ -150,10 +151,15 @@ def dry_run(config: ClassifyRun, options: Options, say: Callable[[str], None]) -
         return
     with connected():
         pool = Pool(config.engine)
-        rate = pool.actors * measure_rate(unit_job(config, bundle, "", ""), pool, sample)
+        receipt = measure(unit_job(config, bundle, "", ""), pool, sample)
+        rate = pool.actors * receipt.items / receipt.seconds
+        helping = count_helpers(config.engine, pool.actors * pool.num_cpus, lambda: receipt)
         ahead = hours_ahead(nodes_by_kind(), pool.share_now, items / rate)
     actors = "1 actor" if pool.actors == 1 else f"{pool.actors} actors"
     say(f"about {duration(items / rate)} at {rate:,.0f} images/s with {actors}, by a sample")
+    if helping:
+        processes = "1 process" if helping == 1 else f"{helping} processes"
+        say(f"less with the help of {processes} for fetching and decoding")
     if cost := config.prices.sentence(ahead, items):
         say(f"estimated cost: {cost}")
     say("nothing was written")

@@ -52,14 +52,7 @@ def helpers(
         reserved: cores that the actors reserve in all.
         sample: classifies some items on one actor; called where rates must be measured.
     """
-    free = free_cores(reserved)
-    count = helper_count(
-        engine.decode,
-        free=free,
-        gpus=0 if engine.device == "cpu" else gpus(),
-        cpu_nodes=has_cpu_nodes(),
-        short=lambda: cores_short(sample(), engine.cpus_per_actor) * (engine.actors or gpus()),
-    )
+    count, free = count_helpers(engine, reserved, sample), free_cores(reserved)
     # where every core is spoken for, one helper shares them
     cores = CORES if count <= free else 0
     started = [Helper.options(num_cpus=cores).remote(job) for _ in range(count)]  # type: ignore[attr-defined]  # Ray adds it
@@ -68,6 +61,17 @@ def helpers(
     finally:
         for helper in started:
             ray.kill(helper)
+
+
+def count_helpers(engine: EngineConfig, reserved: float, sample: Callable[[], Receipt]) -> int:
+    """Say how many helpers `helpers` starts for the same arguments."""
+    return helper_count(
+        engine.decode,
+        free=free_cores(reserved),
+        gpus=0 if engine.device == "cpu" else gpus(),
+        cpu_nodes=has_cpu_nodes(),
+        short=lambda: cores_short(sample(), engine.cpus_per_actor) * (engine.actors or gpus()),
+    )
 
 
 def has_cpu_nodes() -> bool:

@@ -37,7 +37,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def classify(home: Path, decode: str) -> pa.Table:
+def write_run_file(home: Path, decode: str) -> str:
     described = {
         "output": str(home / "runs"),
         "run_id": decode,
@@ -56,7 +56,11 @@ def classify(home: Path, decode: str) -> pa.Table:
     }
     run_file = home / f"{decode}.yaml"
     run_file.write_text(yaml.safe_dump(described))
-    result = run_job("classify", str(run_file))
+    return str(run_file)
+
+
+def classify(home: Path, decode: str) -> pa.Table:
+    result = run_job("classify", write_run_file(home, decode))
     assert result.exit_code == 0, result.output
     return catalogs.without_run(DeltaTable(str(home / f"labels-{decode}")))
 
@@ -66,6 +70,17 @@ def test_rows_are_the_same_wherever_images_are_decoded(home: Path) -> None:
 
     assert classify(home, "pool").equals(inline)
     assert classify(home, "auto").equals(inline)
+
+
+def test_a_dry_run_measures_actors_and_says_what_will_help_them(home: Path) -> None:
+    inline, pool = (
+        run_job("classify", write_run_file(home, decode), "--dry-run", "--full").output
+        for decode in ("inline", "pool")
+    )
+
+    assert "images/s with 1 actor, by a sample" in inline
+    assert "processes" not in inline
+    assert "images/s with 1 actor, by a sample\nless with the help of 1 process for " in pool
 
 
 def test_pixels_and_errors_keep_their_places_on_the_way() -> None:
