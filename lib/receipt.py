@@ -22,6 +22,11 @@ class Receipt(Config):
     seconds: float  # from the unit's start to its end
     engine: str
 
+    @property
+    def images_per_s(self) -> float:
+        """Rate of the one actor, this unit alone."""
+        return self.items / self.seconds
+
 
 class Totals(Config):
     """The sum of receipts."""

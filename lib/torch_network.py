@@ -24,7 +24,7 @@ class TorchNetwork:
         precision: Literal["bf16", "fp32"],
     ) -> None:
         """Put a backbone on a device in a precision."""
-        # of this process: cuDNN's own choice for float32 is TF32, which is as far off as bf16
+        # of this process: cuDNN's own choice for float32 is TF32, of which a thousandth is noise
         torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]  # torch adds it at run time
         self._device, self._preprocessing = device, preprocessing
         self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32

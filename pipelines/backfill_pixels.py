@@ -20,7 +20,7 @@ from lib.shards import finished_units
 from lib.storage_config import StorageConfig
 from lib.uris import join
 from pipelines.cluster import connected
-from pipelines.stream_units import SAMPLE_ITEMS, Pool, measure_rate, stream_units
+from pipelines.stream_units import SAMPLE_ITEMS, Pool, measure, stream_units
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def measure_seconds(
     sample = parquet.read_table(plan).slice(0, SAMPLE_ITEMS)
     with connected():
         pool = Pool(full.engine)
-        rate = measure_rate(unit_job(full, "", "", bundle, storage), pool, sample)
-    return items / rate / pool.actors
+        receipt = measure(unit_job(full, "", "", bundle, storage), pool, sample)
+    return items / receipt.images_per_s / pool.actors
 
 
 def classify_rows(

@@ -152,7 +152,7 @@ def dry_run(config: ClassifyRun, options: Options, say: Callable[[str], None]) -
     with connected():
         pool = Pool(config.engine)
         receipt = measure(unit_job(config, bundle, "", ""), pool, sample)
-        rate = pool.actors * receipt.items / receipt.seconds
+        rate = pool.actors * receipt.images_per_s
         helping = count_helpers(config.engine, pool.actors * pool.num_cpus, lambda: receipt)
         ahead = hours_ahead(nodes_by_kind(), pool.share_now, items / rate)
     actors = "1 actor" if pool.actors == 1 else f"{pool.actors} actors"

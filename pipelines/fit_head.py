@@ -1,7 +1,7 @@
 """Fitting the head of a new taxonomy: labelled items, their embeddings, calibration, the bundle."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -27,6 +27,7 @@ from lib.labels_table import LabelsTable
 from lib.metrics import evaluate
 from lib.migration import Migration
 from lib.network import read_head
+from lib.parquet_parts import ParquetParts
 from lib.report.data import Evaluation
 from lib.scored import Scored
 from lib.split import split_items
@@ -108,7 +109,8 @@ def fit(labelled: Labelled, move: Move, say: Callable[[str], None]) -> Fitted:
         InputError: a category has too few items with an embedding.
     """
     started, migration = time.monotonic(), move.migration
-    train, held_out = locate(labelled, move.store)
+    files = move.store.files  # listed once: places count them, and another run may add one
+    train, held_out = locate(labelled, files)
     missing = labelled.train.num_rows + labelled.held_out.num_rows
     missing -= train.num_rows + held_out.num_rows
     # a few thousand say as much of a temperature, and logits of all would fill the memory
@@ -127,9 +129,9 @@ def fit(labelled: Labelled, move: Move, say: Callable[[str], None]) -> Fitted:
     )
     column = {leaf: index for index, leaf in enumerate(migration.new.leaves)}
     targets, held_targets = (torch.tensor([column[c] for c in side]) for side in classes)
-    moments = moments_of(read_vectors(train, move.store), targets, len(column))
+    moments = moments_of(read_vectors(train, files), targets, len(column))
     nothing = torch.empty(0, len(moments.covariance), dtype=torch.float16)
-    held_vectors = torch.cat([nothing, *read_vectors(held_out, move.store)])
+    held_vectors = torch.cat([nothing, *read_vectors(held_out, files)])
     unseen = LabelledEmbeddings(held_vectors, held_targets)
     if kept:
         head, evaluation = _split(move, old, moments, unseen)
@@ -178,17 +180,20 @@ def _refit(
     return new, calibrated.evaluation
 
 
-def locate(labelled: Labelled, store: EmbeddingStore) -> tuple[pa.Table, pa.Table]:
+def locate(labelled: Labelled, files: Sequence[ParquetParts]) -> tuple[pa.Table, pa.Table]:
     """Give the items to train on and those held out that have an embedding, with its `place`.
+
+    Args:
+        labelled: the items.
+        files: of the embedding store, as the places count them.
 
     Raises:
         InputError: a file of the store cannot be read.
     """
-    files, sides = store.files, (labelled.train, labelled.held_out)
     with open_duckdb() as connection:
         register_places(connection, files, "stored")
-        for name, side in zip(("train", "held_out"), sides, strict=True):
-            connection.register(name, side)
+        connection.register("train", labelled.train)
+        connection.register("held_out", labelled.held_out)
         query = """
             SELECT i.*, place FROM
                 (SELECT *, false AS is_held_out FROM train
@@ -200,13 +205,12 @@ def locate(labelled: Labelled, store: EmbeddingStore) -> tuple[pa.Table, pa.Tabl
     return found.filter(pc.invert(is_held_out)), found.filter(is_held_out)
 
 
-def read_vectors(located: pa.Table, store: EmbeddingStore) -> Iterator[torch.Tensor]:
+def read_vectors(located: pa.Table, files: Sequence[ParquetParts]) -> Iterator[torch.Tensor]:
     """Read the embeddings of items that `locate` has found, float16 [m, d] at a time.
 
     Raises:
         InputError: a file of the store cannot be read, or its embeddings are of another length.
     """
-    files = store.files
     width = files[0].schema.field(EMBEDDING).type.byte_width // 2
     for vectors in PlacedReader(files, width).read(located["place"].to_numpy()):
         yield torch.from_numpy(vectors)

@@ -75,12 +75,6 @@ class UnitActor:
         return {"receipt": [receipt.model_dump_json() for receipt in receipts]}
 
 
-def measure_rate(job: UnitJob, pool: Pool, sample: pa.Table) -> float:
-    """Classify a few items as one actor would; give images/s."""
-    receipt = measure(job, pool, sample)
-    return receipt.items / receipt.seconds
-
-
 def measure(job: UnitJob, pool: Pool, sample: pa.Table) -> Receipt:
     """Classify a few items as one actor would; give the receipt."""
 
