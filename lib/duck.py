@@ -3,7 +3,7 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import duckdb
 import pyarrow as pa
@@ -39,6 +39,35 @@ def open_duckdb(
             yield connection
         finally:
             connection.close()
+
+
+@contextlib.contextmanager
+def streamed(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+) -> Iterator[None]:
+    """Make a relation of batches, which can be read once, and raise what they raise.
+
+    DuckDB gives only the text of what goes wrong in a stream, with its traceback.
+    """
+    failed: list[Exception] = []
+
+    def kept() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from batches
+        except Exception as error:
+            failed.append(error)
+            raise
+
+    connection.register(name, pa.RecordBatchReader.from_batches(schema, kept()))
+    try:
+        yield
+    except Exception:
+        if failed:
+            raise failed[0] from None
+        raise
 
 
 def read_rows(

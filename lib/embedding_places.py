@@ -1,12 +1,14 @@
 """Where in a store the embedding of each key lies, and reading embeddings by their places."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from lib.duck import streamed
 from lib.embeddings import EMBEDDING, KEY_SCHEMA, Embeddings, read_key_groups, to_matrix
 from lib.errors import InputError
 from lib.parquet_parts import ParquetParts
@@ -17,12 +19,11 @@ PLACE = pa.field("place", pa.int64(), nullable=False)
 Places = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def register_places(
+def streamed_places(
     connection: duckdb.DuckDBPyConnection, files: Sequence[ParquetParts], name: str
-) -> None:
-    """Make a relation of the keys of files: uri, etag and place; it can be read once."""
-    reader = pa.RecordBatchReader.from_batches(KEY_SCHEMA.append(PLACE), _places(files))
-    connection.register(name, reader)
+) -> AbstractContextManager[None]:
+    """Make a relation of the keys of files: uri, etag and place; as `streamed`."""
+    return streamed(connection, name, KEY_SCHEMA.append(PLACE), _places(files))
 
 
 def _places(files: Sequence[ParquetParts]) -> Iterator[pa.RecordBatch]:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from lib.duck import open_duckdb, read_rows
+from lib.duck import open_duckdb, read_rows, streamed
 from lib.parquet_parts import ParquetParts
 from lib.storage import Storage
 from lib.uris import absolute, join
@@ -132,9 +132,8 @@ class EmbeddingStore:
             tables: of one `embeddings_schema`; one file's worth is held in memory at a time.
         """
         with open_duckdb() as connection:
-            reader = pa.RecordBatchReader.from_batches(KEY_SCHEMA, self.read_keys(name))
-            connection.register("reader", reader)
-            connection.execute("CREATE TABLE stored AS FROM reader")
+            with streamed(connection, "keys", KEY_SCHEMA, self.read_keys(name)):
+                connection.execute("CREATE TABLE stored AS FROM keys")
             return sum(
                 self._write(connection, f"{name}.{number:05d}.parquet", rows)
                 for number, rows in enumerate(_by_file(tables))

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from lib.catalog import CatalogConfig, iterate_catalog
-from lib.duck import open_duckdb
+from lib.duck import open_duckdb, streamed
 from lib.errors import ReshelveError
 from lib.items import ITEM_SCHEMA, Batches, checked, regroup, unique
 from lib.storage import Storage
@@ -102,28 +102,17 @@ def freeze(config: CatalogConfig, storage: Storage, path: Path, limit: int | Non
 
 
 def _sort(found: Batches, duck: duckdb.DuckDBPyConnection, source: str) -> Batches:
-    failed: list[Exception] = []
-
-    def items() -> Batches:
+    with streamed(duck, "items", ITEM_SCHEMA, found):
         try:
-            yield from found
-        except Exception as error:
-            failed.append(error)
-            raise
-
-    try:
-        duck.register("items", pa.RecordBatchReader.from_batches(ITEM_SCHEMA, items()))
-        ordered = duck.sql("select * from items order by item_id")  # by bytes: the default
-        for batch in ordered.to_arrow_reader(ROW_GROUP_ROWS):
-            yield pa.RecordBatch.from_arrays(batch.columns, schema=ITEM_SCHEMA)
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
-        if failed:  # DuckDB gives the text of what went wrong in the stream, not the error itself
-            raise failed[0] from None
-        first = str(error).splitlines()[0]
-        raise ReshelveError(
-            f"{source}: the catalog cannot be sorted: {first}; the folder for temporary files "
-            "is TMPDIR's"
-        ) from error
+            ordered = duck.sql("select * from items order by item_id")  # by bytes: the default
+            for batch in ordered.to_arrow_reader(ROW_GROUP_ROWS):
+                yield pa.RecordBatch.from_arrays(batch.columns, schema=ITEM_SCHEMA)
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            first = str(error).splitlines()[0]
+            raise ReshelveError(
+                f"{source}: the catalog cannot be sorted: {first}; the folder for temporary files "
+                "is TMPDIR's"
+            ) from error
 
 
 def _first(batches: Batches, limit: int | None) -> Batches:

@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from lib.config import Config
 from lib.duck import read_rows
-from lib.embedding_places import register_places
+from lib.embedding_places import streamed_places
 from lib.errors import InputError
 from lib.items import ITEM_SCHEMA, regroup
 from lib.labels import LABELS_SCHEMA
@@ -131,8 +131,8 @@ class Router:
             "SELECT count(*) FROM rows_before WHERE NOT settled"
         ).fetchall()[0]
         if count:
-            register_places(self._connection, stored, "stored")
-            self._connection.execute(PLACED)
+            with streamed_places(self._connection, stored, "stored"):
+                self._connection.execute(PLACED)
         # as the plan of a night, both are read in pieces, which no etag vouches for
         kept = {"compression": "lz4", "write_page_checksum": True}
         with parquet.ParquetWriter(self._files.plan, ROUTED_SCHEMA, **kept) as writer:

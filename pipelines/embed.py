@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-import pyarrow as pa
 from pyarrow import parquet
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -13,7 +12,7 @@ from lib.bundle import read_bundle
 from lib.catalog import CatalogConfig
 from lib.config import Config
 from lib.digest import digest_json
-from lib.duck import open_duckdb, read_rows
+from lib.duck import open_duckdb, read_rows, streamed
 from lib.embeddings import KEY_SCHEMA, EmbeddingStore
 from lib.engine import EngineConfig
 from lib.freeze import freeze
@@ -106,11 +105,10 @@ def write_missing(snapshot: Path, store: EmbeddingStore, plan: Path, unit_size: 
     # a plan is read in pieces, which no etag vouches for
     kept = {"compression": "zstd", "write_page_checksum": True}
     with open_duckdb() as connection, parquet.ParquetWriter(plan, ITEM_SCHEMA, **kept) as writer:
-        stored = pa.RecordBatchReader.from_batches(KEY_SCHEMA, store.read_keys())
-        connection.register("stored", stored)
         count = 0
-        rows = read_rows(connection, MISSING, {"snapshot": str(snapshot)})
-        for unit in in_units(rows, unit_size):
-            count += unit.num_rows
-            writer.write_batch(unit.cast(ITEM_SCHEMA))
+        with streamed(connection, "stored", KEY_SCHEMA, store.read_keys()):
+            rows = read_rows(connection, MISSING, {"snapshot": str(snapshot)})
+            for unit in in_units(rows, unit_size):
+                count += unit.num_rows
+                writer.write_batch(unit.cast(ITEM_SCHEMA))
     return count

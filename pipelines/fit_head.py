@@ -13,7 +13,7 @@ from torch.nn.functional import linear
 from lib.catalog import CatalogConfig, labels_of, read_catalog
 from lib.config import Config
 from lib.duck import open_duckdb, read_rows
-from lib.embedding_places import PlacedReader, register_places
+from lib.embedding_places import PlacedReader, streamed_places
 from lib.embeddings import EMBEDDING, EmbeddingStore
 from lib.errors import InputError
 from lib.head import Head
@@ -190,8 +190,7 @@ def locate(labelled: Labelled, files: Sequence[ParquetParts]) -> tuple[pa.Table,
     Raises:
         InputError: a file of the store cannot be read.
     """
-    with open_duckdb() as connection:
-        register_places(connection, files, "stored")
+    with open_duckdb() as connection, streamed_places(connection, files, "stored"):
         connection.register("train", labelled.train)
         connection.register("held_out", labelled.held_out)
         query = """

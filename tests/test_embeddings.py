@@ -17,6 +17,7 @@ from lib.embeddings import (
     to_table,
     write_shard,
 )
+from lib.errors import InputError
 from lib.storage import Storage
 from lib.storage_config import StorageConfig
 
@@ -148,3 +149,12 @@ def test_a_key_that_comes_twice_in_one_run_is_kept_once_over_all_its_files(
 
     assert len(local.files) == 2
     assert sorted(keys(local)) == [("a", "a"), ("b", "b"), ("c", "c")]
+
+
+def test_a_file_that_is_damaged_is_named_where_keys_are_looked_up(local: EmbeddingStore) -> None:
+    local.append("run-1", [table(["a", "b"])])
+    path = Path(local.files[0].uri)
+    path.write_bytes(b"PAR1" + bytes(100) + path.read_bytes()[104:])
+
+    with pytest.raises(InputError, match=f"^{path}: "):
+        local.append("run-2", [table(["c"])])
