@@ -14,7 +14,8 @@ from lib.errors import InputError
 from lib.inventory import is_inventory, read_inventory
 from lib.items import ITEM_SCHEMA, Batches, make_snapshot, regroup
 from lib.listing import IMAGE_SUFFIXES, list_prefix
-from lib.storage import Storage, explained
+from lib.storage import Storage
+from lib.store_errors import explained
 from lib.stores import store_of
 from lib.uris import absolute, join
 

@@ -21,7 +21,8 @@ from lib.errors import InputError
 from lib.gather import gather
 from lib.items import Batches
 from lib.keys import Images
-from lib.storage import Storage, explained
+from lib.storage import Storage
+from lib.store_errors import explained
 from lib.uris import protocol_of
 
 IMAGE_SUFFIXES = (

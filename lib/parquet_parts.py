@@ -9,7 +9,8 @@ import pyarrow as pa
 from botocore.exceptions import FlexibleChecksumError
 from pyarrow import parquet
 
-from lib.storage import Storage, explained
+from lib.storage import Storage
+from lib.store_errors import explained
 
 T = TypeVar("T")
 

@@ -6,17 +6,17 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import fsspec
-from botocore.exceptions import BotoCoreError, FlexibleChecksumError, NoCredentialsError
+from botocore.exceptions import FlexibleChecksumError
 
 from lib.errors import InputError, StoreError
 from lib.retries import ATTEMPTS, pause
 from lib.storage_config import StorageConfig
+from lib.store_errors import code_of, explained, may_pass
 from lib.uris import local_path, protocol_of
 
 MD5 = re.compile(r"[0-9a-f]{32}")  # as most stores make the etags of objects written at once
@@ -35,6 +35,10 @@ class Storage:
 
     @cached_property
     def _s3(self) -> fsspec.AbstractFileSystem:
+        import s3fs  # noqa: PLC0415  # takes 0.3 s, which local disk need not
+
+        # for all of s3fs, whose own rule looks for words that the reply to a HEAD cannot have
+        s3fs.set_custom_error_handler(may_pass)
         config = self.config
         key, secret, token = config.s3_keys() or (None, None, None)
         return fsspec.filesystem(
@@ -104,7 +108,7 @@ class Storage:
                     filesystem.pipe_file(path, data, mode="create" if exclusive else "overwrite")
             except InputError as error:
                 # two writes at once; AWS asks for another try of the whole write
-                conflict = _code(error.__cause__) == "ConditionalRequestConflict"
+                conflict = code_of(error.__cause__) == "ConditionalRequestConflict"
                 if not conflict or attempt == ATTEMPTS - 1:
                     raise
                 pause(attempt)
@@ -204,42 +208,3 @@ def _put_local(path: Path, data: bytes, *, exclusive: bool) -> None:
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def explained(uri: str) -> Iterator[None]:
-    """Turn a store's own errors into one sentence each; `FileExistsError` passes through."""
-    try:
-        yield
-    except FileExistsError:
-        raise
-    except FileNotFoundError as error:
-        if _code(error) == "NoSuchBucket":
-            bucket = uri.split("://", 1)[1].partition("/")[0]
-            raise InputError(f"{uri}: the bucket '{bucket}' does not exist") from error
-        raise InputError(f"{uri}: not found") from error
-    except (OSError, BotoCoreError) as error:
-        raise _refusal(uri, error) from error
-    except (ValueError, ImportError) as error:
-        raise InputError(f"{uri}: {error}") from error
-
-
-def _code(error: BaseException | None) -> str:
-    """Give the S3 error code behind an error, as the store says it, or an empty text."""
-    response: dict[str, Any] = getattr(getattr(error, "__cause__", None), "response", {})
-    return str(response.get("Error", {}).get("Code", ""))
-
-
-def _refusal(uri: str, error: Exception) -> Exception:
-    if protocol_of(uri) == "file" and isinstance(error, OSError):
-        return InputError(f"{uri}: {error.strerror or error}")
-    if isinstance(error, PermissionError | NoCredentialsError):
-        why = _code(error) or error
-        return InputError(
-            f"{uri}: the store refused these credentials ({why}); set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, or 'storage' in the run file"
-        )
-    if _code(error) == "PreconditionFailed":
-        return FileExistsError(uri)
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return StoreError(f"{uri}: the store cannot be reached: {first}")

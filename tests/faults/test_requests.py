@@ -201,6 +201,18 @@ def test_a_read_whose_first_try_fails_gives_all_bytes(
         assert proxy.counts[kind] == 1
 
 
+@pytest.mark.parametrize("kind", ["slow_down", "internal_error"])
+def test_a_question_that_the_store_is_too_busy_for_eight_times_is_answered(
+    s3: Bucket, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("botocore.retryhandler.random.random", lambda: 0.005)
+    s3.put("file", DATA)
+    with FaultProxy(s3.server.endpoint, only(kind, methods=("HEAD",), first=8)) as proxy:
+        assert storage_at(proxy).exists(s3.uri + "/file")
+        assert storage_at(proxy).read(s3.uri + "/file") == DATA
+        assert proxy.counts[kind] == 8
+
+
 @pytest.mark.parametrize("kind", sorted(STORM))
 def test_a_plan_whose_first_read_fails_gives_all_items(s3: Bucket, kind: str) -> None:
     store = Storage(StorageConfig())
