@@ -79,7 +79,7 @@ def test_a_dry_run_measures_actors_and_says_what_will_help_them(home: Path) -> N
     )
 
     assert "images/s with 1 actor, by a sample" in inline
-    assert "processes" not in inline
+    assert "less with the help" not in inline
     assert "images/s with 1 actor, by a sample\nless with the help of 1 process for " in pool
 
 
