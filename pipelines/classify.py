@@ -36,10 +36,8 @@ from pipelines.decode_pool import count_helpers
 from pipelines.node_clock import nodes_by_kind
 from pipelines.plan_night import PLAN, NightSource, compare, read_plan, write_plan
 from pipelines.publish import PublishConfig, publish_run, raise_or_say
-from pipelines.stream_units import Pool, measure, stream_units
+from pipelines.stream_units import SAMPLE_ITEMS, Pool, measure, stream_units
 from pipelines.watch import UnitWatch
-
-SAMPLE_ITEMS = 128
 
 
 class ClassifyRun(Config):
