@@ -24,15 +24,17 @@ test: $(VENV)/.installed
 	$(RUN) pytest -n 2 --dist loadfile
 
 SEED ?= 0
-FAULTS := tests/faults tests/test_crash.py tests/test_classify.py tests/test_careful.py \
-  tests/test_memory.py tests/test_killed_training.py tests/test_killed_backfill.py \
-  tests/test_hostile_strings.py
+FAULTS := tests/faults tests/inference/test_crash.py tests/pipelines/test_classify.py \
+  tests/images/test_isolated.py tests/images/test_memory_limit.py \
+  tests/pipelines/test_killed_training.py tests/pipelines/test_killed_backfill.py \
+  tests/pipelines/test_hostile_strings.py
 test-faults: $(VENV)/.installed
 	RESHELVE_FAULT_SEED=$(SEED) timeout --signal=INT --kill-after=60 1740 \
 	  $(RUN) pytest -m '' -s $(FAULTS)
 
 test-cluster: $(VENV)/.installed
-	$(RUN) pytest -m '' tests/test_submit.py tests/test_lost_nodes.py tests/test_decode_pool.py
+	$(RUN) pytest -m '' tests/cluster/test_submit.py tests/cluster/test_lost_nodes.py \
+	  tests/cluster/test_decode_helpers.py
 
 check: $(VENV)/.installed
 	$(RUN) ruff format --check .

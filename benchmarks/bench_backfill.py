@@ -29,17 +29,17 @@ from deltalake import write_deltalake
 from pyarrow import parquet
 
 from benchmarks.pixels_agreement import agree
-from lib.bundle import BundleInfo
-from lib.bundle_model import write_bundle
-from lib.delta import delta_options
-from lib.embeddings import Embeddings, EmbeddingStore, to_table
-from lib.labels import LABELS_SCHEMA
-from lib.model import build_classifier
-from lib.preprocessing import Preprocessing
-from lib.storage import Storage
-from lib.storage_config import StorageConfig
-from lib.taxonomy import Category, Taxonomy
-from lib.uris import join
+from lib.embeddings.store import Embeddings, EmbeddingStore, to_table
+from lib.images.preprocessing import Preprocessing
+from lib.models.bundle import BundleInfo
+from lib.models.bundle_weights import write_bundle
+from lib.models.classifier import build_classifier
+from lib.schemas import LABELS_SCHEMA
+from lib.storage.config import StorageConfig
+from lib.storage.s3 import delta_options
+from lib.storage.storage import Storage
+from lib.storage.uris import join
+from lib.taxonomy.taxonomy import Category, Taxonomy
 
 CATEGORIES, DIMENSIONS, LABELLED = 1000, 512, 100_000
 CHUNK = 50_000

@@ -28,11 +28,11 @@ from pathlib import Path
 import obstore
 import yaml
 
-from lib.buckets import Buckets
-from lib.storage import Storage
-from lib.storage_config import StorageConfig
-from tests import catalogs
-from tests.faults.proxy import FaultProxy
+from lib.storage.config import StorageConfig
+from lib.storage.s3 import Buckets
+from lib.storage.storage import Storage
+from tests.helpers import catalogs
+from tests.helpers.proxy import FaultProxy
 
 CHANGED_SHARE = 100
 PICTURES = 64

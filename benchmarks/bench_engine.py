@@ -29,10 +29,10 @@ import ray
 from pyarrow import parquet
 from ray.cluster_utils import Cluster
 
-from lib.config import load_config
-from lib.receipt import Receipt
+from lib.cluster.classify_units import stream_units
+from lib.config.config import load_config
+from lib.runs.receipt import Receipt
 from pipelines import classify as job
-from pipelines.stream_units import stream_units
 
 NODES = 4
 GOALS = {

@@ -24,9 +24,9 @@ import pyarrow as pa
 import yaml
 from pyarrow import parquet
 
-from lib.labels import LABELS_SCHEMA
-from tests import catalogs
-from tests.local_ray import start, started_with, wait_until
+from lib.schemas import LABELS_SCHEMA
+from tests.helpers import catalogs
+from tests.helpers.local_ray import start, started_with, wait_until
 
 ITEMS, UNIT_SIZE, PICTURES = 32_000, 64, 64
 OF_A_RUN = ["run_id", "classified_at"]

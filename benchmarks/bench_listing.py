@@ -29,10 +29,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from lib.catalog import CatalogConfig
-from lib.freeze import freeze
-from lib.storage import Storage
-from lib.storage_config import StorageConfig
+from lib.catalog.catalog import CatalogConfig
+from lib.catalog.snapshot import freeze
+from lib.storage.config import StorageConfig
+from lib.storage.storage import Storage
 
 SOURCES = ("parquet", "csv", "listing")
 FILE_ROWS = 1_000_000

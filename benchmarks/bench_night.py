@@ -19,12 +19,12 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from lib.duck import open_duckdb
-from lib.labels import LABELS_SCHEMA
-from lib.labels_table import LabelsTable
-from lib.night import COMPARED, Night, NightConfig, write_removed
-from lib.storage import Storage
-from lib.storage_config import StorageConfig
+from lib.catalog.diff import COMPARED, Night, NightConfig, write_removed
+from lib.labels.delta_table import LabelsTable
+from lib.schemas import LABELS_SCHEMA
+from lib.sql import open_duckdb
+from lib.storage.config import StorageConfig
+from lib.storage.storage import Storage
 
 UNIT_SIZE = 512
 SNAPSHOT = """COPY (

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from lib.receipt import Receipt
-from lib.shards import RECEIPT_KEY
+from lib.runs.receipt import Receipt
+from lib.runs.shards import RECEIPT_KEY
 
 EVERY_S = 1.0  # a sample of all processes takes some 50 ms of a core
 DAFT = Path(__file__).parent / "out" / "peers"  # with the older pyarrow that it wants

@@ -10,17 +10,17 @@ import yaml
 from torch import nn
 
 from benchmarks.contenders import run
-from lib.bundle import Bundle, BundleInfo, read_bundle
-from lib.bundle_model import load_classifier, write_bundle, write_compiled
-from lib.images import DecodeLimits
-from lib.model import Classifier, build_classifier
-from lib.openvino_network import convert
-from lib.prepare import Decoder
-from lib.preprocessing import Preprocessing
-from lib.resize import normalise
-from lib.storage import Storage
-from lib.storage_config import StorageConfig
-from lib.taxonomy import parse_taxonomy
+from lib.images.formats import DecodeLimits
+from lib.images.preparer import Decoder
+from lib.images.preprocessing import Preprocessing
+from lib.images.resize import normalise
+from lib.models.bundle import Bundle, BundleInfo, read_bundle
+from lib.models.bundle_weights import load_classifier, write_bundle, write_compiled
+from lib.models.classifier import Classifier, build_classifier
+from lib.models.openvino_runtime import convert
+from lib.storage.config import StorageConfig
+from lib.storage.storage import Storage
+from lib.taxonomy.taxonomy import parse_taxonomy
 
 SIZE_PX = 224
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -12,9 +12,9 @@ import obstore
 import pyarrow as pa
 from pyarrow import parquet
 
-from lib.buckets import Buckets
-from lib.storage import Storage
-from lib.storage_config import StorageConfig
+from lib.storage.config import StorageConfig
+from lib.storage.s3 import Buckets
+from lib.storage.storage import Storage
 
 WRITERS = 16
 

@@ -8,26 +8,26 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from lib.bundle import Bundle, BundleInfo, read_bundle
-from lib.bundle_model import write_bundle, write_compiled
-from lib.catalog import CatalogConfig, read_catalog
-from lib.decisions import Decider
-from lib.embeddings import to_matrix
-from lib.engine import UnitJob
-from lib.head import Head
-from lib.head_bundle import NewHead, write_head_bundle
-from lib.head_fit import moments_of
-from lib.model import build_classifier
-from lib.network import read_head
-from lib.openvino_network import convert, is_installed
-from lib.preprocessing import Preprocessing
-from lib.reading import ReadingConfig
-from lib.scoring import Scorer
-from lib.storage import Storage
-from lib.storage_config import StorageConfig
-from lib.taxonomy import Category, Taxonomy
-from lib.unit import UnitClassifier
-from lib.weights import load_backbone
+from lib.backfill.head_bundle import NewHead, write_head_bundle
+from lib.backfill.lda import moments_of
+from lib.backfill.score_unit import Scorer
+from lib.catalog.catalog import CatalogConfig, read_catalog
+from lib.embeddings.store import to_matrix
+from lib.images.config import ReadingConfig
+from lib.images.preprocessing import Preprocessing
+from lib.inference.classify_unit import UnitClassifier
+from lib.inference.config import UnitJob
+from lib.labels.decisions import Decider
+from lib.models.bundle import Bundle, BundleInfo, read_bundle
+from lib.models.bundle_weights import write_bundle, write_compiled
+from lib.models.classifier import build_classifier
+from lib.models.head import Head
+from lib.models.openvino_runtime import convert, is_installed
+from lib.models.pretrained import load_backbone
+from lib.models.runtimes import read_head
+from lib.storage.config import StorageConfig
+from lib.storage.storage import Storage
+from lib.taxonomy.taxonomy import Category, Taxonomy
 
 STORAGE = Storage(StorageConfig())
 TRAINED, HELD = 800, 713

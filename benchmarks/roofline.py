@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from lib.bundle import read_bundle
-from lib.engine import UNITS_AT_ONCE
-from lib.images import DecodeLimits
-from lib.inference import Predictor
-from lib.network import Networks
-from lib.prepare import Decoder
-from lib.storage import Storage
-from lib.storage_config import StorageConfig
+from lib.images.formats import DecodeLimits
+from lib.images.preparer import Decoder
+from lib.inference.predictor import Predictor
+from lib.models.bundle import read_bundle
+from lib.models.options import UNITS_AT_ONCE
+from lib.models.runtimes import Networks
+from lib.storage.config import StorageConfig
+from lib.storage.storage import Storage
 
 ROUNDS = 3
 

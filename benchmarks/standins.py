@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from lib.inference import Predicted
-from lib.prepare import Prepared
-from lib.retries import Retries
+from lib.images.preparer import Prepared
+from lib.inference.predictor import Predicted
+from lib.storage.retries import Retries
 
 IMAGE_BYTES = 60_000
-CATEGORIES = 5  # of the bundle in tests.catalogs
+CATEGORIES = 5  # of the bundle in tests.helpers.catalogs
 BATCH, DIMENSIONS = 512, 512
 PIXELS = torch.zeros(3, 1, 1, dtype=torch.uint8)
 PREPARED = Prepared(pixels=PIXELS, bytes_fetched=IMAGE_BYTES, fetch_s=0.05, decode_s=0.0015)
@@ -70,7 +70,7 @@ def same(preparer: StandInPreparer) -> StandInPreparer:
 
 def install() -> None:
     """Take the place of the real parts in this process."""
-    import lib.unit  # noqa: PLC0415  # only workers load it
+    import lib.inference.classify_unit  # noqa: PLC0415  # only workers load it
 
     for name, standin in (
         ("Preparer", StandInPreparer),
@@ -78,7 +78,7 @@ def install() -> None:
         ("CarefulPreparer", same),
         ("Networks", Nothing),
     ):
-        setattr(lib.unit, name, standin)
+        setattr(lib.inference.classify_unit, name, standin)
 
 
 def main() -> None:
@@ -86,7 +86,7 @@ def main() -> None:
 
     In a process of its own: the driver of a run does not load torch either.
     """
-    from tests import catalogs  # noqa: PLC0415  # workers need none
+    from tests.helpers import catalogs  # noqa: PLC0415  # workers need none
 
     catalogs.make_bundle(sys.argv[1])
     print(cost_us())  # noqa: T201  # the benchmark reads it

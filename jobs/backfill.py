@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from jobs.command import RunFile, Settings, reporting, run
-from lib.config import load_run_file
+from lib.config.config import load_run_file
 
 
 def main(
@@ -25,7 +25,7 @@ def main(
 
         config = load_run_file(BackfillRun, run_file, settings or ())
         if dry_run:
-            from pipelines.backfill_estimate import estimate
+            from pipelines.backfill_dry_run import estimate
 
             estimate(config, say)
         else:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from jobs.command import RunFile, Settings, reporting, run
-from lib.config import load_run_file
+from lib.config.config import load_run_file
 
 
 def main(

@@ -26,8 +26,8 @@ def diff(
 ) -> None:
     """Say what a taxonomy changes, and write the migration beside it."""
     with reporting() as say:
-        from lib.storage import Storage
-        from pipelines.publish import storage_of
+        from lib.storage.config import storage_of
+        from lib.storage.storage import Storage
         from pipelines.taxonomy_diff import diff as compare
 
         if len(taxonomies) < 2:

@@ -1,7 +1,7 @@
 """Train a bundle: `python -m jobs.train RUN.yaml`."""
 
 from jobs.command import RunFile, Settings, reporting, run
-from lib.config import load_run_file
+from lib.config.config import load_run_file
 
 
 def main(run_file: RunFile, settings: Settings = None) -> None:

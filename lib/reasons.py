@@ -1,5 +1,6 @@
 """Why an item has no label: the short list of reason codes in the `error` column."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -48,3 +49,13 @@ class ItemError(Exception):
     def __reduce__(self) -> tuple[type["ItemError"], tuple[Reason, str]]:
         """Travel between processes with both parts."""
         return type(self), (self.reason, self.detail)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorItem:
+    """One item that could not be classified."""
+
+    item_id: str
+    uri: str
+    code: str
+    detail: str

@@ -6,27 +6,27 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from lib.bundle import read_bundle
-from lib.config import Config
-from lib.digest import digest_bytes, digest_json
-from lib.embeddings import EmbeddingStore
-from lib.engine import EngineConfig
+from lib.backfill.head_bundle import carry_head, write_head_bundle
+from lib.backfill.labelled_items import Labelled
+from lib.config.config import Config
+from lib.embeddings.store import EmbeddingStore
 from lib.errors import ReshelveError
-from lib.gates import GatesConfig
-from lib.head_bundle import carry_head, write_head_bundle
-from lib.labelled import Labelled
-from lib.labels_table import LabelsTable
-from lib.manifest import Manifest, read_manifest, write_manifest
-from lib.migration import migrate
-from lib.progress import duration
-from lib.reading import ReadingConfig
-from lib.runs import Intent, Run, RunId, begin_run, find_run
-from lib.shards import to_parquet
-from lib.storage import Storage
-from lib.storage_config import StorageConfig
-from pipelines.backfill_parts import read_parts, score_left
-from pipelines.fit_head import Fitted, LabelledConfig, fit, read_labelled, refuse_other_backbone
-from pipelines.plan_backfill import (
+from lib.hashing import digest_bytes, digest_json
+from lib.images.config import ReadingConfig
+from lib.inference.config import EngineConfig
+from lib.labels.delta_table import LabelsTable
+from lib.labels.gates import GatesConfig
+from lib.models.bundle import read_bundle
+from lib.runs.manifest import Manifest, read_manifest, write_manifest
+from lib.runs.progress import duration
+from lib.runs.run import Intent, Run, RunId, begin_run, find_run
+from lib.runs.shards import to_parquet
+from lib.storage.config import StorageConfig
+from lib.storage.storage import Storage
+from lib.taxonomy.migration import migrate
+from lib.taxonomy.taxonomy import read_taxonomy
+from pipelines.backfill_fit import Fitted, LabelledConfig, fit, read_labelled, refuse_other_backbone
+from pipelines.backfill_plan import (
     FIT,
     HELD_OUT,
     MIGRATION,
@@ -37,9 +37,9 @@ from pipelines.plan_backfill import (
     read_plan,
     write_plan,
 )
-from pipelines.publish import PublishConfig, raise_or_say
-from pipelines.publish_backfill import publish_backfill
-from pipelines.taxonomy_diff import read_taxonomy
+from pipelines.backfill_publish import publish_backfill
+from pipelines.backfill_score import read_parts, score_left
+from pipelines.publication import PublishConfig, raise_or_say
 
 
 class BackfillRun(Config):
@@ -189,7 +189,7 @@ def finish(
     items = score_left(run, move.migration, planned, config.engine.actors)
     parts, totals = read_parts(run)
     if routes.pixels:
-        from pipelines.backfill_pixels import Full, classify_rows  # noqa: PLC0415  # Ray Data takes seconds to import
+        from pipelines.classify_missing import Full, classify_rows  # noqa: PLC0415  # Ray Data takes seconds to import
 
         full = Full(config.engine, config.reading, config.embeddings)
         more, theirs = classify_rows(full, run, bundle, len(parts), say)

@@ -4,20 +4,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from lib.backfill_rows import BackfillRows
-from lib.bundle import Bundle, read_bundle
-from lib.manifest import Manifest
-from lib.metrics import evaluate
-from lib.migration import Migration
-from lib.reading import ReadingConfig
-from lib.report.data import ContactSheet, Evaluation, GateResult, Thumbnail
-from lib.report.formats import items as items_of
-from lib.report.migration_data import MigrationReport
-from lib.report.page import render_migration
-from lib.runs import Run
-from lib.thumbnails import read_thumbnails
-from pipelines.classify_report import Publication
-from pipelines.plan_backfill import FIT, BackfillPlan, read_fit
+from lib.evaluation.metrics import evaluate
+from lib.evaluation.results import Evaluation
+from lib.images.config import ReadingConfig
+from lib.images.thumbnails import read_thumbnails
+from lib.labels.gates import GateResult
+from lib.models.bundle import Bundle, read_bundle
+from lib.reports.data import ContactSheet, Thumbnail
+from lib.reports.formats import items as items_of
+from lib.reports.migration_data import MigrationReport
+from lib.reports.migration_rows import BackfillRows
+from lib.reports.render import render_migration
+from lib.runs.manifest import Manifest
+from lib.runs.run import Run
+from lib.taxonomy.migration import Migration
+from pipelines.backfill_plan import FIT, BackfillPlan, read_fit
+from pipelines.publication import Publication
 
 ARROW = "\N{RIGHTWARDS ARROW}"
 

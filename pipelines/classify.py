@@ -11,33 +11,34 @@ import pyarrow as pa
 from pyarrow import parquet
 from pydantic import Field, ValidationInfo, field_validator
 
-from lib.bundle import Bundle, read_bundle
-from lib.catalog import CatalogConfig
-from lib.compact import compact
-from lib.config import Config
-from lib.digest import digest_json
-from lib.embeddings import EmbeddingStore, read_shards
-from lib.engine import EngineConfig, UnitJob
-from lib.figures import hours_of, read_figures
-from lib.gates import GatesConfig
-from lib.manifest import Manifest, read_manifest, write_manifest
-from lib.night import NightConfig
-from lib.plan import Plan
-from lib.prices import PricesConfig, hours_ahead
-from lib.progress import ItemProgress, duration
-from lib.reading import ReadingConfig
-from lib.runs import Intent, Run, RunId, begin_run, find_run
-from lib.shards import finished_units
-from lib.storage import Storage
-from lib.storage_config import StorageConfig
-from lib.uris import join
-from pipelines.cluster import connected
-from pipelines.decode_pool import count_helpers
-from pipelines.node_clock import nodes_by_kind
-from pipelines.plan_night import PLAN, NightSource, compare, read_plan, write_plan
-from pipelines.publish import PublishConfig, publish_run, raise_or_say
-from pipelines.stream_units import SAMPLE_ITEMS, Pool, measure, stream_units
-from pipelines.watch import UnitWatch
+from lib.catalog.catalog import CatalogConfig
+from lib.catalog.diff import NightConfig
+from lib.cluster.classify_units import SAMPLE_ITEMS, Pool, measure, stream_units
+from lib.cluster.connection import connected
+from lib.cluster.decode_helpers import count_helpers
+from lib.cluster.monitor import UnitWatch
+from lib.cluster.node_hours import nodes_by_kind
+from lib.config.config import Config
+from lib.embeddings.store import EmbeddingStore, read_shards
+from lib.hashing import digest_json
+from lib.images.config import ReadingConfig
+from lib.inference.config import EngineConfig, UnitJob
+from lib.labels.gates import GatesConfig
+from lib.models.bundle import Bundle, read_bundle
+from lib.runs.compaction import compact
+from lib.runs.cost import PricesConfig, hours_ahead
+from lib.runs.manifest import Manifest, read_manifest, write_manifest
+from lib.runs.metrics_log import hours_of, read_figures
+from lib.runs.plan import Plan
+from lib.runs.progress import ItemProgress, duration
+from lib.runs.run import Intent, Run, RunId, begin_run, find_run
+from lib.runs.shards import finished_units
+from lib.storage.config import StorageConfig
+from lib.storage.storage import Storage
+from lib.storage.uris import join
+from pipelines.classify_plan import PLAN, NightSource, compare, read_plan, write_plan
+from pipelines.classify_publish import publish_run
+from pipelines.publication import PublishConfig, raise_or_say
 
 
 class ClassifyRun(Config):

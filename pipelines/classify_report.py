@@ -11,55 +11,24 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from lib.bundle import Bundle, read_bundle
-from lib.errors import ConflictError, GateError
-from lib.manifest import Manifest
-from lib.metrics import evaluate
-from lib.night import Diff
-from lib.prices import PricesConfig
-from lib.reading import ReadingConfig
+from lib.catalog.diff import Diff
+from lib.evaluation.metrics import evaluate
+from lib.evaluation.results import Evaluation
+from lib.images.config import ReadingConfig
+from lib.images.thumbnails import read_thumbnails
+from lib.labels.gates import GateResult
+from lib.models.bundle import Bundle, read_bundle
 from lib.reasons import MEANINGS, Reason
-from lib.report.collect import SHEETS, Collected, Row
-from lib.report.data import (
-    ClassificationReport,
-    ContactSheet,
-    ErrorReason,
-    Evaluation,
-    GateResult,
-    Thumbnail,
-)
-from lib.report.page import render_classification
-from lib.runs import Run
-from lib.thumbnails import read_thumbnails
-from pipelines.plan_night import PLAN
+from lib.reports.classification_rows import SHEETS, Collected, Row
+from lib.reports.data import ClassificationReport, ContactSheet, ErrorReason, Thumbnail
+from lib.reports.render import render_classification
+from lib.runs.cost import PricesConfig
+from lib.runs.manifest import Manifest
+from lib.runs.run import Run
+from pipelines.classify_plan import PLAN
+from pipelines.publication import Publication
 
 ROWS_AT_ONCE = 65_536
-
-
-@dataclass(frozen=True, kw_only=True)
-class Publication:
-    """What became of a run: the table's version, or why the table is as it was."""
-
-    table: str
-    version: int | None = None
-    unchanged: bool = False
-    error: GateError | ConflictError | None = None
-
-    @property
-    def state(self) -> str:
-        """One word for `outcome.json`."""
-        if self.error:
-            return "refused" if isinstance(self.error, GateError) else "conflict"
-        return "unchanged" if self.unchanged else "published"
-
-    @property
-    def sentence(self) -> str:
-        """The same for a person."""
-        if self.error:
-            return str(self.error)
-        if self.unchanged:
-            return f"nothing has changed; {self.table} stays at version {self.version}"
-        return f"published as version {self.version} of {self.table}"
 
 
 @dataclass(frozen=True, kw_only=True)

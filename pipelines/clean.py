@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from lib.clean import find_leftovers, stale_files, tables_of
-from lib.storage import Storage
-from pipelines.publish import storage_of
+from lib.runs.cleanup import find_leftovers, stale_files, tables_of
+from lib.storage.config import storage_of
+from lib.storage.storage import Storage
 
 
 def clean(

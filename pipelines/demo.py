@@ -7,11 +7,11 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from lib.config import load_run_file
-from lib.drawing.catalog import draw_catalog
+from examples.demo_catalog.catalog import draw_catalog
+from lib.config.config import load_run_file
 from lib.errors import InputError
-from lib.labels_table import LabelsTable
-from lib.storage import Storage
+from lib.labels.delta_table import LabelsTable
+from lib.storage.storage import Storage
 from pipelines.classify import ClassifyRun, Options, classify
 from pipelines.train import TrainRun, train
 

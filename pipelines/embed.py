@@ -8,22 +8,23 @@ from pathlib import Path
 from pyarrow import parquet
 from pydantic import Field, ValidationInfo, field_validator
 
-from lib.bundle import read_bundle
-from lib.catalog import CatalogConfig
-from lib.config import Config
-from lib.digest import digest_json
-from lib.duck import open_duckdb, read_rows, streamed
-from lib.embeddings import KEY_SCHEMA, EmbeddingStore
-from lib.engine import EngineConfig
-from lib.freeze import freeze
-from lib.items import ITEM_SCHEMA, in_units
-from lib.reading import ReadingConfig
-from lib.receipt import add_up
-from lib.runs import Intent, RunId, begin_run, find_run
-from lib.shards import finished_units, read_shards
-from lib.storage import Storage
-from lib.storage_config import StorageConfig
-from pipelines.backfill_pixels import Full, classify_left
+from lib.batches import in_units
+from lib.catalog.catalog import CatalogConfig
+from lib.catalog.snapshot import freeze
+from lib.config.config import Config
+from lib.embeddings.store import KEY_SCHEMA, EmbeddingStore
+from lib.hashing import digest_json
+from lib.images.config import ReadingConfig
+from lib.inference.config import EngineConfig
+from lib.models.bundle import read_bundle
+from lib.runs.receipt import add_up
+from lib.runs.run import Intent, RunId, begin_run, find_run
+from lib.runs.shards import finished_units, read_shards
+from lib.schemas import ITEM_SCHEMA
+from lib.sql import open_duckdb, read_rows, streamed
+from lib.storage.config import StorageConfig
+from lib.storage.storage import Storage
+from pipelines.classify_missing import Full, classify_left
 
 PLAN = "plan.parquet"
 MISSING = """

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from lib.runs import Run
-from lib.status import status_lines
-from lib.storage import Storage
-from lib.uris import absolute
-from pipelines.publish import storage_of
+from lib.runs.run import Run
+from lib.runs.status import status_lines
+from lib.storage.config import storage_of
+from lib.storage.storage import Storage
+from lib.storage.uris import absolute
 
 
 def status(folder: str, run_file: Path | None, say: Callable[[str], None]) -> None:

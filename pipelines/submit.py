@@ -7,11 +7,11 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from lib.config import Config, load_run_file, merge_run_file
+from lib.cluster.code_package import RUN_FILE, code_root, pack
+from lib.cluster.job_server import JobServer
+from lib.config.config import Config, load_run_file, merge_run_file
 from lib.errors import InputError
-from lib.package import RUN_FILE, code_root, pack
-from lib.uris import protocol_of
-from pipelines.job_server import JobServer
+from lib.storage.uris import protocol_of
 
 # the run file's model of each job that can be submitted; some take seconds to import
 RUN_FILES = {

@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
-from lib.migration import Migration, migrate
-from lib.report.formats import count
-from lib.storage import Storage
-from lib.taxonomy import Taxonomy, parse_taxonomy
+from lib.reports.formats import count
+from lib.storage.storage import Storage
+from lib.taxonomy.migration import Migration, migrate
+from lib.taxonomy.taxonomy import read_taxonomy
 
 
 def diff(sources: Sequence[str], storage: Storage, say: Callable[[str], None]) -> Migration:
@@ -29,15 +29,6 @@ def diff(sources: Sequence[str], storage: Storage, say: Callable[[str], None]) -
     storage.write(target, json.dumps(migration.to_json(), indent=2, ensure_ascii=False).encode())
     say(f"migration: {target}")
     return migration
-
-
-def read_taxonomy(source: str, storage: Storage) -> Taxonomy:
-    """Read a taxonomy file.
-
-    Raises:
-        InputError: it is not there or cannot be used.
-    """
-    return parse_taxonomy(storage.read(source).decode(), source)
 
 
 def describe(migration: Migration) -> list[str]:

@@ -9,40 +9,40 @@ import safetensors.torch
 import torch
 from pydantic import Field, ValidationInfo, field_validator
 
-from lib.bundle import Bundle, BundleInfo, read_bundle
-from lib.bundle_model import write_bundle, write_compiled
-from lib.catalog import CatalogConfig, labels_of, read_catalog
-from lib.checkpoint import read_best, read_checkpoint
-from lib.compiled import Compiled
-from lib.config import Config
-from lib.digest import digest_bytes, digest_json
-from lib.errors import InputError
-from lib.held_out import Calibrated, calibrate
-from lib.model import build_classifier
-from lib.preprocessing import Preprocessing
-from lib.progress import duration
-from lib.reading import ReadingConfig
-from lib.recipe import TrainingConfig
-from lib.report.data import EpochRecord, TrainingReport
-from lib.report.page import render_training
-from lib.runs import Intent, Run, RunId, open_run
-from lib.scored import Scored
-from lib.shards import to_parquet
-from lib.split import split_items
-from lib.storage import Storage
-from lib.storage_config import StorageConfig
-from lib.taxonomy import Taxonomy, parse_taxonomy
-from lib.training import TrainingJob
-from lib.weights import load_backbone, parameters_of
-from pipelines.cluster import connected
-from pipelines.train_on_ray import (
+from lib.catalog.catalog import CatalogConfig, labels_of, read_catalog
+from lib.catalog.split import split_items
+from lib.cluster.connection import connected
+from lib.cluster.monitor import TrainingWatch
+from lib.cluster.train_workers import (
     TRAIN_ITEMS,
     VALIDATION_ITEMS,
     WorkersConfig,
     compile_on_ray,
     train_on_ray,
 )
-from pipelines.watch import TrainingWatch
+from lib.config.config import Config
+from lib.errors import InputError
+from lib.evaluation.held_out import Calibrated, Scored, calibrate
+from lib.hashing import digest_bytes, digest_json
+from lib.images.config import ReadingConfig
+from lib.images.preprocessing import Preprocessing
+from lib.models.bundle import Bundle, BundleInfo, read_bundle
+from lib.models.bundle_weights import write_bundle, write_compiled
+from lib.models.classifier import build_classifier
+from lib.models.pretrained import load_backbone, parameters_of
+from lib.reports.data import TrainingReport
+from lib.reports.render import render_training
+from lib.runs.progress import duration
+from lib.runs.run import Intent, Run, RunId, open_run
+from lib.runs.shards import to_parquet
+from lib.storage.config import StorageConfig
+from lib.storage.storage import Storage
+from lib.taxonomy.taxonomy import Taxonomy, parse_taxonomy
+from lib.training.checkpoint import read_best, read_checkpoint
+from lib.training.config import TrainingConfig
+from lib.training.history import EpochRecord
+from lib.training.quantize import Compiled
+from lib.training.trainer import TrainingJob
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 INITIAL_MODEL = "initial.safetensors"

@@ -53,7 +53,10 @@ def test_jobs_are_thin() -> None:
     [
         ("jobs.__main__", {"torch", "ray"}),  # what is wrong with a command is said at once
         ("pipelines.classify", {"torch", "torchvision"}),  # two seconds and half a GB: the actors'
-        ("lib.unit", {"torchvision"}),  # two seconds more, where OpenVINO classifies
+        (
+            "lib.inference.classify_unit",
+            {"torchvision"},
+        ),  # two seconds more, where OpenVINO classifies
     ],
 )
 def test_what_takes_long_to_load_is_loaded_where_it_is_needed(

@@ -7,13 +7,13 @@ import pyarrow as pa
 import pytest
 from ray.cluster_utils import Cluster
 
-from tests import catalogs
 from tests.conftest import Bucket, Server
-from tests.faults.nights import UNIT_SIZE, Night
-from tests.faults.proof import check
-from tests.faults.shop import FILES, Shop
-from tests.local_ray import started_with, wait_until
-from tests.nodes import free_port
+from tests.helpers import catalogs
+from tests.helpers.local_ray import started_with, wait_until
+from tests.helpers.nights import UNIT_SIZE, Night
+from tests.helpers.nodes import free_port
+from tests.helpers.proof import check
+from tests.helpers.shop import FILES, Shop
 
 CLASSIFIED = "classified"
 

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 from _pytest.mark import ParameterSet
 
-from lib.engine import UNITS_AT_ONCE
-from tests.faults.nights import Night, kill, shard
-from tests.faults.proof import check
-from tests.faults.shop import Shop
+from lib.models.options import UNITS_AT_ONCE
+from tests.helpers.nights import Night, kill, shard
+from tests.helpers.proof import check
+from tests.helpers.shop import Shop
 
 pytestmark = [pytest.mark.ray, pytest.mark.s3, pytest.mark.timeout(480)]
 

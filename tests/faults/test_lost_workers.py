@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 from ray.cluster_utils import Cluster
 
-from lib.engine import UNITS_AT_ONCE
-from tests.faults.nights import Night, ended, sentences, shard, succeeded
-from tests.faults.proof import check
-from tests.faults.shop import Shop
-from tests.local_ray import started_with
-from tests.nodes import free_port
+from lib.models.options import UNITS_AT_ONCE
+from tests.helpers.local_ray import started_with
+from tests.helpers.nights import Night, ended, sentences, shard, succeeded
+from tests.helpers.nodes import free_port
+from tests.helpers.proof import check
+from tests.helpers.shop import Shop
 
 pytestmark = [
     pytest.mark.ray,

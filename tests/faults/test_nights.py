@@ -4,11 +4,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pytest
 
-from tests import catalogs
-from tests.faults.nights import Night, shard, succeeded
-from tests.faults.proof import check
-from tests.faults.shop import FILES, Shop
-from tests.local_ray import start
+from tests.helpers import catalogs
+from tests.helpers.local_ray import start
+from tests.helpers.nights import Night, shard, succeeded
+from tests.helpers.proof import check
+from tests.helpers.shop import FILES, Shop
 
 pytestmark = [
     pytest.mark.ray,

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.faults.faults import ANSWERS, Faults, only, storm
-from tests.faults.proxy import FaultProxy
+from tests.helpers.faults import ANSWERS, Faults, only, storm
+from tests.helpers.proxy import FaultProxy
 
 RATES = storm(0.04)
 DATA = random.Random(0).randbytes(300_000)  # noqa: S311  # the same bytes in each run

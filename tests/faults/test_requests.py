@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from lib.errors import InputError, ReshelveError
-from lib.fetch import Fetcher
-from lib.plan import Plan
+from lib.images.fetch import Fetcher
 from lib.reasons import ItemError
-from lib.retries import ATTEMPTS, Retries
-from lib.storage import Storage
-from lib.storage_config import StorageConfig
-from tests import catalogs
+from lib.runs.plan import Plan
+from lib.storage.config import StorageConfig
+from lib.storage.retries import ATTEMPTS, Retries
+from lib.storage.storage import Storage
 from tests.conftest import Bucket
-from tests.faults.faults import Faults, only, storm
-from tests.faults.proxy import FaultProxy
+from tests.helpers import catalogs
+from tests.helpers.faults import Faults, only, storm
+from tests.helpers.proxy import FaultProxy
 
 DATA = random.Random(0).randbytes(300_000)  # noqa: S311  # the same bytes in each run
 STORM = storm(0.04)
@@ -24,7 +24,7 @@ STORM = storm(0.04)
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lib.retries.FIRST_WAIT_S", 0.005)
+    monkeypatch.setattr("lib.storage.retries.FIRST_WAIT_S", 0.005)
 
 
 # reads through the proxy
@@ -73,7 +73,7 @@ def test_every_image_comes_whole_through_a_storm_and_the_same_storm_twice(s3: Bu
 def test_a_reply_beyond_the_timeout_is_asked_for_again(
     s3: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lib.buckets.TIMEOUT", "500ms")
+    monkeypatch.setattr("lib.storage.s3.TIMEOUT", "500ms")
     photos = put_photos(s3, 3)
     retries = Retries(100)
     faults = Faults(delay=1, first=1, delay_s=(2, 2))
@@ -121,8 +121,8 @@ def test_a_store_that_is_down_for_good_ends_the_run_with_one_sentence(s3: Bucket
 def test_a_store_that_comes_back_gives_every_image(
     s3: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lib.retries.FIRST_WAIT_S", 0.1)
-    monkeypatch.setattr("lib.retries.random.uniform", lambda _low, high: high)
+    monkeypatch.setattr("lib.storage.retries.FIRST_WAIT_S", 0.1)
+    monkeypatch.setattr("lib.storage.retries.random.uniform", lambda _low, high: high)
     photos = put_photos(s3, 20)
     retries = Retries(1000)
     with FaultProxy(s3.server.endpoint) as proxy, ThreadPoolExecutor(1) as pool:

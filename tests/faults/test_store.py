@@ -5,10 +5,10 @@ import time
 import pyarrow as pa
 import pytest
 
-from tests.faults.faults import ANSWERS, Faults, only, storm
-from tests.faults.nights import Night, ended, sentences, shard, succeeded
-from tests.faults.proof import check
-from tests.faults.shop import FILES, Shop
+from tests.helpers.faults import ANSWERS, Faults, only, storm
+from tests.helpers.nights import Night, ended, sentences, shard, succeeded
+from tests.helpers.proof import check
+from tests.helpers.shop import FILES, Shop
 
 pytestmark = [pytest.mark.ray, pytest.mark.s3, pytest.mark.timeout(480)]
 

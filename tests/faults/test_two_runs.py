@@ -3,10 +3,10 @@ import subprocess
 import pyarrow as pa
 import pytest
 
-from tests.faults.nights import LONGEST_S, Night, ended, sentences, succeeded
-from tests.faults.proof import check
-from tests.faults.shop import FILES, Shop
-from tests.local_ray import wait_until
+from tests.helpers.local_ray import wait_until
+from tests.helpers.nights import LONGEST_S, Night, ended, sentences, succeeded
+from tests.helpers.proof import check
+from tests.helpers.shop import FILES, Shop
 
 pytestmark = [pytest.mark.ray, pytest.mark.s3, pytest.mark.timeout(480)]
 

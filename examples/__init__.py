@@ -1,0 +1,1 @@
+"""What shows Reshelve at work, outside what is installed."""

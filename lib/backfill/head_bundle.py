@@ -1,0 +1,95 @@
+"""Bundles that share a backbone: an old bundle's, with a new head."""
+
+from dataclasses import dataclass, field, replace
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from lib.backfill.head_split import carry_rows
+from lib.hashing import digest_bytes
+from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
+from lib.models.head import Head
+from lib.models.openvino_runtime import FILES
+from lib.models.runtimes import read_head
+from lib.storage.storage import Storage
+from lib.storage.uris import join
+from lib.taxonomy.migration import Migration
+from lib.taxonomy.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class NewHead:
+    """A head and what belongs to it; the rest of its bundle is the old one's.
+
+    Attributes:
+        head: the head.
+        threshold: the least confidence that is accepted.
+        metrics: on held-out items; none where the head was not fitted.
+        keeps_int8: whether labels in int8 are as good as the old bundle's; for a head that was
+            fitted, no one has looked.
+    """
+
+    head: Head
+    threshold: float
+    metrics: dict[str, float] = field(default_factory=dict)
+    keeps_int8: bool = False
+
+
+def read_state(bundle: Bundle, storage: Storage) -> dict[str, Tensor]:
+    """Read a bundle's tensors.
+
+    Raises:
+        InputError: the file is not there, or is not the one that bundle.json describes.
+    """
+    digest = bundle.info.digests.get("model")
+    data = read_part(bundle.uri, "model.safetensors", digest, storage)
+    return dict(safetensors.torch.load(data))
+
+
+def carry_head(bundle: Bundle, migration: Migration, storage: Storage) -> NewHead:
+    """Give the old head under new ids, where each old leaf becomes one new leaf for certain.
+
+    Rows of merged leaves add up, so the probabilities are exactly those that the old head gives.
+    """
+    old = read_head(bundle, storage, torch.device("cpu"))
+    rows = carry_rows(old.rows, migration.destinies)
+    return NewHead(replace(old, rows=rows), bundle.info.threshold, keeps_int8=True)
+
+
+def write_head_bundle(
+    uri: str, storage: Storage, old: Bundle, new: NewHead, taxonomy: Taxonomy
+) -> None:
+    """Write a bundle of an old one's backbone and a new head; `bundle.json` comes last.
+
+    Args:
+        uri: the folder; its run is the folder's.
+        storage: how to reach it.
+        old: the bundle whose backbone it is.
+        new: the new head.
+        taxonomy: whose leaves the head's rows stand for.
+    """
+    head = new.head
+    state = {**read_state(old, storage), "head.weight": head.weight, "head.bias": head.bias}
+    state |= {APART_WEIGHT: head.apart_weight, APART_BIAS: head.apart_bias}
+    model = safetensors.torch.save({name: value.contiguous() for name, value in state.items()})
+    text = taxonomy.to_yaml().encode()
+    for name in (name for files in FILES.values() for name in files):
+        if name in old.info.digests:
+            digest = old.info.digests[name]
+            storage.write(join(uri, name), read_part(old.uri, name, digest, storage))
+    digests = {"model": digest_bytes(model), "taxonomy": digest_bytes(text)}
+    described = old.info.model_copy(
+        update={
+            "run_id": uri.rsplit("/", 2)[-2],
+            "category_ids": head.rows,
+            "temperature": head.temperature,
+            "threshold": new.threshold,
+            "metrics": new.metrics,
+            "int8": old.info.int8 if new.keeps_int8 else None,
+            "digests": {**old.info.digests, **digests},
+        }
+    )
+    storage.write(join(uri, "model.safetensors"), model)
+    storage.write(join(uri, "taxonomy.yaml"), text)
+    storage.write(join(uri, "bundle.json"), described.model_dump_json(indent=2).encode())

@@ -1,0 +1,146 @@
+"""What a run has to do: the snapshot held against the labels table."""
+
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import pyarrow as pa
+from pyarrow import parquet
+
+from lib.batches import in_units
+from lib.config.config import Config
+from lib.reasons import Reason
+from lib.schemas import ITEM_SCHEMA
+from lib.sql import read_rows
+
+# what another night may well give
+TRANSIENT = (Reason.GONE, Reason.CHANGED, Reason.FETCH_FAILED)
+
+
+# of the labels table, what an item is compared by
+COMPARED = ("item_id", "uri", "etag", "error", "bundle_digest", "taxonomy_version")
+
+
+class NightConfig(Config):
+    """Which items of the table are done again though their image is as it was."""
+
+    retry: Literal["transient", "all", "none"] = "transient"
+    redo: tuple[Literal["bundle", "taxonomy"], ...] = ()
+
+
+class Diff(Config):
+    """How many items of the snapshot, or of the table, are what to the run."""
+
+    new: int = 0
+    changed: int = 0
+    retried: int = 0
+    redone: int = 0
+    removed: int = 0
+    unchanged: int = 0
+
+    @property
+    def planned(self) -> int:
+        """Items that are classified."""
+        return self.new + self.changed + self.retried + self.redone
+
+    @property
+    def sentence(self) -> str:
+        """The diff for the person who waits."""
+        return ", ".join(f"{count:,} {name}" for name, count in self)
+
+
+class Night:
+    """Holds a snapshot against the labels that are published, and writes what is to be done."""
+
+    def __init__(
+        self, config: NightConfig, bundle_digest: str, taxonomy_version: str, *, full: bool
+    ) -> None:
+        """Keep what decides whether a published label still stands; with `full` none does."""
+        self._config, self._full = config, full
+        self._bundle_digest, self._taxonomy_version = bundle_digest, taxonomy_version
+
+    def plan(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        snapshot: Path,
+        labels: Path,
+        target: Path,
+        unit_size: int,
+    ) -> Diff:
+        """Write the items to classify, in units, as a plan.
+
+        Args:
+            connection: does the work, in bounded memory.
+            snapshot: Parquet of `ITEM_SCHEMA`, sorted by item id.
+            labels: Parquet of the columns `COMPARED` of the table's rows.
+            target: the plan.
+            unit_size: items a unit, but for the first few.
+
+        Returns:
+            The counts but `removed`.
+        """
+        columns = ", ".join(f"s.{name}" for name in ITEM_SCHEMA.names)
+        query = f"""
+            SELECT * FROM (
+                SELECT {columns}, {self._status()} AS status
+                FROM read_parquet($snapshot) s LEFT JOIN read_parquet($labels) l USING (item_id)
+            ) WHERE status <> 'unchanged' ORDER BY item_id"""  # noqa: S608  # our own column names
+        values = {"snapshot": str(snapshot), "labels": str(labels), **self._values()}
+        rows = read_rows(connection, query, values)
+        counts: dict[str, int] = {}
+        # a plan is read in pieces, which no etag vouches for
+        kept = {"compression": "zstd", "write_page_checksum": True}
+        with parquet.ParquetWriter(target, ITEM_SCHEMA, **kept) as writer:
+            for unit in in_units(rows, unit_size):
+                for each in unit["status"].value_counts().to_pylist():
+                    counts[each["values"]] = counts.get(each["values"], 0) + each["counts"]
+                writer.write_batch(unit.drop_columns(["status"]).cast(ITEM_SCHEMA))
+        items = parquet.read_metadata(snapshot).num_rows
+        return Diff(**counts, unchanged=items - sum(counts.values()))
+
+    def _status(self) -> str:
+        """Give the case expression; without any etag the uri stands for the version."""
+        redo = [f"l.{column} <> ${column}" for column in self._redo()]
+        rest = "redone" if self._full else "unchanged"
+        return f"""CASE
+            WHEN l.item_id IS NULL THEN 'new'
+            WHEN s.etag IS DISTINCT FROM l.etag OR s.uri <> l.uri THEN 'changed'
+            WHEN list_contains($retry, l.error) THEN 'retried'
+            WHEN l.error IS NULL AND ({" OR ".join(redo) or "false"}) THEN 'redone'
+            ELSE '{rest}' END"""
+
+    def _values(self) -> dict[str, object]:
+        retry = {"transient": TRANSIENT, "all": tuple(Reason), "none": ()}[self._config.retry]
+        digests = {"bundle_digest": self._bundle_digest, "taxonomy_version": self._taxonomy_version}
+        chosen = {column: digests[column] for column in self._redo()}
+        return {"retry": [str(reason) for reason in retry], **chosen}
+
+    def _redo(self) -> list[str]:
+        columns = {"bundle": "bundle_digest", "taxonomy": "taxonomy_version"}
+        return [columns[part] for part in self._config.redo]
+
+
+def write_removed(
+    connection: duckdb.DuckDBPyConnection,
+    snapshot: Path,
+    labels: Path,
+    target: Path,
+    *,
+    whole: bool,
+) -> int:
+    """Write the ids of the table's items that the snapshot lacks; give their number.
+
+    Where the snapshot is not the `whole` catalog, nothing is known to be gone.
+    """
+    query = """
+        SELECT item_id FROM read_parquet($labels) l ANTI JOIN read_parquet($snapshot) s
+        USING (item_id) WHERE $whole ORDER BY item_id"""
+    values = {"labels": str(labels), "snapshot": str(snapshot), "whole": whole}
+    rows = read_rows(connection, query, values)
+    schema = pa.schema([ITEM_SCHEMA.field("item_id")])
+    count = 0
+    with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
+        for batch in rows:
+            count += batch.num_rows
+            writer.write_batch(batch.cast(schema))
+    return count

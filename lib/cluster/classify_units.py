@@ -1,0 +1,153 @@
+"""The engine: Ray Data streams units, one row each, through a pool of actors."""
+
+import logging
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import ray
+import ray.data
+from ray.data.exceptions import SystemException
+from ray.exceptions import RayError
+
+from lib.cluster.connection import capacity, check_fits, resources
+from lib.cluster.decode_helpers import helpers
+from lib.errors import InputError, ReshelveError
+from lib.inference.config import EngineConfig, UnitJob
+from lib.models.options import UNITS_AT_ONCE
+from lib.runs.plan import Plan
+from lib.runs.receipt import Receipt
+from lib.storage.storage import Storage
+
+SAMPLE_ITEMS = 128
+LOGGER = logging.getLogger(__name__)
+
+
+class Pool:
+    """Size of the pool and what each actor reserves, fitted to the cluster."""
+
+    def __init__(self, engine: EngineConfig) -> None:
+        """Take one actor a GPU where there are any, else one for every `cpus_per_actor`."""
+        cpus, gpus = capacity()
+        on_gpu = engine.device != "cpu" and gpus >= 1
+        self.actors = engine.actors or max(
+            1, int(gpus if on_gpu else cpus // engine.cpus_per_actor)
+        )
+        self.num_gpus = 1 if on_gpu else 0
+        # Half of the threads' cores: a pool that reserves every core starves Ray Data's own tasks,
+        # and the job hangs without a word.
+        self.num_cpus = min(engine.cpus_per_actor / 2, cpus / 2 / self.actors)
+        if engine.device == "cuda" and not on_gpu:
+            raise InputError("engine.device is cuda, but the cluster has no GPU")
+        now_cpus, now_gpus = resources()
+        room = now_gpus if on_gpu else now_cpus // engine.cpus_per_actor
+        # of the actors, those that there is room for as the cluster is just now
+        self.share_now = min(max(room, 1) / self.actors, 1)
+        check_fits(self.actors * self.num_cpus, self.actors * self.num_gpus, "engine.actors")
+
+
+class UnitActor:
+    """What Ray Data calls: a batch of one unit in, its receipt out."""
+
+    def __init__(self, job: UnitJob, helpers: Sequence[Any]) -> None:
+        """Load the model, once an actor; helpers, where there are any, fetch and decode for it."""
+        from lib.cluster.pool_preparer import PoolPreparer  # noqa: PLC0415  # as above
+        from lib.inference.classify_unit import UnitClassifier  # noqa: PLC0415  # torch is the actors', not the job's
+
+        prepare = partial(PoolPreparer, helpers) if helpers else None
+        self._classifier = UnitClassifier(job, prepare)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+        """Classify each unit of the batch."""
+        from lib.images.preparer import StuckError  # noqa: PLC0415  # as above
+
+        try:
+            receipts = [self._classifier.run(int(unit)) for unit in batch["unit"]]
+        except StuckError:
+            # A thread that decodes for ever cannot be ended; its process can. Ray starts another
+            # and gives it the same unit, which it does with care, since this attempt is on record.
+            LOGGER.exception("this process ends, since one of its threads is stuck")
+            os._exit(1)
+        return {"receipt": [receipt.model_dump_json() for receipt in receipts]}
+
+
+def measure(job: UnitJob, pool: Pool, sample: pa.Table) -> Receipt:
+    """Classify a few items as one actor would; give the receipt."""
+
+    @ray.remote(num_cpus=pool.num_cpus, num_gpus=pool.num_gpus)
+    def receipt_of() -> Receipt:
+        from lib.inference.classify_unit import UnitClassifier  # noqa: PLC0415  # torch is the actors', not the job's
+
+        classifier = UnitClassifier(job)
+        classifier.classify(sample.slice(0, 8))
+        return classifier.classify(sample)[1]
+
+    with explained():
+        receipt: Receipt = ray.get(receipt_of.remote())
+    return receipt
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn a worker's error into one sentence; what it found unusable stays an `InputError`."""
+    try:
+        yield
+    except RayError as error:
+        cause: BaseException = error
+        while (deeper := getattr(cause, "cause", None) or cause.__cause__) is not None:
+            if isinstance(deeper, SystemException):
+                break  # Ray Data hangs this empty mark on whatever a worker died of
+            cause = deeper
+        said = str(cause).partition("\nFailed to ")[0]  # Ray Data adds how often it has tried
+        if isinstance(cause, ReshelveError):
+            cause.args = (said,)
+            raise cause from error
+        last = said.strip().splitlines()[-1]
+        raise ReshelveError(f"a worker failed: {type(cause).__name__}: {last}") from error
+
+
+def stream_units(job: UnitJob, units: list[int], engine: EngineConfig) -> Iterator[Receipt]:
+    """Classify units on the cluster; give each one's receipt as soon as its shard is written.
+
+    Raises:
+        ReshelveError: a unit failed as a whole, or ends its process each time; the message is
+            the worker's own.
+    """
+    pool = Pool(engine)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    # else what a unit raises comes back as a text of Ray's, without our sentence
+    context.raise_original_map_exception = True
+    # what ends the stream comes back as an exception; Ray Data would print it as pages of frames
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+
+    def sample() -> Receipt:
+        plan = Plan(job.plan_uri, Storage(job.storage))
+        return measure(job, pool, plan.read(units[0]).slice(0, SAMPLE_ITEMS))
+
+    with explained(), helpers(job, engine, pool.actors * pool.num_cpus, sample) as started:
+        dataset = ray.data.from_items(
+            [{"unit": unit} for unit in units], override_num_blocks=len(units)
+        ).map_batches(
+            UnitActor,
+            fn_constructor_kwargs={
+                "job": replace(job, command=secrets.token_hex(4)),
+                "helpers": started,
+            },
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(
+                size=min(pool.actors, len(units)),
+                max_concurrent_calls_per_actor=UNITS_AT_ONCE,
+                enable_true_multi_threading=True,
+            ),
+            num_cpus=pool.num_cpus,
+            num_gpus=pool.num_gpus,
+        )
+        for row in dataset.iter_rows():
+            yield Receipt.model_validate_json(row["receipt"])

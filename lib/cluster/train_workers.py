@@ -1,0 +1,180 @@
+"""The Ray boundary of training: a group of DDP workers, restarted when one is lost."""
+
+import logging
+import re
+import tempfile
+import threading
+from collections.abc import Callable
+from queue import Empty
+from typing import Any
+
+import ray
+from pydantic import Field, field_validator
+from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig, TrainingFailedError
+from ray.train.torch import TorchTrainer, get_device
+from ray.util.queue import Queue
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from lib.cluster.classify_units import explained
+from lib.cluster.connection import check_fits
+from lib.config.config import Config
+from lib.errors import InputError, ReshelveError
+from lib.evaluation.held_out import Scored
+from lib.runs.run import Run
+from lib.training.history import EpochRecord
+from lib.training.quantize import Compiled, compile_backbone
+from lib.training.trainer import Trainer, TrainingJob
+
+# "4" or "2..8"
+RANGE = re.compile(r"(\d+)(?:\.\.(\d+))?")
+# how often an elastic group looks for more workers: to grow costs the epoch under way
+GROW_EVERY_S = 300.0
+TRAIN_ITEMS, VALIDATION_ITEMS = "items-train.parquet", "items-validation.parquet"
+
+
+class WorkersConfig(Config):
+    """The group of workers, and what each reserves."""
+
+    count: int | str = 2  # or 'least..most': as many as the cluster has, at any time
+    cpus: float = Field(default=1, gt=0)
+    gpus: float = Field(default=0, ge=0)
+    max_failures: int = Field(default=3, ge=0)
+
+    @field_validator("count")
+    @classmethod
+    def _number_or_range(cls, count: int | str) -> int | str:
+        found = RANGE.fullmatch(str(count))
+        if not found or not 1 <= int(found[1]) <= int(found[2] or found[1]):
+            raise ValueError("expected a number of workers, as 4, or a range of them, as 2..8")
+        return count
+
+    @property
+    def least(self) -> int:
+        """With fewer workers the training waits."""
+        return int(str(self.count).partition("..")[0])
+
+    @property
+    def most(self) -> int:
+        """More are not used."""
+        return int(str(self.count).rpartition("..")[2])
+
+    @property
+    def is_elastic(self) -> bool:
+        """Whether the number may change on the way."""
+        return isinstance(self.count, str)
+
+
+def train_on_ray(
+    job: TrainingJob, run: Run, workers: WorkersConfig, on_epoch: Callable[[EpochRecord], None]
+) -> Scored:
+    """Train on the cluster.
+
+    Args:
+        job: what the workers do.
+        run: whose folder holds the items and takes the checkpoints.
+        workers: how many, and what each may use.
+        on_epoch: called in this process after each epoch.
+
+    Returns:
+        The held-out items under the best model.
+
+    Raises:
+        InputError: the images cannot be trained on.
+        ReshelveError: the training failed, or lost workers more often than `max_failures`.
+    """
+    least = workers.least
+    check_fits(least * workers.cpus, least * workers.gpus, "workers")
+    # beside this process, which is lost with it anyway: on a worker's node it could go alone
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    epochs = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = TorchTrainer(
+            _work,  # type: ignore[arg-type]  # Ray's own annotation forgets the returned value
+            train_loop_config={"job": job, "run": run, "epochs": epochs},
+            scaling_config=ScalingConfig(  # type: ignore[call-arg]  # the checker sees an older class
+                num_workers=(least, workers.most) if workers.is_elastic else least,  # type: ignore[arg-type]  # as above
+                elastic_resize_monitor_interval_s=GROW_EVERY_S,
+                use_gpu=workers.gpus > 0,
+                resources_per_worker={"CPU": workers.cpus, "GPU": workers.gpus},
+            ),
+            run_config=RunConfig(  # type: ignore[call-arg]  # the checker sees an older class
+                name=run.run_id,
+                # Ray's own notes on the group; all that must outlast it is in the run folder
+                storage_path=folder,
+                failure_config=FailureConfig(max_failures=workers.max_failures),
+                logging_config=LoggingConfig(log_level="ERROR"),
+            ),
+        )
+        outcome = _fit_while_listening(trainer, epochs, on_epoch)
+    if isinstance(outcome, InputError):
+        raise outcome
+    assert isinstance(outcome, Scored)
+    return outcome
+
+
+def compile_on_ray(
+    job: TrainingJob, run: Run, workers: WorkersConfig, temperature: float
+) -> Compiled:
+    """Compile the trained backbone where a worker would run: the driver may have no cores to spare.
+
+    Raises:
+        ReshelveError: it cannot be compiled.
+    """
+
+    @ray.remote(num_cpus=workers.cpus)
+    def compiled() -> Compiled:
+        items, held_out = run.read_table(TRAIN_ITEMS), run.read_table(VALIDATION_ITEMS)
+        return compile_backbone(job, items, held_out, temperature)
+
+    with explained():
+        found: Compiled = ray.get(compiled.remote())
+    return found
+
+
+def _work(shared: dict[str, Any]) -> Scored | InputError:
+    """Do one worker's part, in a process group that Ray has joined it to."""
+    job, run, epochs = shared["job"], shared["run"], shared["epochs"]
+    try:
+        trainer = Trainer(
+            job, run.read_table(TRAIN_ITEMS), run.read_table(VALIDATION_ITEMS), get_device()
+        )
+    except InputError as error:
+        # what cannot be mended by another try must not be tried again
+        return error
+    trainer.fit(epochs.put)
+    return trainer.score()
+
+
+def _fit_while_listening(
+    trainer: TorchTrainer, epochs: Queue, on_epoch: Callable[[EpochRecord], None]
+) -> Any:  # noqa: ANN401  # whatever the workers return
+    """Run the trainer on a thread, and pass on the epochs that its workers report meanwhile."""
+    outcome: list[Any] = []
+
+    def fit() -> None:
+        try:
+            result = trainer.fit()
+            outcome.append(result.return_value)  # type: ignore[attr-defined]  # as above
+        except TrainingFailedError as error:
+            outcome.append(error)
+
+    logging.getLogger("ray.train").setLevel(logging.ERROR)
+    thread = threading.Thread(target=fit, daemon=True)
+    thread.start()
+    while thread.is_alive() or not epochs.empty():
+        try:
+            on_epoch(epochs.get(timeout=0.5))
+        except Empty:
+            continue
+    thread.join()
+    if isinstance(error := outcome[0], TrainingFailedError):
+        raise ReshelveError(sentence_of(error)) from error
+    return outcome[0]
+
+
+def sentence_of(error: TrainingFailedError) -> str:
+    """Say what a training failed of: what its first worker raised, where one did."""
+    cause = next(iter(getattr(error, "worker_failures", {}).values()), error)
+    if isinstance(cause, ReshelveError):
+        return f"the training failed: {cause}"
+    return f"the training failed: {type(cause).__name__}: {cause}"

@@ -1,0 +1,128 @@
+"""Run files: YAML in, a validated and frozen model out, or one sentence that names the place."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from lib.config.yaml_lines import Loader, Place, YamlFile, parse_yaml
+from lib.errors import InputError
+
+Loc = tuple[str | int, ...]
+
+
+class Config(BaseModel):
+    """Base of every part's configuration: frozen, and strict about unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+def load_config(
+    model: type[ConfigT], text: str, source: str, overrides: Sequence[str] = ()
+) -> ConfigT:
+    """Validate the YAML `text` of the file `source`, after `--set a.b=value` overrides.
+
+    Raises:
+        InputError: the file is not YAML, or a key is unknown, missing or wrong; the message names
+            file, line, key and what was expected.
+    """
+    file = _parse(text, source, overrides)
+    try:
+        return model.model_validate(file.data)
+    except ValidationError as error:
+        lines = [_sentence(model, file, detail) for detail in error.errors()]
+        raise InputError("\n".join(lines)) from None
+
+
+def load_run_file(model: type[ConfigT], path: Path, overrides: Sequence[str] = ()) -> ConfigT:
+    """Read and validate a run file.
+
+    Raises:
+        InputError: it is not there, or something in it is wrong.
+    """
+    return load_config(model, _read(path), str(path), overrides)
+
+
+def merge_run_file(path: Path, overrides: Sequence[str] = ()) -> str:
+    """Give the YAML text of a run file into which `--set` overrides have been taken.
+
+    Raises:
+        InputError: it cannot be read, or is not YAML.
+    """
+    return yaml.safe_dump(_parse(_read(path), str(path), overrides).data, sort_keys=False)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: the run file cannot be read: {error}") from None
+
+
+def _parse(text: str, source: str, overrides: Sequence[str]) -> YamlFile:
+    file = parse_yaml(text, source)
+    if not isinstance(file.data, dict):
+        raise InputError(f"{source}: expected keys and values, as in 'output: runs'")
+    for override in overrides:
+        _apply(file, override)
+    return file
+
+
+def _apply(file: YamlFile, override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        # what follows the key may be a secret, and is never repeated
+        key = re.match(r"[\w.-]*", override)[0]  # type: ignore[index]  # it always matches
+        raise InputError(f"--set {key}: expected a.b=value, as in training.epochs=8")
+    try:
+        value = yaml.load(text, Loader)  # noqa: S506  # Loader is a safe loader
+    except yaml.YAMLError:
+        raise InputError(f"--set {key}: what follows the '=' is not a YAML value") from None
+    *parents, last = key.split(".")
+    node = file.data
+    for depth, parent in enumerate(parents, 1):
+        child = node.get(parent)
+        if not isinstance(child, dict):
+            child = node[parent] = {}
+            file.places[tuple(parents[:depth])] = Place(f"--set {key}")
+        node = child
+    node[last] = value
+    file.places[tuple(key.split("."))] = Place(f"--set {key}")
+
+
+def _sentence(model: type[Config], file: YamlFile, detail: ErrorDetails) -> str:
+    loc = tuple(part for part in detail["loc"] if part != "[key]")
+    key = ".".join(str(part) for part in loc)
+    place = file.place(loc)
+    if detail["type"] == "extra_forbidden":
+        known = _known_keys(model, loc[:-1])
+        close = difflib.get_close_matches(str(loc[-1]), known, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}"
+        # in {secret:VALUE}, with no space after the colon, the value is a part of the key
+        shown = key.partition(":")[0] if "storage" in loc else key
+        return f"{place}: unknown key '{shown}'; {hint}"
+    if detail["type"] == "missing":
+        return f"{place}: '{key}' is missing"
+    expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    # Whatever stands under storage may be a secret, and is never repeated.
+    got = "" if "storage" in loc else f", not {detail['input']!r:.80}"
+    return f"{place}: '{key}' {expected}{got}"
+
+
+def _known_keys(model: type[Config], loc: Loc) -> list[str]:
+    current: Any = model
+    for part in loc:
+        field = getattr(current, "model_fields", {}).get(part)
+        if field is None:
+            continue
+        options = [field.annotation, *get_args(field.annotation)]
+        current = next((o for o in options if isinstance(o, type) and issubclass(o, Config)), None)
+    return sorted(getattr(current, "model_fields", {}))

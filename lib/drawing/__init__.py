@@ -1,1 +1,0 @@
-"""The demo's catalog: product-like pictures drawn on the spot, with titles and labels."""

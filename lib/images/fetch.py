@@ -1,0 +1,164 @@
+"""The hot path of object reads: whole images, at the version that was listed."""
+
+import errno
+import hashlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import obstore
+from botocore.exceptions import NoCredentialsError, ParamValidationError
+from obstore.exceptions import (
+    NotFoundError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
+
+from lib.errors import InputError
+from lib.reasons import ItemError, Reason
+from lib.storage.config import StorageConfig
+from lib.storage.retries import ATTEMPTS, Retries, TransientError
+from lib.storage.s3 import Buckets
+from lib.storage.storage import MD5, Storage
+from lib.storage.uris import local_path, protocol_of
+
+if TYPE_CHECKING:
+    from obstore import GetOptions  # exists for type checkers alone
+
+# these say that no object can be read at all, not just this one
+CODES = (
+    "NoSuchBucket|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken"
+    "|RequestTimeTooSkewed|AuthorizationHeaderMalformed|PermanentRedirect"
+)
+# as obstore and botocore quote the store; a key may hold the same words
+HOPELESS = re.compile(
+    rf"(?<=<Code>)({CODES})(?=</Code>)|(?<=\()({CODES})(?=\) when calling)"
+    r"|(?<= - )Received redirect without LOCATION"  # the bucket lies in another region
+)
+# another try finds the same
+LASTING = (
+    *(PermissionError, IsADirectoryError, NotADirectoryError),
+    *(PermissionDeniedError, ValueError, ParamValidationError),
+)
+LASTING_ERRNOS = {errno.ENAMETOOLONG, errno.EINVAL}
+LASTING_STATUSES = set(range(400, 500)) - {408, 425, 429}
+PROVIDER = "External AWS credential provider: "
+LOCAL_VERSION = re.compile(r"\d+-\d+\.\d+")
+
+
+class Fetcher:
+    """Reads the bytes of items; S3 through obstore, seven times as many a second as s3fs."""
+
+    def __init__(self, config: StorageConfig, retries: Retries) -> None:
+        """Keep the configuration; connections are made at first use."""
+        self._storage = Storage(config)
+        self._buckets = Buckets(config)
+        self._retries = retries
+        # some stores' etags are no digest of the bytes, as with encryption by KMS
+        self._etags_are_md5 = True
+
+    def fetch(self, uri: str, etag: str | None = None) -> bytes:
+        """Read the whole object at `uri`, at the version `etag` where that is known.
+
+        Raises:
+            ItemError: `gone`, `changed` or `fetch_failed`.
+            InputError: no object can be read with these credentials, or there is no such bucket.
+            ReshelveError: the run's budget of retries is spent.
+        """
+        before: bytes | None = None
+        for attempt in range(ATTEMPTS):
+            try:
+                data = self._read(uri, etag)
+                if protocol_of(uri) != "s3" or self._is_whole(data, etag, before):
+                    return data
+                before = data
+                raise TransientError("the bytes are not those of the etag")  # noqa: TRY301  # one way to try again
+            except TransientError as error:
+                if attempt == ATTEMPTS - 1:
+                    raise ItemError(Reason.FETCH_FAILED, str(error)) from None
+                self._retries.wait(attempt, error)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _read(self, uri: str, etag: str | None) -> bytes:
+        protocol = protocol_of(uri)
+        try:
+            if protocol == "file":
+                return _read_local(local_path(uri), etag)
+            if protocol == "s3":
+                bucket, _, key = uri.split("://", 1)[1].partition("/")
+                if _plain(key):
+                    condition: GetOptions = {"if_match": f'"{etag}"'} if etag else {}
+                    found = obstore.get(self._buckets.open(bucket), key, options=condition)
+                    return bytes(found.bytes())
+            return self._read_with_fsspec(uri, etag)
+        except ItemError:
+            raise
+        except PreconditionError:
+            raise _changed(uri, etag) from None
+        except Exception as error:  # each store raises its own kinds; one item is one row
+            raise _meaning(error, uri) from error
+
+    def _read_with_fsspec(self, uri: str, etag: str | None) -> bytes:
+        filesystem, path = self._storage.open(uri)
+        data: bytes = filesystem.cat_file(path)
+        if etag and protocol_of(uri) == "s3":
+            found = str(filesystem.info(path, refresh=True)["ETag"])
+            if found.strip('"') != etag:
+                raise _changed(uri, etag)
+        return data
+
+    def _is_whole(self, data: bytes, etag: str | None, before: bytes | None) -> bool:
+        """Hold bytes against their etag, where it is their MD5."""
+        if not self._etags_are_md5 or etag is None or not MD5.fullmatch(etag):
+            return True
+        if hashlib.md5(data, usedforsecurity=False).hexdigest() == etag:
+            return True
+        if data == before:
+            # the same bytes twice are no accident: this store's etags are something else
+            self._etags_are_md5 = False
+        return data == before
+
+
+def _read_local(path: str, etag: str | None) -> bytes:
+    file = Path(path)
+    data = file.read_bytes()
+    if etag and LOCAL_VERSION.fullmatch(etag):
+        found = file.stat()
+        if f"{found.st_size}-{found.st_mtime}" != etag:
+            raise _changed(path, etag)
+    return data
+
+
+def _changed(uri: str, etag: str | None) -> ItemError:
+    return ItemError(Reason.CHANGED, f"{uri} is no longer the version {etag}")
+
+
+def _meaning(error: Exception, uri: str) -> Exception:
+    """Tell what cannot be read at all, what is gone, and what another try may give."""
+    text = f"{error} {error.__cause__ or ''}"
+    if found := HOPELESS.search(text):
+        return InputError(
+            f"{uri}: the store refuses: {found.group()}; check bucket, region and credentials"
+        )
+    if isinstance(error, NoCredentialsError) or f"{PROVIDER}PermissionError" in text:
+        return InputError(
+            f"{uri}: there are no credentials for the store; set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or 'storage' in the run file"
+        )
+    first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    status = getattr(error, "status", 0)
+    if isinstance(error, FileNotFoundError | NotFoundError) or status == 404:
+        return ItemError(Reason.GONE, f"{uri} is not there")
+    # a role's keys that could not be renewed just now are another matter than a refusal
+    refused = isinstance(error, UnauthenticatedError) and PROVIDER not in text
+    lasting = isinstance(error, LASTING) or getattr(error, "errno", None) in LASTING_ERRNOS
+    if refused or lasting or status in LASTING_STATUSES:
+        return ItemError(Reason.FETCH_FAILED, first)
+    return TransientError(first)
+
+
+def _plain(key: str) -> bool:
+    """Say whether obstore can name a key; the few others, as a//b.jpg, are read by s3fs."""
+    parts = key.split("/")
+    return key.isprintable() and not {"", ".", ".."} & set(parts)

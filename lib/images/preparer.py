@@ -1,0 +1,142 @@
+"""From an item's URI to the pixels the model sees, for training and inference alike."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from lib.errors import ReshelveError
+from lib.images.config import ReadingConfig
+from lib.images.decode import decode
+from lib.images.fetch import Fetcher
+from lib.images.formats import DecodeLimits
+from lib.images.preprocessing import Preprocessing
+from lib.images.resize import resize
+from lib.reasons import ItemError
+from lib.storage.allowlist import check_store
+from lib.storage.config import StorageConfig
+from lib.storage.retries import Retries
+
+PATIENCE = 2  # limits of time that an image is given among others, which use the same cores
+_LOOK_S = 1.0  # how often a consumer that waits looks at the clock
+
+Decode = Callable[[bytes, DecodeLimits], Tensor]
+
+
+class StuckError(ReshelveError):
+    """An image keeps its thread for too long; only the end of the process ends that."""
+
+    def __init__(self, uri: str, limit_s: float) -> None:
+        """Name the image and the limit."""
+        super().__init__(
+            f"{uri}: decoding takes longer than {limit_s:g} s; remove the image from the catalog, "
+            "or raise reading.timeout_s"
+        )
+        self.uri = uri
+        self.limit_s = limit_s
+
+    def __reduce__(self) -> tuple[type["StuckError"], tuple[str, float]]:
+        """Travel between processes with both parts."""
+        return type(self), (self.uri, self.limit_s)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """An item's pixels, uint8 [3, s, s], or why it has none; and what that took."""
+
+    pixels: Tensor | None = None
+    error: ItemError | None = None
+    bytes_fetched: int = 0
+    fetch_s: float = 0.0  # waiting for the store
+    decode_s: float = 0.0  # of one core
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """From a file's bytes to the model's pixels; travels to other processes."""
+
+    preprocessing: Preprocessing
+    limits: DecodeLimits
+    decode: Decode = decode
+
+    def __call__(self, data: bytes) -> Prepared:
+        """Decode and resize; what is wrong with the image is in the result."""
+        pixels: Tensor | None = None
+        problem: ItemError | None = None
+        started = time.thread_time()
+        try:
+            pixels = resize(self.decode(data, self.limits), self.preprocessing)
+        except ItemError as error:
+            problem = error
+        return Prepared(pixels=pixels, error=problem, decode_s=time.thread_time() - started)
+
+
+class Preparer:
+    """Fetches, decodes and resizes on threads; all three release the GIL."""
+
+    def __init__(
+        self,
+        preprocessing: Preprocessing,
+        config: ReadingConfig,
+        storage: StorageConfig,
+        decode: Decode = decode,
+    ) -> None:
+        """Make the threads and the connections."""
+        self.decoder = Decoder(preprocessing, config.limits, decode)
+        self.config = config
+        self.retries = Retries(config.max_retries)
+        self._fetcher = Fetcher(storage, self.retries)
+        self._pool = ThreadPoolExecutor(config.threads)
+        self._decoding: dict[int, tuple[str, float]] = {}  # by thread: what, and since when
+
+    def stream(self, uris: Iterable[str], etags: Iterable[str | None]) -> Iterator[Prepared]:
+        """Prepare items, many at a time, and give them in their order.
+
+        Raises:
+            StuckError: an image takes so long to decode that it may never end.
+        """
+        pairs = zip(uris, etags, strict=True)
+        futures = deque(self._pool.submit(self.prepare, uri, etag) for uri, etag in pairs)
+        try:
+            while futures:
+                while not wait([futures[0]], timeout=_LOOK_S).done:
+                    self._check_clock()
+                yield futures.popleft().result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def prepare(self, uri: str, etag: str | None) -> Prepared:
+        """Prepare one item at a version; whatever is wrong with it alone is in the result."""
+        data, fetched = self.fetch(uri, etag)
+        if data is None:
+            return fetched
+        thread = threading.get_ident()
+        self._decoding[thread] = uri, time.monotonic()
+        try:
+            decoded = self.decoder(data)
+        finally:
+            del self._decoding[thread]
+        return replace(decoded, bytes_fetched=fetched.bytes_fetched, fetch_s=fetched.fetch_s)
+
+    def fetch(self, uri: str, etag: str | None) -> tuple[bytes | None, Prepared]:
+        """Give an item's bytes, or none; and what is known of it so far."""
+        started = time.perf_counter()
+        try:
+            check_store(uri, self.config.stores)
+            data = self._fetcher.fetch(uri, etag)
+        except ItemError as error:
+            return None, Prepared(error=error, fetch_s=time.perf_counter() - started)
+        fetch_s = time.perf_counter() - started
+        return data, Prepared(bytes_fetched=len(data), fetch_s=fetch_s)
+
+    def _check_clock(self) -> None:
+        limit_s = PATIENCE * self.config.timeout_s
+        now = time.monotonic()
+        for uri, since in list(self._decoding.values()):
+            if now - since > limit_s:
+                raise StuckError(uri, limit_s)

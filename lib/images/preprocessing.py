@@ -1,0 +1,27 @@
+"""Preprocessing as data; `lib.images.resize` applies it, the same in training and inference."""
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Preprocessing(BaseModel):
+    """How a picture becomes the model's input; a bundle holds it and its digest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    size_px: int = Field(ge=8)
+    fit: Literal["crop", "pad", "squash"]
+    mean: tuple[float, float, float]
+    std: tuple[Positive, Positive, Positive]
+    interpolation: Literal["bilinear-antialias"] = "bilinear-antialias"
+
+    @property
+    def digest(self) -> str:
+        """Name these settings: the SHA-256 of their canonical JSON."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()

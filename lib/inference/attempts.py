@@ -1,0 +1,78 @@
+"""Which units were begun, and by which command: one that is begun again has ended badly before."""
+
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from lib.errors import ReshelveError
+from lib.storage.storage import Storage
+from lib.storage.uris import join
+
+FOLDER = "attempts"
+AGAIN = 4  # times that one command begins a unit which was begun before
+
+
+def begin(run_uri: str, unit: int, storage: Storage) -> bool:
+    """Put on record that a unit is begun; False where that was on record already.
+
+    A process that an image has killed leaves nothing else behind. The loss of a node, or of the
+    whole job, looks the same, and costs the unit's next attempt no more than some care.
+    """
+    return storage.create(_record(run_uri, unit), _attempt())
+
+
+def begin_again(run_uri: str, unit: int, command: str, storage: Storage) -> None:
+    """Put on record that a command begins a unit which was begun before.
+
+    Raises:
+        ReshelveError: this command has begun the unit so often that it would never end.
+    """
+    # those of other commands do not count: however often a job is killed, its next one goes on
+    again = f"{_record(run_uri, unit)}-{command}"
+    attempt = _attempt()
+    if not any(storage.create(f"{again}-{n}", attempt) for n in range(AGAIN)):
+        raise ReshelveError(
+            f"unit {unit} ends its process each time, {AGAIN} times though its images were decoded "
+            f"in processes of their own (begun when: {again}-*); most often memory runs out: give "
+            "the nodes more, or lower engine.batch_size, reading.threads or "
+            "reading.max_image_pixels; the same command tries again"
+        )
+
+
+def _record(run_uri: str, unit: int) -> str:
+    return join(run_uri, FOLDER, f"unit-{unit:07d}")
+
+
+def _attempt() -> bytes:
+    # no two attempts write the same: to `create`, equal bytes are its own
+    return f"{datetime.now(UTC).isoformat(timespec='seconds')} {secrets.token_hex(8)}".encode()
+
+
+class Turns:
+    """Lets units run side by side, and one that was begun before alone: only it is to blame.
+
+    After an error no unit begins any more: it ends the job, or this process.
+    """
+
+    def __init__(self, places: int) -> None:
+        """Give room to so many units."""
+        self._count, self._places = places, threading.Semaphore(places)
+        self._order = threading.Lock()
+
+    @contextmanager
+    def side_by_side(self) -> Iterator[None]:
+        """Take one place."""
+        self._places.acquire()
+        yield
+        self._places.release()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Take every place."""
+        with self._order:  # two that each hold one would wait for ever
+            for _ in range(self._count):
+                self._places.acquire()
+        yield
+        self._places.release(self._count)

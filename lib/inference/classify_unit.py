@@ -1,0 +1,174 @@
+"""One unit, from its items to its shard: prepare, classify, decide, write."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from torch import Tensor
+
+from lib.embeddings import store as embeddings
+from lib.images.isolated import CarefulPreparer
+from lib.images.preparer import Prepared, Preparer
+from lib.inference.attempts import Turns, begin, begin_again
+from lib.inference.config import UnitJob
+from lib.inference.predictor import Predictor
+from lib.labels.decisions import Decider, Decision
+from lib.models.bundle import read_bundle
+from lib.models.int8 import Probabilities
+from lib.models.options import UNITS_AT_ONCE
+from lib.models.runtimes import Networks
+from lib.reasons import ItemError
+from lib.runs.plan import Plan
+from lib.runs.receipt import Receipt
+from lib.runs.shards import read_receipt, write_shard
+from lib.schemas import LABELS_SCHEMA
+from lib.storage.storage import Storage
+
+
+@dataclass(frozen=True)
+class Classified:
+    """A unit's rows, of `LABELS_SCHEMA`, the embeddings of those without an error, the receipt."""
+
+    rows: pa.Table
+    embeddings: pa.Table
+    receipt: Receipt
+
+
+class UnitClassifier:
+    """Holds the model and the connections, and classifies one unit after another."""
+
+    def __init__(self, job: UnitJob, prepare: Callable[..., Preparer] | None = None) -> None:
+        """Load the bundle; `prepare` makes another kind of `Preparer`."""
+        torch.set_num_threads(job.threads)
+        self._job = job
+        self._storage = Storage(job.storage)
+        self._bundle = read_bundle(job.bundle_uri, self._storage)
+        info = self._bundle.info
+        self._predictor = Predictor(
+            self._bundle,
+            Networks(
+                self._bundle,
+                self._storage,
+                device=job.device,
+                runtime=job.runtime,
+                threads=job.threads,
+            ),
+            precision=job.precision,
+            batch=job.batch_size,
+        )
+        self._decider = Decider(
+            taxonomy=self._bundle.taxonomy,
+            category_ids=info.leaves,
+            threshold=info.threshold,
+        )
+        self._preparer = (prepare or Preparer)(info.preprocessing, job.reading, job.storage)
+        self._plan = Plan(job.plan_uri, self._storage)
+        self._turns = Turns(UNITS_AT_ONCE)
+
+    def run(self, unit: int) -> Receipt:
+        """Classify a unit of the plan and write its shard; with care if it ended badly before.
+
+        Threads may run units at once; one that is done with care runs alone.
+        """
+        job, storage = self._job, self._storage
+        if begin(job.run_uri, unit, storage):
+            with self._turns.side_by_side():
+                return self._write(unit, self.embed(self._plan.read(unit), unit))
+        with self._turns.alone():
+            if receipt := read_receipt(job.run_uri, storage, unit):
+                return receipt  # only its answer was lost
+            begin_again(job.run_uri, unit, job.command, storage)
+            return self._write(unit, self.embed(self._plan.read(unit), unit, careful=True))
+
+    def _write(self, unit: int, done: Classified) -> Receipt:
+        run_uri, storage = self._job.run_uri, self._storage
+        if self._job.embeddings and done.embeddings.num_rows:
+            embeddings.write_shard(run_uri, storage, unit, done.embeddings)
+        write_shard(run_uri, storage, done.rows, done.receipt)
+        return done.receipt
+
+    def classify(
+        self, items: pa.Table, unit: int = 0, *, careful: bool = False
+    ) -> tuple[pa.Table, Receipt]:
+        """Give the rows and the receipt alone, as `embed`."""
+        done = self.embed(items, unit, careful=careful)
+        return done.rows, done.receipt
+
+    def embed(self, items: pa.Table, unit: int = 0, *, careful: bool = False) -> Classified:
+        """Classify items, and keep the embeddings that their labels follow from.
+
+        Args:
+            items: with the columns of `ITEM_SCHEMA`.
+            unit: the number that stands in the receipt.
+            careful: decode each image in a process of its own, since one may kill this one.
+
+        Returns:
+            One row an item, in the items' order, the embeddings and the receipt.
+
+        Raises:
+            StuckError: an image may never end to decode; does not happen with care.
+        """
+        started = time.perf_counter()
+        prepared: list[Prepared] = []
+        preparer = CarefulPreparer(self._preparer) if careful else self._preparer
+
+        def pixels() -> Iterator[Tensor]:
+            for each in preparer.stream(items["uri"].to_pylist(), items["etag"].to_pylist()):
+                prepared.append(replace(each, pixels=None))
+                if each.pixels is not None:
+                    yield each.pixels
+
+        found = self._predictor.predict(pixels())
+        rows = self._to_rows(items, [each.error for each in prepared], found.probabilities)
+        usable = items.filter(pa.array([each.error is None for each in prepared], pa.bool_()))
+        kept = embeddings.to_table(usable["uri"], usable["etag"], found.embeddings)
+        errors = Counter(str(each.error.reason) for each in prepared if each.error)
+        receipt = Receipt(
+            unit=unit,
+            items=items.num_rows,
+            labelled=items.num_rows - errors.total(),
+            errors=dict(errors),
+            decisions=dict(Counter(rows["decision"].to_pylist())),
+            retries=self._preparer.retries.take(),
+            bytes_fetched=sum(each.bytes_fetched for each in prepared),
+            fetch_s=sum(each.fetch_s for each in prepared),
+            decode_s=sum(each.decode_s for each in prepared),
+            forward_s=found.seconds,
+            seconds=time.perf_counter() - started,
+            engine=self._predictor.description,
+        )
+        return Classified(rows, kept, receipt)
+
+    def _to_rows(
+        self,
+        items: pa.Table,
+        errors: list[ItemError | None],
+        probabilities: Probabilities,
+    ) -> pa.Table:
+        count = items.num_rows
+        # the place of each item's decision among the decisions; an error has none
+        places = np.cumsum([error is None for error in errors]) - 1
+        index = pa.array(places, pa.int64(), mask=np.array([e is not None for e in errors]))
+        decided = self._decider.decide(probabilities).take(index)
+        rows = {
+            "item_id": items["item_id"],
+            "uri": items["uri"],
+            "etag": items["etag"],
+            **{name: decided[name] for name in decided.column_names},
+            "decision": pc.fill_null(decided["decision"], Decision.ERROR),
+            "error": pa.array([str(e.reason) if e else None for e in errors], pa.string()),
+            "error_detail": pa.array([e.detail if e else None for e in errors], pa.string()),
+            "bundle_digest": pa.repeat(self._bundle.digest, count),
+            "taxonomy_version": pa.repeat(self._bundle.taxonomy.version, count),
+            "run_id": pa.repeat(self._job.run_id, count),
+            "classified_at": pa.repeat(
+                pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC")), count
+            ),
+        }
+        return pa.table([rows[field.name] for field in LABELS_SCHEMA], schema=LABELS_SCHEMA)

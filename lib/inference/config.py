@@ -1,0 +1,45 @@
+"""What a run classifies with: its pool of actors, and what all its units have in common."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from lib.config.config import Config
+from lib.images.config import ReadingConfig
+from lib.models.options import Device, EnginePrecision, Runtime
+from lib.storage.config import StorageConfig
+
+Decode = Literal["inline", "pool", "auto"]
+
+
+class EngineConfig(Config):
+    """The pool of actors and what each may use; None fits it to the machine."""
+
+    device: Device = "auto"
+    runtime: Runtime = "auto"
+    precision: EnginePrecision = "auto"
+    actors: int | None = Field(default=None, ge=1)
+    cpus_per_actor: int = Field(default=2, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    unit_size: int = Field(default=512, ge=1)
+    decode: Decode = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitJob:
+    """What all units of a run have in common; travels to the actors."""
+
+    run_id: str
+    run_uri: str
+    plan_uri: str
+    bundle_uri: str
+    storage: StorageConfig
+    reading: ReadingConfig
+    device: Device
+    runtime: Runtime = "auto"
+    precision: EnginePrecision
+    batch_size: int
+    threads: int
+    embeddings: bool = False  # whether units write them beside their labels
+    command: str = ""  # names the driver that begins the units

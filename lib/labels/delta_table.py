@@ -1,0 +1,264 @@
+"""The labels table: the published, current label of every item, a Delta table."""
+
+import io
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+from pyarrow import parquet
+
+from lib.errors import ConflictError, InputError, StoreError
+from lib.schemas import LABELS_SCHEMA
+from lib.sql import open_duckdb
+from lib.storage.errors import quoted_reason
+from lib.storage.s3 import delta_options
+from lib.storage.storage import Storage
+from lib.storage.uris import absolute, join
+
+COMMIT_ATTEMPTS = 5
+MIN_RETENTION_HOURS = 168
+GONE = "gone"
+SOURCE_SCHEMA = LABELS_SCHEMA.append(pa.field(GONE, pa.bool_(), nullable=False))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What a run does to the table.
+
+    Attributes:
+        run_id: the run; the commit's application transaction.
+        base: version of the table that the run was planned against, None where there was none.
+        parts: URIs of the run's labels; they replace the rows of the same items.
+        removed: URI of the ids whose rows are removed, or None.
+        whole: the parts are all rows that the table is to have; they become files of it as they
+            are, and any other run's change since `base` is in their way.
+    """
+
+    run_id: str
+    base: int | None
+    parts: Sequence[str]
+    removed: str | None
+    whole: bool = False
+
+
+class LabelsTable:
+    """The table at one place. Every change is one commit; a reader sees whole versions only."""
+
+    def __init__(self, uri: str, storage: Storage) -> None:
+        """Keep the place; the table is opened at each use, at its newest version."""
+        self.name = uri
+        self._uri, self.storage = absolute(uri), storage
+        self._options = delta_options(self._uri, storage.config)
+
+    def version(self) -> int | None:
+        """Newest version, or None where there is no table."""
+        table = self._open()
+        return None if table is None else int(table.version())
+
+    def read(self, version: int | None = None) -> pa.Table:
+        """Read all rows, with the columns of `LABELS_SCHEMA`.
+
+        Raises:
+            InputError: there is no such table or version.
+        """
+        table = self._opened(version)
+        return pa.table(table.to_pyarrow_table()).select(LABELS_SCHEMA.names)
+
+    def dump(self, version: int | None, columns: Sequence[str], target: Path) -> None:
+        """Write some columns of a version to a local Parquet file; no rows where it is None."""
+        schema = pa.schema([LABELS_SCHEMA.field(name) for name in columns])
+        with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
+            if version is None:
+                return
+            for batch in self.batches(version, columns):
+                writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+
+    def batches(self, version: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Stream some columns of a version, in bounded memory."""
+        dataset = self._opened(version).to_pyarrow_dataset()
+        rows = dataset.scanner(columns=list(columns), batch_readahead=2, fragment_readahead=1)
+        yield from rows.to_batches()
+
+    def publish(self, change: Change) -> int:
+        """Take a run in, in one commit; a run that was taken before changes nothing.
+
+        Where another run was faster, this one is put on top of it, unless both have the same items.
+
+        Returns:
+            The version of the table.
+
+        Raises:
+            ConflictError: another run has changed the same items since `change.base`.
+            StoreError: the table cannot be written.
+        """
+        for attempt in range(COMMIT_ATTEMPTS):
+            table = self._open()
+            if table is not None:
+                # also after a commit whose answer was lost: it may have been made
+                if table.transaction_version(change.run_id) is not None:
+                    return int(table.version())
+                if table.version() != change.base:
+                    self._refuse_overlap(change, table)
+            try:
+                return self._commit(change, table)
+            except (DeltaError, OSError) as error:
+                if attempt == COMMIT_ATTEMPTS - 1:
+                    sentence = (
+                        f"{self.name}: the labels table cannot be written: {quoted_reason(error)}"
+                    )
+                    raise StoreError(sentence) from error
+        raise AssertionError("the last attempt returns or raises")
+
+    def roll_back(self, version: int) -> int:
+        """Bring an earlier version's rows back, as a new version; give its number.
+
+        Raises:
+            InputError: there is no such version.
+        """
+        self._opened(version)
+        table = self._opened(None)
+        table.restore(version)
+        return int(table.version())
+
+    def vacuum(self, older_than: timedelta, *, delete: bool) -> list[str]:
+        """Give the files that no version since then points to; remove them if told to.
+
+        A week's versions stay, whatever is asked for: readers may be at them.
+        """
+        hours = max(int(older_than.total_seconds() // 3600), MIN_RETENTION_HOURS)
+        table = self._opened(None)
+        files: list[str] = table.vacuum(retention_hours=hours, dry_run=not delete)
+        return files
+
+    def _open(self, version: int | None = None) -> DeltaTable | None:
+        # not DeltaTable.is_deltatable: it holds the interpreter's lock while it waits for the store
+        try:
+            return DeltaTable(self._uri, version=version, storage_options=self._options)
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as error:
+            what = "the labels table" if version is None else f"version {version}"
+            kind = StoreError if isinstance(error, OSError) else InputError
+            raise kind(f"{self.name}: {what} cannot be opened: {quoted_reason(error)}") from error
+
+    def _opened(self, version: int | None) -> DeltaTable:
+        table = self._open(version)
+        if table is None:
+            raise InputError(f"{self.name}: there is no labels table here")
+        return table
+
+    def _replace(self, change: Change, table: DeltaTable) -> int:
+        """Make the parts files of the table as they are, in the place of all that it has."""
+        actions: list[AddAction | RemoveAction] = []
+        for number, part in enumerate(change.parts):
+            data = self.storage.read(part)
+            # named by the run: a second try writes the same file again
+            name = f"part-{number:05d}-{change.run_id}.parquet"
+            self.storage.write(join(self._uri, name), data)
+            rows = parquet.read_metadata(pa.BufferReader(data)).num_rows
+            now, stats = time.time_ns() // 1_000_000, json.dumps({"numRecords": rows})
+            actions.append(AddAction(name, len(data), {}, now, data_change=True, stats=stats))
+        table.create_write_transaction(
+            actions, "overwrite", table.schema(), commit_properties=_properties(change)
+        )
+        return int(self._opened(None).version())
+
+    def _commit(self, change: Change, table: DeltaTable | None) -> int:
+        if change.whole and table is not None:
+            return self._replace(change, table)
+        properties = _properties(change)
+        if table is None:
+            rows = pa.RecordBatchReader.from_batches(LABELS_SCHEMA, self._labels(change))
+            write_deltalake(
+                self._uri,
+                rows,
+                mode="error",
+                storage_options=self._options,
+                commit_properties=properties,
+            )
+            return int(self._opened(None).version())
+        columns = {name: f"new.{name}" for name in LABELS_SCHEMA.names}
+        (
+            table.merge(
+                pa.RecordBatchReader.from_batches(SOURCE_SCHEMA, self._source(change)),
+                "old.item_id = new.item_id",
+                "new",
+                "old",
+                commit_properties=properties,
+            )
+            .when_matched_delete(f"new.{GONE}")
+            .when_matched_update(columns, f"NOT new.{GONE}")
+            .when_not_matched_insert(columns, f"NOT new.{GONE}")
+            .execute()
+        )
+        return int(table.version())
+
+    def _labels(self, change: Change) -> Iterator[pa.RecordBatch]:
+        for part in change.parts:
+            yield from self._batches(part)
+
+    def _source(self, change: Change) -> Iterator[pa.RecordBatch]:
+        """The run's labels, and the ids that go, told apart by the last column."""
+        for batch in self._labels(change):
+            stays = pa.repeat(pa.scalar(value=False), batch.num_rows)
+            yield pa.RecordBatch.from_arrays([*batch.columns, stays], schema=SOURCE_SCHEMA)
+        for batch in self._batches(change.removed) if change.removed else ():
+            yield _removal(batch.column("item_id"))
+
+    def _batches(self, part: str) -> Iterator[pa.RecordBatch]:
+        yield from parquet.ParquetFile(io.BytesIO(self.storage.read(part))).iter_batches()
+
+    def _refuse_overlap(self, change: Change, table: DeltaTable) -> None:
+        """Compare who wrote each row at the base and now: what differs, another run has changed.
+
+        Where the whole table is replaced, a row of an item that the run has not is in its way.
+        """
+        now = table.to_pyarrow_dataset().scanner(columns=["item_id", "run_id"]).to_reader()
+        base = pa.RecordBatchReader.from_batches(now.schema, [])
+        if change.base is not None:
+            then = self._opened(change.base).to_pyarrow_dataset()
+            base = then.scanner(columns=["item_id", "run_id"]).to_reader()
+        ours = (batch.select(["item_id"]) for batch in self._source(change))
+        with open_duckdb() as connection:
+            connection.register("now", now)
+            connection.register("base", base)
+            schema = pa.schema([SOURCE_SCHEMA.field("item_id")])
+            connection.register("ours", pa.RecordBatchReader.from_batches(schema, ours))
+            ((count,),) = connection.execute(
+                """SELECT count(*) FROM (
+                    SELECT coalesce(n.item_id, b.item_id) AS item_id
+                    FROM now n FULL JOIN base b USING (item_id)
+                    WHERE n.run_id IS DISTINCT FROM b.run_id
+                ) t LEFT JOIN ours o USING (item_id) WHERE $whole OR o.item_id IS NOT NULL""",
+                {"whole": change.whole},
+            ).fetchall()
+        if count:
+            raise ConflictError(
+                f"{self.name}: since this run was planned, another has published {count:,} of "
+                "the same items; its labels stay. The same command plans a new run"
+            )
+
+
+def _properties(change: Change) -> CommitProperties:
+    # Without its retries: where another commit was faster, Delta would put a new table's rows
+    # beside the other's, of the same items or not; `publish` looks first, and tries again.
+    return CommitProperties(app_transactions=[Transaction(change.run_id, 1)], max_commit_retries=0)
+
+
+def _removal(ids: pa.Array) -> pa.RecordBatch:
+    """Rows of ids that go; the other columns are filled, since some may not be null."""
+    count = len(ids)
+    columns = {field.name: pa.nulls(count, field.type) for field in LABELS_SCHEMA}
+    columns["item_id"] = ids
+    for name in ("uri", "decision", "bundle_digest", "taxonomy_version", "run_id"):
+        columns[name] = pa.repeat("", count)
+    columns["classified_at"] = pa.repeat(pa.scalar(0, pa.timestamp("us", tz="UTC")), count)
+    columns[GONE] = pa.repeat(pa.scalar(value=True), count)
+    return pa.RecordBatch.from_pydict(columns, schema=SOURCE_SCHEMA)

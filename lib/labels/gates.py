@@ -1,0 +1,153 @@
+"""Gates: what a run must keep to be published, measured before anything is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from pydantic import Field
+
+from lib.config.config import Config
+from lib.sql import read_rows
+
+MOVED_ITEMS = 24
+FEWEST_ITEMS = 100
+
+
+class GatesConfig(Config):
+    """Limits, as shares from 0 to 1; null leaves a gate open."""
+
+    max_error_rate: float | None = Field(default=0.05, ge=0, le=1)
+    max_category_changes: float | None = Field(default=0.2, ge=0, le=1)
+    max_mix_shift: float | None = Field(default=0.2, ge=0, le=1)
+    max_review_share: float | None = Field(default=None, ge=0, le=1)
+    max_row_loss: float | None = Field(default=0.2, ge=0, le=1)
+
+
+class Measured(Config):
+    """What a run would do to the table, as shares from 0 to 1."""
+
+    error_rate: float  # errors of the items that were classified
+    review_share: float  # items for review, of those that got a label
+    category_changes: float  # items of the table whose category becomes another
+    mix_shift: float  # total variation distance of the category sizes before and after
+    row_loss: float  # by how much the table shrinks
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateResult:
+    """One gate: a share from 0 to 1, and the limit it is held against, or None."""
+
+    key: str
+    meaning: str
+    value: float
+    limit: float | None
+    passed: bool
+
+
+MEANINGS = {
+    "error_rate": "items that are errors",
+    "category_changes": "items of the table whose category changes",
+    "mix_shift": "shift of the category sizes",
+    "review_share": "labelled items that go to review",
+    "row_loss": "loss of rows of the table",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """What is compared, as local Parquet files.
+
+    Attributes:
+        rows: the run's labels.
+        before: item_id, category_id and category_path of the table's rows; without rows where
+            there is no table.
+        removed: the ids that the run takes out of the table.
+    """
+
+    rows: Sequence[Path]
+    before: Path
+    removed: Path
+
+
+def measure(connection: duckdb.DuckDBPyConnection, files: Files) -> Measured:
+    """Measure a run against the table it is to change, in the connection's bounded memory."""
+    _load(connection, files)
+    items, errors, reviews, added, changed = _one(
+        connection,
+        """SELECT count(*), count(error), count(*) FILTER (decision = 'review'),
+                  count(*) FILTER (NOT known), count(*) FILTER (was <> category_id)
+           FROM run""",
+    )
+    (rows_before,) = _one(connection, "SELECT count(*) FROM before")
+    (rows_removed,) = _one(connection, "SELECT count(*) FROM removed")
+    (mix_shift,) = _one(connection, MIX_SHIFT)
+    return Measured(
+        # a night of two images is not stopped by a broken one: a hundred items at least are held
+        # against the limit, or as many as the table has
+        error_rate=errors / max(items, min(FEWEST_ITEMS, rows_before), 1),
+        review_share=reviews / max(items - errors, 1),
+        category_changes=changed / max(rows_before, 1),
+        mix_shift=mix_shift if rows_before else 0.0,
+        row_loss=max(rows_removed - added, 0) / max(rows_before, 1),
+    )
+
+
+def moved_items(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """After `measure`: some of the items whose category changes, the surest first."""
+    query = """SELECT item_id, uri, was_path, category_path, confidence FROM run
+               WHERE was <> category_id ORDER BY confidence DESC, item_id LIMIT $items"""
+    rows = read_rows(connection, query, {"items": MOVED_ITEMS}).read_all()
+    found: list[dict[str, Any]] = rows.to_pylist()
+    return found
+
+
+def judge(config: GatesConfig, measured: Measured) -> list[GateResult]:
+    """Hold what was measured against the limits."""
+    results = []
+    for name, value in measured:
+        key = f"max_{name}"
+        limit = getattr(config, key)
+        passed = limit is None or value <= limit
+        results.append(
+            GateResult(key=key, meaning=MEANINGS[name], value=value, limit=limit, passed=passed)
+        )
+    return results
+
+
+# half the sum of the differences of shares, 0 where sizes keep their proportions
+MIX_SHIFT = """
+    WITH sizes AS (
+        SELECT category_id, count(*) AS was, count(*) AS becomes FROM before
+        WHERE category_id IS NOT NULL GROUP BY 1
+        UNION ALL SELECT category_id, 0, -count(*) FROM before SEMI JOIN removed USING (item_id)
+        WHERE category_id IS NOT NULL GROUP BY 1
+        UNION ALL SELECT was, 0, -count(*) FROM run WHERE was IS NOT NULL GROUP BY 1
+        UNION ALL SELECT category_id, 0, count(*) FROM run WHERE category_id IS NOT NULL GROUP BY 1
+    ), summed AS (
+        SELECT category_id, sum(was) AS was, sum(becomes) AS becomes FROM sizes GROUP BY 1
+    )
+    SELECT coalesce(sum(abs(
+        was / greatest((SELECT sum(was) FROM summed), 1)
+        - becomes / greatest((SELECT sum(becomes) FROM summed), 1))) / 2, 0) FROM summed"""
+
+
+def _load(connection: duckdb.DuckDBPyConnection, files: Files) -> None:
+    views = {"labels": files.rows, "before": [files.before], "removed": [files.removed]}
+    for name, paths in views.items():
+        relation = connection.read_parquet([str(path) for path in paths])
+        relation.create_view(name, replace=True)
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE run AS
+           SELECT l.item_id, l.uri, l.category_id, l.category_path, l.confidence, l.decision,
+                  l.error, b.item_id IS NOT NULL AS known, b.category_id AS was,
+                  b.category_path AS was_path
+           FROM labels l LEFT JOIN before b USING (item_id)"""
+    )
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    (row,) = connection.execute(query).fetchall()
+    found: tuple[Any, ...] = row
+    return found

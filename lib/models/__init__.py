@@ -1,0 +1,4 @@
+"""Bundles, their networks and heads, and the runtimes and precisions these run with.
+
+May use `labels` and all below it.
+"""

@@ -1,0 +1,105 @@
+"""Bundles: all that inference needs, in one folder that says what it is."""
+
+from dataclasses import dataclass
+
+from pydantic import Field, ValidationError
+
+from lib.config.config import Config
+from lib.errors import InputError
+from lib.hashing import digest_bytes
+from lib.images.preprocessing import Preprocessing
+from lib.labels.decisions import NEVER
+from lib.models.int8 import Int8
+from lib.storage.storage import Storage
+from lib.storage.uris import absolute, join
+from lib.taxonomy.taxonomy import Taxonomy, parse_taxonomy
+
+FORMAT = 1
+# of model.safetensors, beside the model: what tells the parts of the head's split rows apart
+APART_WEIGHT, APART_BIAS = "apart.weight", "apart.bias"
+
+
+class BundleInfo(Config):
+    """`bundle.json`: what the other two files are, and how to use them."""
+
+    format: int = FORMAT
+    run_id: str
+    architecture: str
+    weights: str
+    preprocessing: Preprocessing
+    # the leaf of each of the head's rows, or those that it is split into; rows of one leaf add up
+    category_ids: tuple[str | tuple[str, ...], ...]
+    temperature: float = Field(gt=0)
+    threshold: float = Field(ge=0, le=NEVER)
+    target_precision: float
+    metrics: dict[str, float]
+    int8: Int8 | None = None  # where labels in int8 are as good: how they are made
+    digests: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """The leaves, in the order of the columns of probabilities."""
+        rows = [row if isinstance(row, tuple) else (row,) for row in self.category_ids]
+        return tuple(dict.fromkeys(leaf for row in rows for leaf in row))
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle's description and taxonomy; the weights are loaded where they are used."""
+
+    uri: str
+    info: BundleInfo
+    taxonomy: Taxonomy
+    digest: str
+
+    @property
+    def backbone_digest(self) -> str:
+        """What bundles of one backbone share, and what its embeddings are kept under."""
+        return self.info.digests["backbone"]
+
+    @property
+    def fingerprint(self) -> dict[str, str]:
+        """The parts of a run's fingerprint that a bundle gives."""
+        return {
+            "bundle": self.digest,
+            "taxonomy": self.taxonomy.digest,
+            "preprocessing": self.info.preprocessing.digest,
+        }
+
+
+def read_bundle(uri: str, storage: Storage) -> Bundle:
+    """Read a bundle's description and taxonomy.
+
+    Raises:
+        InputError: it is not there, or its parts do not belong together; says which.
+    """
+    uri = absolute(uri)  # it travels to workers that run in another folder
+    description = join(uri, "bundle.json")
+    if not storage.exists(description):
+        raise InputError(f"{uri}: no bundle here (bundle.json is missing); train one first")
+    data = storage.read(description)
+    try:
+        info = BundleInfo.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(f"{description}: {key}: {first['msg']}") from None
+    if info.format != FORMAT:
+        raise InputError(f"{description}: format {info.format} is not known here, only {FORMAT}")
+    taxonomy_yaml = read_part(uri, "taxonomy.yaml", info.digests.get("taxonomy"), storage)
+    taxonomy = parse_taxonomy(taxonomy_yaml.decode(), join(uri, "taxonomy.yaml"))
+    if set(info.leaves) != set(taxonomy.leaves):
+        raise InputError(f"{uri}: the head's categories are not the taxonomy's leaves")
+    return Bundle(uri, info, taxonomy, digest_bytes(data))
+
+
+def read_part(uri: str, name: str, digest: str | None, storage: Storage) -> bytes:
+    """Read one of a bundle's files.
+
+    Raises:
+        InputError: it is not there, or is not the one that bundle.json describes.
+    """
+    data = storage.read(join(uri, name))
+    if digest_bytes(data) != digest:
+        raise InputError(f"{uri}: {name} is not the file that bundle.json describes (its digest)")
+    return data

@@ -1,1 +1,0 @@
-"""Run reports: one self-contained HTML file a run."""

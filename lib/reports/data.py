@@ -1,0 +1,116 @@
+"""What a report shows, as plain data: collected by the pipelines, drawn by this package."""
+
+from dataclasses import dataclass, field
+
+from lib.evaluation.results import Evaluation, ReliabilityBin
+from lib.labels.gates import GateResult
+from lib.reasons import ErrorItem
+from lib.training.history import EpochRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thumbnail:
+    """One small picture with its caption; `jpeg` is None where the image cannot be shown."""
+
+    jpeg: bytes | None
+    item_id: str
+    name: str | None
+    category: str
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactSheet:
+    """Some items of one category."""
+
+    category: str
+    items: int
+    thumbnails: list[Thumbnail]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CategoryCount:
+    """How many items one category has in the run, by decision."""
+
+    category_id: str
+    path: str
+    accepted: int
+    parent: int
+    review: int
+    mean_confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorReason:
+    """One reason code, what it means, and how many items have it."""
+
+    code: str
+    meaning: str
+    items: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationReport:
+    """A classification run. `stages` holds seconds, summed over the run's threads."""
+
+    run_id: str
+    started_at: str
+    finished_at: str
+    catalog: str
+    labels_table: str
+    published_version: int | None
+    unpublished_because: str | None
+    bundle: str
+    bundle_digest: str
+    taxonomy_version: str
+    engine: str
+    items: int
+    labelled: int
+    errors: int
+    decisions: dict[str, int]
+    bytes_fetched: int
+    wall_s: float
+    images_per_s: float
+    stages: dict[str, float]
+    confidence_counts: list[int]
+    threshold: float
+    categories: list[CategoryCount]
+    error_reasons: list[ErrorReason]
+    error_items: list[ErrorItem]
+    sheets: list[ContactSheet]
+    least_sure: list[Thumbnail]
+    evaluation: Evaluation | None
+    diff: dict[str, int] = field(default_factory=dict)
+    retries: int = 0
+    gates: list[GateResult] = field(default_factory=list)
+    moves: list[Thumbnail] = field(default_factory=list)
+    cost: str | None = None  # a sentence; None where the run file gives no prices
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingReport:
+    """A training run, with its evaluation on the held-out validation items."""
+
+    run_id: str
+    started_at: str
+    finished_at: str
+    catalog: str
+    bundle: str
+    bundle_digest: str
+    taxonomy_version: str
+    architecture: str
+    weights: str
+    workers: int
+    train_items: int
+    validation_items: int
+    unusable: list[ErrorItem]
+    seconds: float
+    epochs: list[EpochRecord]
+    evaluation: Evaluation
+    temperature: float
+    calibration_error_before: float
+    calibration_error_after: float
+    reliability: list[ReliabilityBin]
+    threshold: float
+    coverage: float
+    samples: list[ContactSheet] = field(default_factory=list)

@@ -1,0 +1,105 @@
+"""The run report: one HTML file that needs nothing but itself."""
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lib.reports import charts, formats
+from lib.reports.data import ClassificationReport, TrainingReport
+from lib.reports.migration_data import MigrationReport
+from lib.reports.sankey import flow_picture
+from lib.reports.scores import ROWS_LIMIT, scores
+from lib.reports.verdicts import classification_verdict, migration_verdict, training_verdict
+
+_ERRORS_LIMIT = 200
+_SHEETS_LIMIT = 40
+_FLOWS_LIMIT = 100
+
+
+def render_classification(report: ClassificationReport) -> str:
+    """Lay out a classification run as a page."""
+    largest = sorted(
+        report.categories,
+        key=lambda each: (-(each.accepted + each.parent + each.review), each.path),
+    )
+    total = sum(report.confidence_counts)
+    stages = sorted(report.stages.items(), key=lambda stage: -stage[1])
+    return _render(
+        "classification.html.j2",
+        report=report,
+        verdict=classification_verdict(report),
+        stages=stages,
+        stage_seconds=sum(report.stages.values()),
+        histogram=charts.confidence_histogram(report.confidence_counts, report.threshold)
+        if total
+        else None,
+        categories=largest[:ROWS_LIMIT],
+        sheets=sorted(report.sheets, key=lambda sheet: -sheet.items)[:_SHEETS_LIMIT],
+        error_reasons=sorted(report.error_reasons, key=lambda reason: -reason.items),
+        error_items=report.error_items[:_ERRORS_LIMIT],
+        scores=scores(report.evaluation) if report.evaluation else None,
+    )
+
+
+def render_training(report: TrainingReport) -> str:
+    """Lay out a training run, with its evaluation, as a page."""
+    return _render(
+        "training.html.j2",
+        report=report,
+        verdict=training_verdict(report),
+        loss=charts.loss_curves(report.epochs) if report.epochs else None,
+        accuracy=charts.accuracy_curve(report.epochs) if report.epochs else None,
+        reliability=charts.reliability_diagram(report.reliability)
+        if any(each.items for each in report.reliability)
+        else None,
+        unusable=report.unusable[:_ERRORS_LIMIT],
+        samples=report.samples[:_SHEETS_LIMIT],
+        scores=scores(report.evaluation),
+    )
+
+
+def render_migration(report: MigrationReport) -> str:
+    """Lay out a backfill as a page."""
+    return _render(
+        "migration.html.j2",
+        report=report,
+        verdict=migration_verdict(report),
+        flow=flow_picture(report.flows) if report.flows else None,
+        flows=report.flows[:_FLOWS_LIMIT],
+        histogram=charts.confidence_histogram(report.confidence_counts, report.threshold)
+        if sum(report.confidence_counts)
+        else None,
+        categories=report.categories[:ROWS_LIMIT],
+        scores=scores(report.evaluation) if report.evaluation else None,
+    )
+
+
+def _render(template: str, **values: Any) -> str:  # noqa: ANN401 - a template takes anything
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("lib.reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "count": formats.count,
+        "items": formats.items,
+        "decimal": formats.decimal,
+        "rate": formats.rate,
+        "percent": formats.percent,
+        "share": formats.share,
+        "duration": formats.duration,
+        "size": formats.size,
+        "moment": formats.moment,
+        "picture": formats.picture,
+        "unit": formats.unit,
+    }
+    return environment

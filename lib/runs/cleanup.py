@@ -1,0 +1,75 @@
+"""What runs leave behind: found by age, and never what a manifest or the table points to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from lib.labels.delta_table import LabelsTable
+from lib.runs.run import Run
+from lib.storage.storage import Storage
+from lib.storage.uris import absolute, join
+
+# what the parts, or the bundle, of a run that is finished stand for
+SUPERSEDED = (
+    *("shards", "embeddings", "attempts", "pixels", "checkpoints"),
+    "initial.safetensors",
+)
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A file or folder that nothing needs any more, and why."""
+
+    uri: str
+    why: str
+
+
+def find_leftovers(output: str, older_than: timedelta, storage: Storage) -> Iterator[Leftover]:
+    """Find what can go in a folder of run folders.
+
+    An unfinished run goes as a whole; of a finished one, what its parts or its bundle stand for.
+
+    Args:
+        output: the folder.
+        older_than: since a run was begun; younger runs are not touched.
+        storage: how to reach it.
+
+    Raises:
+        InputError: the folder cannot be listed.
+    """
+    for run_id in sorted(storage.names(absolute(output))):
+        run = Run(run_id, join(absolute(output), run_id), storage)
+        names = storage.names(run.uri)
+        if "run.json" not in names:
+            continue
+        created = datetime.fromisoformat(run.read_json("run.json")["created_at"])
+        age = datetime.now(UTC) - created
+        if age < older_than:
+            continue
+        if not names & {"manifest.json", "outcome.json"}:
+            yield Leftover(run.uri, f"begun {age.days} days ago and never finished")
+            continue
+        for name in SUPERSEDED:
+            if name in names:
+                yield Leftover(run.at(name), "superseded by what the finished run holds")
+
+
+def tables_of(output: str, storage: Storage) -> list[str]:
+    """Give the labels tables that the runs of a folder have published to."""
+    tables = set()
+    for run_id in storage.names(absolute(output)):
+        run = Run(run_id, join(absolute(output), run_id), storage)
+        if storage.exists(run.at("outcome.json")):
+            tables.add(run.read_json("run.json")["run_file"].get("labels_table"))
+    return sorted(tables - {None})
+
+
+def stale_files(
+    table: str, older_than: timedelta, storage: Storage, *, delete: bool
+) -> list[Leftover]:
+    """Find, or delete, files of a table that no version of the last `older_than` points to."""
+    labels = LabelsTable(table, storage)
+    if labels.version() is None:
+        return []
+    files = labels.vacuum(older_than, delete=delete)
+    return [Leftover(join(table, file), "of a version that is too old") for file in files]

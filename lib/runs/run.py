@@ -1,0 +1,185 @@
+"""Run folders: one execution each, bound to its fingerprint, and taken up until it has ended."""
+
+import io
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import pyarrow as pa
+from pyarrow import parquet
+from pydantic import AfterValidator
+
+from lib.errors import InputError
+from lib.runs.shards import to_parquet
+from lib.storage.storage import Storage
+from lib.storage.uris import absolute, join
+
+Fingerprint = Mapping[str, str]
+
+
+def _plain(run_id: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", run_id):
+        raise ValueError("expected a name of at most 100 letters, digits, '.', '_' and '-'")
+    return run_id
+
+
+RunId = Annotated[str, AfterValidator(_plain)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """What a run is to do: the job, what its rows depend on, and its run file without secrets."""
+
+    job: str
+    fingerprint: Fingerprint
+    run_file: Mapping[str, Any]
+    fresh_for: timedelta | None = None  # how long an unfinished run is taken up; None: for good
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder."""
+
+    run_id: str
+    uri: str
+    storage: Storage
+    resumed: bool = False
+
+    def __str__(self) -> str:
+        """Name the run for the person who waits, and say whether it goes on."""
+        return f"run {self.run_id}" + (" (taken up again)" if self.resumed else "")
+
+    @property
+    def unique_name(self) -> str:
+        """A name that no run of another folder has, though its id may be the same."""
+        return f"{self.run_id}-{self.read_json('run.json')['begun_by']}"
+
+    def at(self, name: str) -> str:
+        """URI of something in the folder."""
+        return join(self.uri, name)
+
+    def write_json(self, name: str, value: Any) -> None:  # noqa: ANN401  # whatever JSON holds
+        """Write a JSON file."""
+        self.storage.write(self.at(name), _json(value))
+
+    def read_json(self, name: str) -> Any:  # noqa: ANN401  # whatever JSON holds
+        """Read a JSON file."""
+        return json.loads(self.storage.read(self.at(name)))
+
+    def write_table(self, name: str, table: pa.Table, row_group_size: int | None = None) -> None:
+        """Write a Parquet file."""
+        self.storage.write(self.at(name), to_parquet(table, row_group_size))
+
+    def read_table(self, name: str) -> pa.Table:
+        """Read a Parquet file."""
+        return parquet.read_table(io.BytesIO(self.storage.read(self.at(name))))
+
+    @property
+    def outcome(self) -> dict[str, Any] | None:
+        """How the run ended, or None while it has not."""
+        if not self.storage.exists(self.at("outcome.json")):
+            return None
+        found: dict[str, Any] = self.read_json("outcome.json")
+        return found
+
+    def end(self, outcome: Mapping[str, Any]) -> None:
+        """Say how the run ended; it is not taken up again."""
+        self.storage.create(self.at("outcome.json"), _json(outcome))
+
+
+def find_run(output: str, run_id: str | None, intent: Intent, storage: Storage) -> Run | None:
+    """Find the run to take up: the one with this id, or the latest unfinished one that fits.
+
+    Args:
+        output: the folder of run folders.
+        run_id: a given id, or None.
+        intent: what the run is to do.
+        storage: how to reach `output`.
+
+    Raises:
+        InputError: the run `run_id` exists with another fingerprint; names the parts that differ.
+    """
+    if run_id is None:
+        return _find_unfinished(absolute(output), intent, storage)
+    run = Run(run_id, join(absolute(output), run_id), storage, resumed=True)
+    if not storage.exists(run.at("run.json")):
+        return None
+    _refuse_other(run, intent.fingerprint)
+    return run
+
+
+def begin_run(output: str, run_id: str | None, intent: Intent, storage: Storage) -> Run:
+    """Begin a run, with a new id where none is given.
+
+    Raises:
+        InputError: another process has just begun the run `run_id` with another fingerprint.
+    """
+    if run_id is None:
+        now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        run_id = f"{intent.job}-{now}-{secrets.token_hex(2)}"
+    run = Run(run_id, join(absolute(output), run_id), storage)
+    record = {
+        "run_id": run_id,
+        "job": intent.job,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        # no two processes write the same: to `create`, equal bytes are its own
+        "begun_by": secrets.token_hex(8),
+        "fingerprint": dict(intent.fingerprint),
+        "run_file": dict(intent.run_file),
+    }
+    if storage.create(run.at("run.json"), _json(record)):
+        return run
+    # another process was faster
+    _refuse_other(run, intent.fingerprint)
+    return replace(run, resumed=True)
+
+
+def open_run(output: str, run_id: str | None, intent: Intent, storage: Storage) -> Run:
+    """Take up the run that fits, or begin one; raises as the two do."""
+    found = find_run(output, run_id, intent, storage)
+    return found or begin_run(output, run_id, intent, storage)
+
+
+def _find_unfinished(output: str, intent: Intent, storage: Storage) -> Run | None:
+    # ids that this function may take up sort by their time of creation
+    for name in sorted(storage.names(output), reverse=True):
+        if not name.startswith(f"{intent.job}-"):
+            continue
+        run = Run(name, join(output, name), storage, resumed=True)
+        if run.outcome is not None or not storage.exists(run.at("run.json")):
+            continue
+        record = run.read_json("run.json")
+        age = datetime.now(UTC) - datetime.fromisoformat(record["created_at"])
+        if intent.fresh_for is not None and age > intent.fresh_for:
+            continue
+        if record["fingerprint"] == intent.fingerprint:
+            return run
+    return None
+
+
+def _refuse_other(run: Run, fingerprint: Fingerprint) -> None:
+    before = run.read_json("run.json")["fingerprint"]
+    parts = [
+        part for part in {**before, **fingerprint} if before.get(part) != fingerprint.get(part)
+    ]
+    if parts:
+        differing = "; ".join(
+            f"{part} was {_short(before.get(part))}, is now {_short(fingerprint.get(part))}"
+            for part in parts
+        )
+        raise InputError(
+            f"{run.uri}: this run was begun with other inputs ({differing}); give another run_id, "
+            "or leave it out to begin a new run"
+        )
+
+
+def _short(digest: str | None) -> str:
+    return digest[:12] if digest else "absent"
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, indent=2, ensure_ascii=False).encode()

@@ -1,0 +1,67 @@
+"""The state of a run, from its folder alone."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from lib.runs.manifest import read_manifest
+from lib.runs.metrics_log import read_figures
+from lib.runs.plan import Plan
+from lib.runs.progress import duration
+from lib.runs.run import Run
+from lib.runs.shards import finished_units
+
+QUIET_S = 300.0  # a unit or an epoch may well take a minute
+
+
+def status_lines(run: Run) -> list[str]:
+    """Say how a run stands, in a few lines for a person.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    record = run.read_json("run.json")
+    lines = [f"run {run.run_id}: {record['job']}, begun {record['created_at']}"]
+    outcome = run.outcome
+    if outcome:
+        return [*lines, f"ended: {outcome.get('sentence') or outcome['state']}", *_latest(run)]
+    if (manifest := read_manifest(run.uri, run.storage)) is not None:
+        totals = manifest.totals
+        counts = f"{totals.labelled:,} of {totals.items:,} items labelled"
+        return [*lines, f"classified, not published: {counts}, {totals.error_count:,} errors"]
+    return [*lines, _under_way(run), *_latest(run)]
+
+
+def _under_way(run: Run) -> str:
+    if run.storage.exists(run.at("night.json")):
+        plan = Plan(run.at("plan.parquet"), run.storage)
+        done = finished_units(run.uri, run.storage)
+        return (
+            f"under way: {plan.count(done):,} of {plan.items:,} items in {len(done):,} of "
+            f"{len(plan.units):,} units"
+        )
+    return "under way" if read_figures(run) else "begun, nothing done yet"
+
+
+def _latest(run: Run) -> list[str]:
+    if not (figures := read_figures(run)):
+        return []
+    line: dict[str, Any] = dict(figures[-1])
+    at = datetime.fromisoformat(line.pop("at"))
+    said = [f"figures of {at.isoformat()}: {_plain(line)}"]
+    quiet_s = (datetime.now(UTC) - at).total_seconds()
+    if run.outcome is None and quiet_s > QUIET_S:
+        said.append(
+            f"nothing was heard of it for {duration(quiet_s)}: if no job runs any more, the "
+            "command that began it goes on"
+        )
+    return said
+
+
+def _plain(line: dict[str, Any]) -> str:
+    parts = []
+    for key, value in line.items():
+        if isinstance(value, dict):
+            parts += [f"{key} {reason} {count:,}" for reason, count in value.items()]
+        else:
+            parts.append(f"{key} {value:,}")
+    return ", ".join(parts)

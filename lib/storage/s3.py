@@ -1,0 +1,92 @@
+"""S3 as the Rust libraries take it: buckets for obstore, options for Delta, AWS's credentials."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import botocore.session
+from obstore.store import S3Store
+
+from lib.storage.config import StorageConfig
+from lib.storage.uris import protocol_of
+
+TIMEOUT = "60s"
+
+
+class Buckets:
+    """Opens each bucket once; may be used from many threads."""
+
+    def __init__(self, config: StorageConfig) -> None:
+        """Keep the configuration; connections are made at first use."""
+        self._config = config
+        self._open: dict[str, S3Store] = {}
+        self._lock = threading.Lock()
+
+    def open(self, name: str) -> S3Store:
+        """Open a bucket with the run file's credentials, or those that botocore finds."""
+        with self._lock:
+            if name not in self._open:
+                self._open[name] = _open_bucket(name, self._config)
+            return self._open[name]
+
+
+def _open_bucket(name: str, config: StorageConfig) -> S3Store:
+    endpoint = config.s3_endpoint
+    settings: dict[str, Any] = {"region": config.s3_region}
+    if endpoint:
+        # stores other than AWS's seldom answer to bucket names as host names
+        settings |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
+    if config.anonymous:
+        settings["skip_signature"] = True
+    elif keys := config.s3_keys():
+        names = ("access_key_id", "secret_access_key", "session_token")
+        settings |= {name: value for name, value in zip(names, keys, strict=True) if value}
+    else:
+        settings["credential_provider"] = BotocoreCredentials()
+    http = bool(endpoint and endpoint.startswith("http://"))
+    return S3Store(
+        name,
+        client_options={"allow_http": http, "timeout": TIMEOUT, "connect_timeout": "10s"},
+        # retries are counted, and made, by the caller
+        retry_config={"max_retries": 0, "retry_timeout": timedelta(0)},
+        **settings,
+    )
+
+
+class BotocoreCredentials:
+    """The credential chain of every AWS tool (variables, profiles, roles), for obstore."""
+
+    def __init__(self) -> None:
+        """Find the chain's credentials; nothing is asked of the network for static keys."""
+        self._credentials = botocore.session.get_session().get_credentials()
+
+    def __call__(self) -> dict[str, Any]:
+        """Give keys that are valid now; botocore renews those of a role before they expire."""
+        if self._credentials is None:
+            raise PermissionError("no AWS credentials: set AWS_ACCESS_KEY_ID and its secret")
+        frozen = self._credentials.get_frozen_credentials()
+        return {
+            "access_key_id": frozen.access_key,
+            "secret_access_key": frozen.secret_key,
+            "token": frozen.token,
+            "expires_at": datetime.now(UTC) + timedelta(minutes=5),
+        }
+
+
+def delta_options(uri: str, config: StorageConfig) -> dict[str, str]:
+    """Delta's own names for what `StorageConfig` says."""
+    if protocol_of(uri) != "s3":
+        return {name: str(value) for name, value in config.options.items()}
+    options = {"AWS_REGION": config.s3_region}
+    if endpoint := config.s3_endpoint:
+        options |= {"AWS_ENDPOINT_URL": endpoint}
+        options |= {"AWS_ALLOW_HTTP": str(endpoint.startswith("http://")).lower()}
+    if config.anonymous:
+        return options | {"AWS_SKIP_SIGNATURE": "true"}
+    if keys := config.s3_keys():
+        key, secret, token = keys
+    else:
+        found = BotocoreCredentials()()
+        key, secret, token = found["access_key_id"], found["secret_access_key"], found["token"]
+    options |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
+    return options | ({"AWS_SESSION_TOKEN": token} if token else {})

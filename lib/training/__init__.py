@@ -1,0 +1,4 @@
+"""One DDP worker's training, from labelled photos to the best model, and its int8 form.
+
+May use `evaluation`, `models`, `runs` and all below them.
+"""

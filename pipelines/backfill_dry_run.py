@@ -1,0 +1,87 @@
+"""A backfill's dry run: how many rows take each route, and how long it would take."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import torch
+from pyarrow import parquet
+
+from lib.backfill.head_bundle import NewHead, carry_head
+from lib.backfill.relabel import Relabeller
+from lib.backfill.score_unit import Scorer
+from lib.embeddings.index import PlacedReader
+from lib.embeddings.store import store_file
+from lib.labels.decisions import Decider
+from lib.runs.progress import duration
+from lib.schemas import LABELS_SCHEMA
+from lib.storage.storage import Storage
+from lib.taxonomy.migration import Migration
+from pipelines.backfill import BackfillRun, make_head, read_move
+from pipelines.backfill_fit import read_labelled
+from pipelines.backfill_plan import BackfillPlan, Move, plan, route_files
+from pipelines.backfill_score import cores
+
+SAMPLE_ROWS = 8_192
+
+
+def estimate(config: BackfillRun, say: Callable[[str], None]) -> None:
+    """Say what a backfill would do, and how long it would take; write nothing.
+
+    The head is fitted as the backfill would, so that what it lacks is said now.
+
+    Raises:
+        InputError: something given cannot be used.
+    """
+    storage = Storage(config.storage)
+    move = read_move(config, storage)
+    labelled = read_labelled(config.labelled, move.table, move.migration, storage)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        planned = plan(move, config.engine.unit_size, Path(folder))
+        say(planned.routes.sentence)
+        fitted = make_head(move, labelled, say)
+        head = fitted.head if fitted else carry_head(move.bundle, move.migration, storage)
+        seconds = time.monotonic() - started
+        seconds += measure(planned, head, move.migration, Path(folder), storage)
+        if planned.routes.pixels:
+            seconds += measure_pixels(config, move, planned.routes.pixels, Path(folder))
+    say(f"about {duration(seconds)} in all, by a sample\nnothing was written")
+
+
+def measure(
+    planned: BackfillPlan, new: NewHead, migration: Migration, folder: Path, storage: Storage
+) -> float:
+    """Relabel a few rows of each route; give the seconds that all of them would take."""
+    routes = planned.routes
+    file = parquet.ParquetFile(route_files(folder).plan)
+    head = new.head
+    decider = Decider(taxonomy=migration.new, category_ids=head.leaves, threshold=new.threshold)
+    seconds = 0.0
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    if routes.rule_units:
+        rows = next(file.iter_batches(SAMPLE_ROWS, row_groups=[0]))
+        before = time.perf_counter()
+        relabeller = Relabeller(migration, decider)
+        relabeller.relabel(pa.Table.from_batches([rows]).select(LABELS_SCHEMA.names))
+        seconds += (time.perf_counter() - before) * routes.rule / rows.num_rows
+    if routes.model_units:
+        rows = next(file.iter_batches(SAMPLE_ROWS, row_groups=[routes.rule_units]))
+        before = time.perf_counter()
+        files = [store_file(uri, storage) for uri in planned.embeddings]
+        for some in PlacedReader(files, head.weight.shape[1]).read(rows["place"].to_numpy()):
+            Scorer(head, decider).score(some)
+        seconds += (time.perf_counter() - before) * routes.model / rows.num_rows
+    torch.set_num_threads(threads)
+    return seconds / cores()
+
+
+def measure_pixels(config: BackfillRun, move: Move, items: int, folder: Path) -> float:
+    """Classify a few images; give the seconds that all of them would take."""
+    from pipelines.classify_missing import Full, measure_seconds  # noqa: PLC0415  # Ray Data takes seconds to import
+
+    full = Full(config.engine, config.reading, config.embeddings)
+    return measure_seconds(full, move.bundle, route_files(folder).pixels, items, config.storage)

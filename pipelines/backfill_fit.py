@@ -1,0 +1,235 @@
+"""Fitting the head of a new taxonomy: labelled items, their embeddings, calibration, the bundle."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from pydantic import Field
+from torch.nn.functional import linear
+
+from lib.backfill.head_bundle import NewHead
+from lib.backfill.head_split import LabelledEmbeddings, can_split, split_head
+from lib.backfill.labelled_items import (
+    Labelled,
+    check_enough,
+    find_examples,
+    map_labels,
+    read_examples,
+)
+from lib.backfill.lda import Moments, moments_of
+from lib.catalog.catalog import CatalogConfig, labels_of, read_catalog
+from lib.catalog.split import split_items
+from lib.config.config import Config
+from lib.embeddings.index import PlacedReader, streamed_places
+from lib.embeddings.store import EMBEDDING, EmbeddingStore
+from lib.errors import InputError
+from lib.evaluation.held_out import Scored, calibrate
+from lib.evaluation.metrics import evaluate
+from lib.evaluation.results import Evaluation
+from lib.labels.delta_table import LabelsTable
+from lib.models.head import Head
+from lib.models.runtimes import read_head
+from lib.schemas import ITEM_SCHEMA
+from lib.sql import open_duckdb, read_rows
+from lib.storage.parquet_reader import ParquetParts
+from lib.storage.storage import Storage
+from lib.taxonomy.migration import Migration
+from pipelines.backfill_plan import Move
+
+KNOWN = ("item_id", "uri", "etag")
+MOST_HELD_OUT = 5_000
+
+
+class LabelledConfig(Config):
+    """Where labelled items come from; the same catalogs as the old bundle's training."""
+
+    catalog: CatalogConfig | None = None
+    validation: CatalogConfig | None = None
+    validation_fraction: float = Field(default=0.2, gt=0, lt=1)
+    examples: str | None = None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A head, what held-out items say of it, and how many items it comes from."""
+
+    head: NewHead
+    evaluation: Evaluation
+    train_items: int
+    without_embedding: int
+    seconds: float
+
+
+def read_labelled(
+    config: LabelledConfig, table: LabelsTable, migration: Migration, storage: Storage
+) -> Labelled:
+    """Read all that a head may be fitted on.
+
+    Raises:
+        InputError: a catalog or the examples cannot be used.
+    """
+    train = held_out = examples = ITEM_SCHEMA.empty_table()
+    if config.catalog:
+        train, held_out = _read_catalogs(config, config.catalog, migration, storage)
+    if config.examples:
+        wanted = read_examples(config.examples, migration.new, storage)
+        known = pa.concat_tables([train.select(KNOWN), held_out.select(KNOWN)])
+        known = pa.concat_tables([known, _of_the_table(wanted["item_id"], table)])
+        examples = find_examples(wanted, known, config.examples)
+    return map_labels(train, held_out, examples, migration, config.validation_fraction)
+
+
+def _of_the_table(item_ids: pa.ChunkedArray, table: LabelsTable) -> pa.Table:
+    """Give the rows of some items of the labels table, columns item_id, uri and etag."""
+    schema = pa.schema([ITEM_SCHEMA.field(name) for name in KNOWN])
+    version, wanted = table.version(), item_ids.combine_chunks()
+    batches = table.batches(version, KNOWN) if version is not None else ()
+    found = [b.filter(pc.is_in(b["item_id"], wanted)).cast(schema) for b in batches]
+    return pa.Table.from_batches(found, schema)
+
+
+def _read_catalogs(
+    config: LabelledConfig, catalog: CatalogConfig, migration: Migration, storage: Storage
+) -> tuple[pa.Table, pa.Table]:
+    items = read_catalog(catalog, storage)
+    if config.validation is None:
+        sides = split_items(items, config.validation_fraction, catalog.uri)
+    else:
+        held_out = read_catalog(config.validation, storage)
+        sides = tuple(each.filter(pc.is_valid(each["category_id"])) for each in (items, held_out))
+    for side in sides:
+        migration.old.check_labels(labels_of(side), catalog.uri)
+    return sides
+
+
+def fit(labelled: Labelled, move: Move, say: Callable[[str], None]) -> Fitted:
+    """Fit a head on the embeddings of labelled items, and evaluate it on those held out.
+
+    Where categories are only split, the old head stays, and what is fitted tells the parts apart.
+
+    Raises:
+        InputError: a category has too few items with an embedding.
+    """
+    started, migration = time.monotonic(), move.migration
+    files = move.store.files  # listed once: places count them, and another run may add one
+    train, held_out = locate(labelled, files)
+    missing = labelled.train.num_rows + labelled.held_out.num_rows
+    missing -= train.num_rows + held_out.num_rows
+    # a few thousand say as much of a temperature, and logits of all would fill the memory
+    step = -(-held_out.num_rows // MOST_HELD_OUT) or 1
+    held_out = held_out.take(pa.array(range(0, held_out.num_rows, step), pa.int64()))
+    advice = f"; {missing:,} have no embedding, and 'reshelve embed' makes them" if missing else ""
+    old = read_head(move.bundle, move.table.storage, torch.device("cpu"))
+    kept = can_split(old, migration)
+    needed = migration.without_examples if kept else migration.new.leaves
+    classes = [side["category_id"].to_pylist() for side in (train, held_out)]
+    check_enough(classes[0], classes[1], needed, advice)
+    say(
+        f"{train.num_rows:,} labelled items to fit the head on, {held_out.num_rows:,} held out; "
+        f"{labelled.in_doubt:,} old labels map to no category for certain, "
+        f"{missing:,} labelled items have no embedding"
+    )
+    column = {leaf: index for index, leaf in enumerate(migration.new.leaves)}
+    targets, held_targets = (torch.tensor([column[c] for c in side]) for side in classes)
+    moments = moments_of(read_vectors(train, files), targets, len(column))
+    nothing = torch.empty(0, len(moments.covariance), dtype=torch.float16)
+    held_vectors = torch.cat([nothing, *read_vectors(held_out, files)])
+    unseen = LabelledEmbeddings(held_vectors, held_targets)
+    if kept:
+        head, evaluation = _split(move, old, moments, unseen)
+    else:
+        head, evaluation = _refit(move, moments, unseen, train.num_rows)
+    seconds = time.monotonic() - started
+    return Fitted(head, evaluation, train.num_rows, missing, seconds)
+
+
+def _split(
+    move: Move, old: Head, moments: Moments, unseen: LabelledEmbeddings
+) -> tuple[NewHead, Evaluation]:
+    """Keep the old head, its calibration and its threshold, and split some of its rows."""
+    leaves = move.migration.new.leaves
+    head = split_head(old, move.migration, moments, unseen)
+    best = head.probabilities(unseen.embeddings).argmax(dim=1).tolist()
+    evaluation = evaluate(
+        [leaves[column] for column in unseen.targets.tolist()],
+        [head.leaves[column] for column in best],
+        move.migration.new,
+    )
+    metrics = {
+        "validation_items": float(evaluation.items),
+        "validation_accuracy": evaluation.accuracy,
+    }
+    return NewHead(head, move.bundle.info.threshold, metrics), evaluation
+
+
+def _refit(
+    move: Move, moments: Moments, unseen: LabelledEmbeddings, train_items: int
+) -> tuple[NewHead, Evaluation]:
+    """Fit all rows anew, and calibrate them on what is held out."""
+    taxonomy = move.migration.new
+    weight, bias = moments.discriminants()
+    scored = Scored(
+        item_ids=[],
+        logits=linear(unseen.embeddings.float(), weight, bias),
+        targets=unseen.targets,
+        unusable=[],
+        train_items=train_items,
+    )
+    calibrated = calibrate(scored, taxonomy, move.bundle.info.target_precision)
+    nothing = weight.new_empty(0, weight.shape[1]), bias.new_empty(0)
+    head = Head(weight, bias, taxonomy.leaves, calibrated.temperature, *nothing)
+    new = NewHead(head, calibrated.threshold.confidence, calibrated.metrics)
+    return new, calibrated.evaluation
+
+
+def locate(labelled: Labelled, files: Sequence[ParquetParts]) -> tuple[pa.Table, pa.Table]:
+    """Give the items to train on and those held out that have an embedding, with its `place`.
+
+    Args:
+        labelled: the items.
+        files: of the embedding store, as the places count them.
+
+    Raises:
+        InputError: a file of the store cannot be read.
+    """
+    with open_duckdb() as connection, streamed_places(connection, files, "stored"):
+        connection.register("train", labelled.train)
+        connection.register("held_out", labelled.held_out)
+        query = """
+            SELECT i.*, place FROM
+                (SELECT *, false AS is_held_out FROM train
+                 UNION ALL SELECT *, true FROM held_out) i
+            JOIN (SELECT uri AS u, etag AS e, min(place) AS place FROM stored GROUP BY ALL)
+            ON uri = u AND etag IS NOT DISTINCT FROM e ORDER BY place, item_id"""
+        found = read_rows(connection, query, {}).read_all()
+    is_held_out = found["is_held_out"]
+    return found.filter(pc.invert(is_held_out)), found.filter(is_held_out)
+
+
+def read_vectors(located: pa.Table, files: Sequence[ParquetParts]) -> Iterator[torch.Tensor]:
+    """Read the embeddings of items that `locate` has found, float16 [m, d] at a time.
+
+    Raises:
+        InputError: a file of the store cannot be read, or its embeddings are of another length.
+    """
+    width = files[0].schema.field(EMBEDDING).type.byte_width // 2
+    for vectors in PlacedReader(files, width).read(located["place"].to_numpy()):
+        yield torch.from_numpy(vectors)
+
+
+def refuse_other_backbone(store: EmbeddingStore, folder: str, storage: Storage) -> None:
+    """Refuse a folder that holds embeddings, but none of the bundle's backbone.
+
+    Raises:
+        InputError: names the backbones that are there.
+    """
+    mine = store.uri.rsplit("/", 1)[-1]
+    others = sorted(storage.names(store.uri.rsplit("/", 1)[0]) - {mine})
+    if not store.files and others:
+        raise InputError(
+            f"{folder}: these are embeddings of another backbone ({others[0][:12]}), the bundle's "
+            f"is {mine[:12]}; name its bundle, or make its embeddings with 'reshelve embed'"
+        )

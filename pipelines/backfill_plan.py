@@ -1,0 +1,112 @@
+"""Planning a backfill: the rows of the labels table, sorted by the route that each one takes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib.backfill.relabel import Relabeller
+from lib.backfill.routing import RouteFiles, Router, Routes, settle
+from lib.config.config import Config
+from lib.embeddings.store import EmbeddingStore
+from lib.errors import InputError
+from lib.evaluation.results import Evaluation
+from lib.labels.decisions import Decider
+from lib.labels.delta_table import LabelsTable
+from lib.models.bundle import Bundle
+from lib.runs.run import Run
+from lib.schemas import LABELS_SCHEMA
+from lib.sql import open_duckdb
+from lib.taxonomy.migration import Migration
+
+PLAN, BACKFILL, PIXELS = "plan.parquet", "backfill.json", "pixels"
+DUCK_MB = 500  # beside a head, its data and what torch holds, 2 GiB in all
+MIGRATION, FIT, HELD_OUT = "migration.json", "fit.json", "held_out.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """What is moved: a labels table, from a bundle's taxonomy along a migration.
+
+    Attributes:
+        table: the labels table.
+        bundle: the one that made its labels, and whose backbone made the embeddings.
+        migration: from the bundle's taxonomy to the new one.
+        store: the embeddings of the bundle's backbone.
+    """
+
+    table: LabelsTable
+    bundle: Bundle
+    migration: Migration
+    store: EmbeddingStore
+
+
+class BackfillPlan(Config):
+    """`backfill.json`: what the run is planned against. Once it is there, the plan is whole."""
+
+    base_version: int
+    routes: Routes
+    embeddings: tuple[str, ...]
+
+
+class FitRecord(Config):
+    """`fit.json`: what the new head was fitted on, and what held-out items say of it."""
+
+    train_items: int
+    in_doubt: int
+    without_embedding: int
+    evaluation: Evaluation
+
+
+def read_fit(run: Run) -> FitRecord:
+    """Read what a run's head was fitted on."""
+    return FitRecord.model_validate_json(run.storage.read(run.at(FIT)))
+
+
+def read_migration(run: Run) -> Migration:
+    """Read the migration of a run."""
+    return Migration.from_record(run.read_json(MIGRATION), run.at(MIGRATION))
+
+
+def read_plan(run: Run) -> BackfillPlan | None:
+    """Read a run's plan, or None where it was not wholly written."""
+    if not run.storage.exists(run.at(BACKFILL)):
+        return None
+    return BackfillPlan.model_validate_json(run.storage.read(run.at(BACKFILL)))
+
+
+def route_files(folder: Path) -> RouteFiles:
+    """Give the places of a plan in a local folder."""
+    return RouteFiles(folder / "settled.parquet", folder / PLAN, folder / f"{PIXELS}.parquet")
+
+
+def plan(move: Move, unit_size: int, folder: Path) -> BackfillPlan:
+    """Write the plan into a local folder.
+
+    Raises:
+        InputError: the labels table cannot be read, or is of another taxonomy.
+    """
+    table, migration = move.table, move.migration
+    version = table.version()
+    if version is None:
+        raise InputError(f"{table.name}: there is no labels table here to move")
+    new = migration.new
+    threshold = move.bundle.info.threshold
+    decider = Decider(taxonomy=new, category_ids=new.leaves, threshold=threshold)
+    files = route_files(folder)
+    rows = table.batches(version, LABELS_SCHEMA.names)
+    settle(rows, Relabeller(migration, decider), files.settled, table.name)
+    stored = move.store.files if migration.for_model else []
+    with open_duckdb(DUCK_MB) as connection:
+        routes = Router(connection, files).write(stored, unit_size)
+    files.settled.unlink()
+    return BackfillPlan(
+        base_version=version, routes=routes, embeddings=tuple(file.uri for file in stored)
+    )
+
+
+def write_plan(run: Run, planned: BackfillPlan, folder: Path) -> None:
+    """Write what `plan` has made into the run's folder."""
+    files = route_files(folder)
+    run.storage.upload(files.plan, run.at(PLAN))
+    if planned.routes.pixels:
+        run.storage.upload(files.pixels, run.at(f"{PIXELS}/{PLAN}"))
+    run.storage.write(run.at(BACKFILL), planned.model_dump_json(indent=2).encode())

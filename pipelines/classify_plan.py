@@ -1,0 +1,76 @@
+"""Planning a run: freeze the catalog, hold it against the published labels, write what is to do."""
+
+from pathlib import Path
+
+from lib.catalog.catalog import CatalogConfig
+from lib.catalog.diff import COMPARED, Diff, Night, NightConfig, write_removed
+from lib.catalog.snapshot import freeze
+from lib.config.config import Config
+from lib.labels.delta_table import LabelsTable
+from lib.models.bundle import Bundle
+from lib.runs.run import Run
+from lib.sql import open_duckdb
+from lib.storage.storage import Storage
+
+SNAPSHOT, PLAN, REMOVED, NIGHT = "snapshot.parquet", "plan.parquet", "removed.parquet", "night.json"
+
+
+class NightPlan(Config):
+    """`night.json`: what the run is planned against. Once it is there, the plan is whole."""
+
+    diff: Diff
+    base_version: int | None
+    whole_catalog: bool
+    snapshot_digest: str
+    items: int
+
+
+class NightSource(Config):
+    """What a night is planned of."""
+
+    catalog: CatalogConfig
+    labels_table: str
+    night: NightConfig
+    unit_size: int
+    limit: int | None
+    full: bool
+
+
+def read_plan(run: Run) -> NightPlan | None:
+    """Read a run's plan, or None where it was not wholly written."""
+    if not run.storage.exists(run.at(NIGHT)):
+        return None
+    return NightPlan.model_validate_json(run.storage.read(run.at(NIGHT)))
+
+
+def write_plan(run: Run, night: NightPlan, folder: Path) -> None:
+    """Write what `compare` has made into the run's folder."""
+    for name in (SNAPSHOT, PLAN, REMOVED):
+        run.storage.upload(folder / name, run.at(name))
+    run.storage.write(run.at(NIGHT), night.model_dump_json(indent=2).encode())
+
+
+def compare(source: NightSource, bundle: Bundle, storage: Storage, folder: Path) -> NightPlan:
+    """Write snapshot, plan and removed ids into a local folder.
+
+    Raises:
+        InputError: the catalog or the labels table cannot be read.
+    """
+    frozen = freeze(source.catalog, storage, folder / SNAPSHOT, source.limit)
+    table = LabelsTable(source.labels_table, storage)
+    version = table.version()
+    labels = folder / "labels.parquet"
+    table.dump(version, COMPARED, labels)
+    night = Night(source.night, bundle.digest, bundle.taxonomy.version, full=source.full)
+    whole = source.limit is None
+    with open_duckdb() as connection:
+        diff = night.plan(connection, frozen.path, labels, folder / PLAN, source.unit_size)
+        removed = write_removed(connection, frozen.path, labels, folder / REMOVED, whole=whole)
+    labels.unlink()
+    return NightPlan(
+        diff=diff.model_copy(update={"removed": removed}),
+        base_version=version,
+        whole_catalog=whole,
+        snapshot_digest=frozen.digest,
+        items=frozen.items,
+    )

@@ -1,0 +1,156 @@
+"""Small reports to render, which a test changes by what it is about."""
+
+import math
+from dataclasses import replace
+
+from lib.evaluation.results import CategoryScore, Evaluation, ReliabilityBin
+from lib.reasons import ErrorItem
+from lib.reports.data import (
+    CategoryCount,
+    ClassificationReport,
+    ContactSheet,
+    ErrorReason,
+    Thumbnail,
+    TrainingReport,
+)
+from lib.training.history import EpochRecord
+
+JPEG = b"\xff\xd8\xff\xe0 stands for a picture \xff\xd9"
+
+
+THUMBNAIL = Thumbnail(
+    jpeg=JPEG, item_id="item-1", name="Blue dress", category="Dress", confidence=0.91
+)
+
+
+def category(number: int) -> CategoryCount:
+    return CategoryCount(
+        category_id=f"c{number}",
+        path=f"Clothing > Kind {number}",
+        accepted=1_000 - number,
+        parent=2,
+        review=3,
+        mean_confidence=0.9,
+    )
+
+
+def evaluation(categories: int) -> Evaluation:
+    """Each category has ten items: eight right, two labelled as the next category."""
+    confusion = [[0] * categories for _ in range(categories)]
+    for true in range(categories):
+        confusion[true][true] += 8
+        confusion[true][(true + 1) % categories] += 2
+    right = sum(confusion[each][each] for each in range(categories))
+    return Evaluation(
+        items=10 * categories,
+        accuracy=right / (10 * categories) if categories else math.nan,
+        categories=[
+            CategoryScore(
+                category_id=f"c{each}",
+                path=f"Clothing > Kind {each}",
+                precision=0.8,
+                recall=0.8,
+                f1=0.8,
+                support=10,
+            )
+            for each in range(categories)
+        ],
+        confusion=confusion,
+    )
+
+
+RUN = ClassificationReport(
+    run_id="night-1",
+    started_at="2026-11-23T02:15:00+00:00",
+    finished_at="2026-11-23T02:17:05+00:00",
+    catalog="s3://shop/images/",
+    labels_table="s3://shop/tables/labels",
+    published_version=1,
+    unpublished_because=None,
+    bundle="s3://shop/bundles/one",
+    bundle_digest="sha256:0123456789abcdef",
+    taxonomy_version="2026.11",
+    engine="openvino bf16",
+    items=1_240,
+    labelled=1_228,
+    errors=12,
+    decisions={"accept": 1_100, "parent": 28, "review": 100},
+    bytes_fetched=43_200_000,
+    wall_s=125.2,
+    images_per_s=62.4,
+    stages={"fetch": 4.2, "classify": 9.8},
+    confidence_counts=[0, 1, 2, 25, 1_200],
+    threshold=0.62,
+    categories=[category(0), category(1)],
+    error_reasons=[
+        ErrorReason(code="decode_failed", meaning="These bytes are no image.", items=7),
+        ErrorReason(code="not_found", meaning="There is no such object.", items=5),
+    ],
+    error_items=[
+        ErrorItem(item_id="item-9", uri="s3://shop/9.jpg", code="not_found", detail="gone by 02:16")
+    ],
+    sheets=[ContactSheet(category="Clothing > Kind 0", items=50, thumbnails=[THUMBNAIL])],
+    least_sure=[replace(THUMBNAIL, item_id="item-2", confidence=0.21)],
+    evaluation=evaluation(3),
+)
+
+
+EMPTY_RUN = replace(
+    RUN,
+    items=0,
+    labelled=0,
+    errors=0,
+    decisions={},
+    bytes_fetched=0,
+    wall_s=0.0,
+    images_per_s=math.nan,
+    stages={},
+    confidence_counts=[],
+    categories=[],
+    error_reasons=[],
+    error_items=[],
+    sheets=[],
+    least_sure=[],
+    evaluation=None,
+)
+
+
+def epoch(number: int, stage: str) -> EpochRecord:
+    return EpochRecord(
+        epoch=number,
+        epochs=4,
+        stage=stage,
+        train_loss=2.0 / number,
+        validation_loss=2.2 / number,
+        validation_accuracy=1 - 0.6 / number,
+        images_per_s=48.0,
+        seconds=63.0,
+        learning_rate=1e-3,
+    )
+
+
+TRAINING = TrainingReport(
+    run_id="train-1",
+    started_at="2026-11-20T10:15:00+00:00",
+    finished_at="2026-11-20T10:24:31+00:00",
+    catalog="s3://shop/labelled.parquet",
+    bundle="s3://shop/bundles/one",
+    bundle_digest="sha256:0123456789abcdef",
+    taxonomy_version="2026.11",
+    architecture="resnet18",
+    weights="imagenet1k-v1",
+    workers=2,
+    train_items=3_068,
+    validation_items=30,
+    unusable=[],
+    seconds=571.0,
+    epochs=[epoch(1, "head"), epoch(2, "head"), epoch(3, "whole"), epoch(4, "whole")],
+    evaluation=evaluation(3),
+    temperature=1.42,
+    calibration_error_before=0.083,
+    calibration_error_after=0.021,
+    reliability=[ReliabilityBin(confidence=0.75, accuracy=0.7, items=30)],
+    threshold=0.62,
+    coverage=0.842,
+    samples=[ContactSheet(category="Clothing > Kind 0", items=50, thumbnails=[THUMBNAIL])],
+)

@@ -1,0 +1,371 @@
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from lib.errors import ConflictError, InputError
+from lib.labels.delta_table import Change, LabelsTable
+from lib.runs.shards import to_parquet
+from lib.schemas import LABELS_SCHEMA
+from lib.storage.config import StorageConfig
+from lib.storage.storage import Storage
+from lib.storage.uris import join
+from tests.helpers import catalogs
+
+if TYPE_CHECKING:
+    from tests.conftest import Bucket
+
+
+class Shop:
+    """A labels table, and a folder for the parts of the runs that are published to it."""
+
+    def __init__(self, uri: str) -> None:
+        self.storage = Storage(StorageConfig())
+        self.uri, self.table_uri = uri, join(uri, "labels")
+
+    def write(self, run_id: str, item_ids: Sequence[str], broken: Sequence[str] = ()) -> list[str]:
+        """Write a run's labels as two parts."""
+        rows = catalogs.label_rows(item_ids, run_id, broken=broken)
+        half = rows.num_rows // 2
+        parts = [join(self.uri, "runs", run_id, f"part-{n}.parquet") for n in range(2)]
+        for part, table in zip(parts, (rows.slice(0, half), rows.slice(half)), strict=True):
+            self.storage.write(part, to_parquet(table))
+        return parts
+
+    def plan(
+        self,
+        run_id: str,
+        item_ids: Sequence[str],
+        *,
+        broken: Sequence[str] = (),
+        whole_catalog: bool = True,
+    ) -> Change:
+        """Plan a run against the table as it is now, and write what it is to publish."""
+        base = self.labels.version()
+        known = set() if base is None else set(self.runs())
+        removed = join(self.uri, "runs", run_id, "removed.parquet")
+        gone = sorted(known - set(item_ids)) if whole_catalog else []
+        ids = pa.table({"item_id": pa.array(gone, pa.string())})
+        self.storage.write(removed, to_parquet(ids))
+        parts = self.write(run_id, item_ids, broken)
+        return Change(run_id=run_id, base=base, parts=parts, removed=removed)
+
+    def publish(
+        self,
+        run_id: str,
+        item_ids: Sequence[str],
+        *,
+        broken: Sequence[str] = (),
+        whole_catalog: bool = True,
+    ) -> int:
+        change = self.plan(run_id, item_ids, broken=broken, whole_catalog=whole_catalog)
+        return self.labels.publish(change)
+
+    @property
+    def labels(self) -> LabelsTable:
+        return LabelsTable(self.table_uri, self.storage)
+
+    def table(self, version: int | None = None) -> DeltaTable:
+        # delta-rs takes the store's address and keys from the environment, like its users do
+        options = {"AWS_ALLOW_HTTP": "true"} if self.uri.startswith("s3:") else None
+        return DeltaTable(self.table_uri, version=version, storage_options=options)
+
+    def rows(self, version: int | None = None) -> pa.Table:
+        return self.table(version).to_pyarrow_table().sort_by("item_id")
+
+    def runs(self, version: int | None = None) -> dict[str, str]:
+        """Which run each item's row is of."""
+        rows = self.rows(version)
+        runs = dict(zip(rows["item_id"].to_pylist(), rows["run_id"].to_pylist(), strict=True))
+        assert len(runs) == rows.num_rows
+        return runs
+
+
+@pytest.fixture(params=["disk", "s3"])
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
+    if request.param == "disk":
+        return Shop(str(tmp_path))
+    bucket: Bucket = request.getfixturevalue("s3")
+    return Shop(bucket.uri)
+
+
+@pytest.fixture
+def local_shop(tmp_path: Path) -> Shop:
+    return Shop(str(tmp_path))
+
+
+def test_the_first_publish_makes_version_0_with_every_row(shop: Shop) -> None:
+    version = shop.publish("one", ["a", "b", "c"], broken=["b"])
+
+    assert version == shop.table().version() == 0
+    expected = catalogs.label_rows(["a", "b", "c"], "one", broken=["b"])
+    assert shop.rows().equals(expected)
+
+
+def test_a_whole_catalog_replaces_adds_and_removes_rows_by_item_id(shop: Shop) -> None:
+    shop.publish("one", ["a", "b", "c"])
+
+    version = shop.publish("two", ["b", "c", "d"], broken=["c"])
+
+    assert version == 1
+    assert shop.rows().equals(catalogs.label_rows(["b", "c", "d"], "two", broken=["c"]))
+
+
+def test_a_part_of_the_catalog_leaves_the_other_rows(shop: Shop) -> None:
+    shop.publish("one", ["a", "b", "c"])
+
+    shop.publish("two", ["b", "d"], whole_catalog=False)
+
+    assert shop.runs() == {"a": "one", "b": "two", "c": "one", "d": "two"}
+
+
+def test_the_same_run_published_twice_lands_once(shop: Shop) -> None:
+    shop.publish("one", ["a", "b"])
+    shop.publish("two", ["b", "c"])
+
+    assert shop.publish("two", ["b", "c"]) == 1
+    assert shop.table().version() == 1
+
+
+def test_an_old_run_published_again_does_not_undo_a_newer_one(local_shop: Shop) -> None:
+    local_shop.publish("one", ["a", "b"])
+    local_shop.publish("two", ["b", "c"])
+
+    local_shop.publish("one", ["a", "b"])
+
+    assert local_shop.runs() == {"b": "two", "c": "two"}
+
+
+def test_the_old_version_stays_readable(shop: Shop) -> None:
+    shop.publish("one", ["a", "b"])
+    shop.publish("two", ["b", "c"])
+
+    assert shop.runs(version=0) == {"a": "one", "b": "one"}
+
+
+def test_the_table_has_the_columns_types_and_nullability_of_the_labels(shop: Shop) -> None:
+    def described(schema: pa.Schema) -> list[tuple[str, str, bool]]:
+        # the names of a list's values are the file format's own affair
+        return [(f.name, str(f.type).replace("element", "item"), f.nullable) for f in schema]
+
+    for run_id in ("one", "two"):
+        shop.publish(run_id, ["a", "b"])
+        schema = pa.schema(shop.table().schema().to_arrow())
+        assert described(schema) == described(LABELS_SCHEMA)
+
+
+def test_duckdb_reads_the_table_that_deltalake_lists(local_shop: Shop) -> None:
+    local_shop.publish("one", ["a", "b", "c"], broken=["b"])
+    files = local_shop.table().file_uris()
+
+    query = "select item_id from read_parquet($files) where error is null order by 1"
+    assert duckdb.execute(query, {"files": files}).fetchall() == [("a",), ("c",)]
+
+
+def test_a_part_that_is_not_there_leaves_the_table_as_it_was(local_shop: Shop) -> None:
+    local_shop.publish("one", ["a", "b"])
+    change = local_shop.plan("two", ["b", "c"])
+    missing = replace(change, parts=[*change.parts, join(local_shop.uri, "part-7.parquet")])
+
+    with pytest.raises(InputError, match="part-7"):
+        local_shop.labels.publish(missing)
+
+    assert local_shop.table().version() == 0
+    assert set(local_shop.runs().values()) == {"one"}
+
+
+def test_a_first_publish_that_fails_leaves_no_table(local_shop: Shop) -> None:
+    change = local_shop.plan("one", ["a"])
+
+    with pytest.raises(InputError, match="part-7"):
+        local_shop.labels.publish(replace(change, parts=[join(local_shop.uri, "part-7.parquet")]))
+
+    assert not DeltaTable.is_deltatable(local_shop.table_uri)
+    assert local_shop.publish("one", ["a"]) == 0
+
+
+def test_a_table_that_cannot_be_opened_is_an_input_error_in_one_line(local_shop: Shop) -> None:
+    (Path(local_shop.uri) / "labels").write_text("a file stands where the table should be")
+
+    with pytest.raises(InputError, match="the labels table cannot be opened") as caught:
+        local_shop.publish("one", ["a"])
+
+    assert "\n" not in str(caught.value)
+
+
+def test_two_publishers_of_one_run_commit_it_once(shop: Shop) -> None:
+    shop.publish("one", ["a", "b"])
+    change = shop.plan("two", ["b", "c"])
+
+    with ThreadPoolExecutor(2) as pool:
+        versions = list(pool.map(lambda _: shop.labels.publish(change), range(2)))
+
+    assert versions == [1, 1]
+    assert shop.table().version() == 1
+    assert shop.runs() == {"b": "two", "c": "two"}
+
+
+def test_a_run_is_put_on_top_of_another_that_has_other_items(shop: Shop) -> None:
+    shop.publish("one", ["a", "b", "c"])
+    late = shop.plan("late", ["a"], whole_catalog=False)
+    shop.publish("early", ["b"], whole_catalog=False)
+
+    assert shop.labels.publish(late) == 2
+    assert shop.runs() == {"a": "late", "b": "early", "c": "one"}
+
+
+@pytest.mark.parametrize("theirs", [["a", "b"], ["b", "new"]])
+def test_a_run_that_comes_second_to_the_same_items_is_a_conflict(
+    local_shop: Shop, theirs: list[str]
+) -> None:
+    local_shop.publish("one", ["a", "b", "c"])
+    late = local_shop.plan("late", ["a", "new"], whole_catalog=False)
+    local_shop.publish("early", theirs, whole_catalog=False)
+    before = local_shop.runs()
+
+    with pytest.raises(ConflictError, match="another has published 1 of the same items"):
+        local_shop.labels.publish(late)
+
+    assert local_shop.runs() == before
+
+
+def test_a_row_that_another_run_removed_is_a_conflict_too(local_shop: Shop) -> None:
+    local_shop.publish("one", ["a", "b"])
+    late = local_shop.plan("late", ["a"], whole_catalog=False)
+    local_shop.publish("early", ["b"])
+
+    with pytest.raises(ConflictError):
+        local_shop.labels.publish(late)
+
+
+def test_two_first_runs_of_other_items_both_land(local_shop: Shop) -> None:
+    one = local_shop.plan("one", ["a"])
+    two = local_shop.plan("two", ["b"])
+
+    local_shop.labels.publish(one)
+    local_shop.labels.publish(two)
+
+    assert local_shop.runs() == {"a": "one", "b": "two"}
+
+
+def test_two_first_runs_of_the_same_items_at_once_never_double_a_row(shop: Shop) -> None:
+    changes = [shop.plan(run_id, ["a", "b"]) for run_id in ("one", "two")]
+
+    def publish(change: Change) -> str:
+        try:
+            shop.labels.publish(change)
+        except ConflictError:
+            return "conflict"
+        return change.run_id
+
+    with ThreadPoolExecutor(2) as pool:
+        ends = list(pool.map(publish, changes))
+
+    assert "conflict" in ends
+    (landed,) = set(ends) - {"conflict"}
+    assert shop.runs() == {"a": landed, "b": landed}
+
+
+def test_many_runs_of_other_items_at_once_all_land(shop: Shop) -> None:
+    shop.publish("base", ["z"])
+    changes = [shop.plan(f"run-{n}", [f"{n}"], whole_catalog=False) for n in range(4)]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(shop.labels.publish, changes))
+
+    assert shop.runs() == {"z": "base", **{f"{n}": f"run-{n}" for n in range(4)}}
+
+
+def test_a_run_can_remove_rows_and_add_none(shop: Shop) -> None:
+    shop.publish("one", ["a", "b"])
+    change = replace(shop.plan("two", ["a"]), parts=[])
+
+    shop.labels.publish(change)
+
+    assert shop.runs() == {"a": "one"}
+
+
+def whole(change: Change) -> Change:
+    return replace(change, removed=None, whole=True)
+
+
+def test_a_run_of_the_whole_table_takes_the_place_of_all_its_rows(shop: Shop) -> None:
+    shop.publish("one", ["a", "b", "c"])
+    change = whole(shop.plan("two", ["a", "b", "c"], broken=["c"]))
+
+    assert shop.labels.publish(change) == shop.labels.publish(change) == 1
+
+    assert shop.rows().equals(catalogs.label_rows(["a", "b", "c"], "two", broken=["c"]))
+    assert shop.runs(version=0) == {"a": "one", "b": "one", "c": "one"}
+    assert shop.labels.roll_back(0) == 2
+    assert set(shop.runs().values()) == {"one"}
+
+
+def test_after_a_run_of_the_whole_table_others_are_put_on_top(shop: Shop) -> None:
+    shop.publish("one", ["a", "b"])
+    shop.labels.publish(whole(shop.plan("two", ["a", "b"])))
+
+    shop.publish("three", ["b", "c"])
+
+    assert shop.runs() == {"b": "three", "c": "three"}
+
+
+@pytest.mark.parametrize("theirs", [["b"], ["new"]])
+def test_any_change_meanwhile_is_a_conflict_to_a_run_of_the_whole_table(
+    local_shop: Shop, theirs: list[str]
+) -> None:
+    local_shop.publish("one", ["a", "b"])
+    late = whole(local_shop.plan("late", ["a", "b"]))
+    local_shop.publish("early", theirs, whole_catalog=False)
+    before = local_shop.runs()
+
+    with pytest.raises(ConflictError, match="another has published 1"):
+        local_shop.labels.publish(late)
+
+    assert local_shop.runs() == before
+
+
+def test_rolling_back_brings_the_rows_of_a_version_back_as_a_new_one(shop: Shop) -> None:
+    shop.publish("one", ["a", "b"])
+    shop.publish("two", ["b", "c"])
+
+    assert shop.labels.roll_back(0) == 2
+    assert shop.runs() == {"a": "one", "b": "one"}
+
+
+def test_a_version_that_never_was_cannot_be_brought_back(local_shop: Shop) -> None:
+    local_shop.publish("one", ["a"])
+    with pytest.raises(InputError, match="version 7"):
+        local_shop.labels.roll_back(7)
+
+
+def test_a_reader_meanwhile_sees_only_whole_versions(shop: Shop) -> None:
+    item_ids = [f"{n:04d}" for n in range(2000)]
+    shop.publish("run-0", item_ids)
+    seen: list[tuple[int, set[str]]] = []
+    done = threading.Event()
+
+    def poll() -> None:
+        while not done.is_set():
+            table = shop.table().to_pyarrow_table()
+            seen.append((table.num_rows, set(table["run_id"].to_pylist())))
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(poll)
+        try:
+            for number in range(1, 5):
+                shop.publish(f"run-{number}", item_ids)
+        finally:
+            done.set()
+        reader.result()
+
+    assert len({next(iter(runs)) for _, runs in seen}) > 1
+    for count, runs in seen:
+        assert (count, len(runs)) == (len(item_ids), 1)

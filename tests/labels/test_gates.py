@@ -1,0 +1,109 @@
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from lib.labels.gates import Files, GatesConfig, Measured, judge, measure, moved_items
+from lib.sql import open_duckdb
+
+ROW = pa.schema(
+    [(n, pa.string()) for n in ("item_id", "uri", "category_id", "category_path")]
+    + [("confidence", pa.float32()), ("decision", pa.string()), ("error", pa.string())]
+)
+KNOWN = pa.schema([(n, pa.string()) for n in ("item_id", "category_id", "category_path")])
+
+
+def row(item_id: str, category_id: str | None, decision: str = "accept") -> dict[str, Any]:
+    error = None if category_id else "gone"
+    return {
+        "item_id": item_id,
+        "uri": item_id,
+        "category_id": category_id,
+        "category_path": category_id,
+        "confidence": 0.5,
+        "decision": decision,
+        "error": error,
+    }
+
+
+def known(item_id: str, category_id: str | None) -> dict[str, Any]:
+    return {"item_id": item_id, "category_id": category_id, "category_path": category_id}
+
+
+def run(
+    folder: Path, rows: list[Any], before: list[Any], removed: tuple[str, ...] = ()
+) -> tuple[Measured, list[dict[str, Any]]]:
+    tables = {
+        "rows": pa.Table.from_pylist(rows, ROW),
+        "before": pa.Table.from_pylist(before, KNOWN),
+        "removed": pa.table({"item_id": pa.array(removed, pa.string())}),
+    }
+    for name, table in tables.items():
+        parquet.write_table(table, folder / f"{name}.parquet")
+    files = Files(
+        rows=[folder / "rows.parquet"],
+        before=folder / "before.parquet",
+        removed=folder / "removed.parquet",
+    )
+    with open_duckdb() as connection:
+        return measure(connection, files), moved_items(connection)
+
+
+def test_a_first_run_is_measured_by_its_errors_and_reviews_alone(tmp_path: Path) -> None:
+    rows = [row("a", "x"), row("b", "x", "review"), row("c", None, "error"), row("d", "y")]
+    measured, _ = run(tmp_path, rows, [])
+    assert measured.error_rate == pytest.approx(1 / 4)
+    assert measured.review_share == pytest.approx(1 / 3)
+    assert measured.category_changes == measured.mix_shift == measured.row_loss == 0
+
+
+def test_changed_categories_are_a_share_of_the_whole_table(tmp_path: Path) -> None:
+    before = [known(f"{i}", "x") for i in range(10)]
+    measured, moved = run(tmp_path, [row("0", "y"), row("1", "x")], before)
+    assert measured.category_changes == pytest.approx(1 / 10)
+    assert [(m["item_id"], m["was_path"], m["category_path"]) for m in moved] == [("0", "x", "y")]
+
+
+def test_the_mix_shifts_by_the_share_that_moves(tmp_path: Path) -> None:
+    before = [known(f"{i}", "x" if i < 5 else "y") for i in range(10)]
+    measured, _ = run(tmp_path, [row("0", "y"), row("1", "y")], before)
+    assert measured.mix_shift == pytest.approx(0.2)
+
+
+def test_growth_in_proportion_shifts_nothing(tmp_path: Path) -> None:
+    before = [known("0", "x"), known("1", "y")]
+    measured, _ = run(tmp_path, [row("2", "x"), row("3", "y")], before)
+    assert measured.mix_shift == pytest.approx(0)
+
+
+def test_removed_rows_count_in_the_mix_and_in_the_loss(tmp_path: Path) -> None:
+    before = [known(f"{i}", "x" if i < 5 else "y") for i in range(10)]
+    measured, _ = run(tmp_path, [], before, ("0", "1", "2", "3", "4"))
+    assert measured.row_loss == pytest.approx(0.5)
+    assert measured.mix_shift == pytest.approx(0.5)
+
+
+def test_one_broken_image_does_not_stop_a_night_of_two(tmp_path: Path) -> None:
+    before = [known(f"{i}", "x") for i in range(1000)]
+    measured, _ = run(tmp_path, [row("new", None, "error"), row("0", "x")], before)
+    assert measured.error_rate == pytest.approx(0.01)
+
+
+def test_a_gate_fails_above_its_limit_and_not_at_it() -> None:
+    measured = Measured(
+        error_rate=0.05, review_share=1, category_changes=0, mix_shift=0.3, row_loss=0
+    )
+    failed = [
+        gate.key for gate in judge(GatesConfig(max_mix_shift=0.2), measured) if not gate.passed
+    ]
+    assert failed == ["max_mix_shift"]
+
+
+def test_an_open_gate_lets_everything_through() -> None:
+    measured = Measured(error_rate=1, review_share=1, category_changes=1, mix_shift=1, row_loss=1)
+    config = GatesConfig(
+        max_error_rate=None, max_category_changes=None, max_mix_shift=None, max_row_loss=None
+    )
+    assert all(gate.passed for gate in judge(config, measured))

@@ -1,0 +1,63 @@
+import pytest
+import torch
+
+from lib.errors import InputError
+from lib.models.classifier import architectures, build_classifier
+
+# their constructors compute with numbers that the meta device does not have
+NOT_ON_META = [name for name in architectures() if name.startswith("regnet")]
+ON_META = [name for name in architectures() if name not in NOT_ON_META]
+
+
+@pytest.mark.parametrize("name", ON_META)
+def test_every_architecture_gets_a_head_of_the_asked_width(name: str) -> None:
+    size_px = 299 if name == "inception_v3" else 224
+    with torch.device("meta"):
+        classifier = build_classifier(name, 7, size_px).eval()
+    with torch.no_grad():
+        embeddings = classifier.backbone(torch.empty(2, 3, size_px, size_px, device="meta"))
+        logits = classifier.head(embeddings)
+    assert embeddings.shape == (2, classifier.head.in_features)
+    assert logits.shape == (2, 7)
+
+
+@pytest.mark.parametrize("name", ["regnet_y_400mf", "ResNet18", "squeezenet1_1"])
+def test_logits_are_the_head_of_the_embeddings(name: str) -> None:
+    classifier = build_classifier(name, 5, 64).eval()
+    images = torch.randn(3, 3, 64, 64)
+    with torch.no_grad():
+        embeddings = classifier.backbone(images)
+        assert embeddings.ndim == 2
+        assert torch.equal(classifier(images), classifier.head(embeddings))
+        assert classifier(images).shape == (3, 5)
+
+
+def test_all_the_regnets_are_of_one_family() -> None:
+    assert len(NOT_ON_META) == 15  # so that the one above stands for them
+
+
+@pytest.mark.parametrize("size_px", [48, 80])
+def test_a_vision_transformer_is_built_for_its_size(size_px: int) -> None:
+    with torch.device("meta"):
+        classifier = build_classifier("vit_b_16", 4, size_px)
+        assert classifier(torch.empty(1, 3, size_px, size_px)).shape == (1, 4)
+
+
+def test_a_new_classifier_is_ready_to_be_trained() -> None:
+    classifier = build_classifier("shufflenet_v2_x0_5", 4, 32)
+    assert all(module.training for module in classifier.modules())
+    assert all(parameter.requires_grad for parameter in classifier.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "size_px"), [("vit_b_16", 100), ("maxvit_t", 100), ("squeezenet1_1", 8)]
+)
+def test_a_size_that_the_architecture_cannot_take_is_refused(name: str, size_px: int) -> None:
+    with pytest.raises(InputError, match=rf"size_px: {name} cannot take images of {size_px} px"):
+        build_classifier(name, 2, size_px)
+
+
+@pytest.mark.parametrize("name", ["resnet19", "", "fcn_resnet50", "r3d_18", "quantized_resnet18"])
+def test_a_name_that_torchvision_does_not_have_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=rf"model\.architecture: .* '{name}'; it has resnet18"):
+        build_classifier(name, 2, 64)

@@ -1,0 +1,365 @@
+import shutil
+import subprocess
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+import torch
+import yaml
+from deltalake import DeltaTable
+from pyarrow import parquet
+
+from lib.embeddings.store import to_matrix
+from lib.models.bundle import read_bundle
+from lib.models.bundle_weights import load_classifier
+from lib.reasons import MEANINGS
+from tests.helpers import catalogs
+from tests.helpers.local_ray import (
+    descendants,
+    finish,
+    kill_when,
+    local_ray,
+    run_job,
+    start,
+    started_with,
+    wait_until,
+)
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+
+PICTURES = catalogs.pictures(55)
+MISSING = [name for name in catalogs.BROKEN if name not in catalogs.BROKEN_FILES]
+ITEM_IDS = sorted([*PICTURES, *catalogs.BROKEN])
+# far more than a unit has: each unit takes long enough to be killed in
+BATCH = 128
+OF_A_RUN = ["run_id", "classified_at"]
+
+
+class Night:
+    """A folder with a catalog, a bundle and the run file that joins them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.run_file = str(folder / "night.yaml")
+        self.table_uri = str(folder / "labels")
+
+    def prepare(self, pictures: Mapping[str, bytes] = PICTURES, **changes: Any) -> None:  # noqa: ANN401  # any value of a run file
+        """Write catalog, bundle and run file."""
+        files = {**pictures, **catalogs.BROKEN_FILES}
+        catalogs.write_catalog(str(self.folder / "images"), files, missing=MISSING)
+        catalogs.make_bundle(str(self.folder / "bundle"), architecture="squeezenet1_1")
+        self.write_run_file(**changes)
+
+    def write_run_file(self, **changes: Any) -> None:  # noqa: ANN401  # any value of a run file
+        engine = {"device": "cpu", "precision": "fp32", "actors": 1, "cpus_per_actor": 1}
+        sizes = {"batch_size": BATCH, "unit_size": 8}
+        described = {
+            "output": str(self.folder / "runs"),
+            "run_id": "night",
+            "catalog": {"uri": str(self.folder / "images" / "manifest.csv")},
+            "bundle": str(self.folder / "bundle"),
+            "labels_table": self.table_uri,
+            "embeddings": str(self.folder / "embeddings"),
+            "engine": {**engine, **sizes, **changes.pop("engine", {})},
+            "reading": {"threads": 4},
+            "gates": {"max_error_rate": 0.2},
+        }
+        Path(self.run_file).write_text(yaml.safe_dump(described | changes))
+
+    @property
+    def shards(self) -> dict[str, int]:
+        """The finished shards, and when each was written."""
+        found = self.folder.glob("runs/night/shards/unit-*.parquet")
+        return {path.name: path.stat().st_mtime_ns for path in found}
+
+    @property
+    def table(self) -> DeltaTable:
+        return DeltaTable(self.table_uri)
+
+    @property
+    def rows(self) -> pa.Table:
+        return self.table.to_pyarrow_table().sort_by("item_id")
+
+    def files(self) -> dict[str, bytes]:
+        return catalogs.folder_of(self.folder)
+
+
+def lasting(rows: pa.Table) -> pa.Table:
+    """Rows without what differs from run to run, and from folder to folder."""
+    return rows.drop_columns([*OF_A_RUN, "uri", "error_detail"]).combine_chunks()
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+    """A night that has ended well, not to be changed; Ray stays up for those that follow."""
+    night = Night(tmp_path_factory.mktemp("night"))
+    night.prepare()
+    with local_ray():
+        result = run_job("classify", night.run_file)
+        assert result.exit_code == 0, result.output
+        yield night
+
+
+def copy_of(night: Night, folder: Path) -> Night:
+    for name in ("images", "bundle"):
+        shutil.copytree(night.folder / name, folder / name)
+    copy = Night(folder)
+    copy.write_run_file()
+    return copy
+
+
+@pytest.fixture
+def copy(night: Night, tmp_path: Path) -> Night:
+    """The same night in a folder of its own, before anything has run."""
+    return copy_of(night, tmp_path)
+
+
+def test_every_item_of_the_catalog_is_one_row_a_label_or_an_error(night: Night) -> None:
+    rows = night.rows
+
+    assert rows["item_id"].to_pylist() == ITEM_IDS
+    snapshot = parquet.read_table(night.folder / "runs/night/snapshot.parquet")
+    assert rows["item_id"].to_pylist() == snapshot["item_id"].to_pylist()
+    errors = rows.filter(rows["error"].is_valid())
+    assert rows["category_id"].is_valid().to_pylist() == rows["error"].is_null().to_pylist()
+    assert dict(zip(errors["item_id"].to_pylist(), errors["error"].to_pylist(), strict=True)) == {
+        name: str(reason) for name, (reason, _) in catalogs.BROKEN.items()
+    }
+    assert set(rows["run_id"].to_pylist()) == {"night"}
+
+
+def test_each_labelled_item_has_one_embedding_that_its_label_follows_from(night: Night) -> None:
+    bundle = read_bundle(str(night.folder / "bundle"), catalogs.LOCAL)
+    (store,) = (night.folder / "embeddings").iterdir()
+    assert store.name == bundle.backbone_digest
+    kept = parquet.read_table(store)
+    labelled = night.rows.filter(night.rows["error"].is_null())
+    assert sorted(kept["uri"].to_pylist()) == sorted(labelled["uri"].to_pylist())
+
+    best_first = pc.struct_field(pc.list_element(labelled["top_k"], 0), "category_id")
+    keyed = labelled.select(["uri", "etag"]).append_column("best", best_first)
+    joined = keyed.join(kept, ["uri", "etag"])
+    head = load_classifier(bundle, catalogs.LOCAL).head
+    embeddings = torch.from_numpy(to_matrix(joined["embedding"].combine_chunks()).copy()).float()
+    best = head(embeddings).argmax(dim=1).tolist()
+
+    assert [bundle.info.category_ids[column] for column in best] == joined["best"].to_pylist()
+
+
+def test_an_image_that_is_classified_again_has_still_one_embedding(
+    night: Night, copy: Night
+) -> None:
+    shared = f"embeddings={night.folder / 'embeddings'}"
+    catalog = f"catalog.uri={night.folder / 'images' / 'manifest.csv'}"
+    before = catalogs.folder_of(night.folder / "embeddings")
+
+    result = run_job("classify", copy.run_file, "--limit", "10", "--set", shared, "--set", catalog)
+
+    assert result.exit_code == 0, result.output
+    assert catalogs.folder_of(night.folder / "embeddings") == before
+
+
+def test_without_a_folder_for_them_no_embeddings_are_written(copy: Night) -> None:
+    result = run_job("classify", copy.run_file, "--limit", "10", "--set", "embeddings=null")
+
+    assert result.exit_code == 0, result.output
+    assert not (copy.folder / "embeddings").exists()
+    assert not (copy.folder / "runs/night/embeddings").exists()
+
+
+def test_the_report_shows_each_reason_for_an_error(night: Night) -> None:
+    report = (night.folder / "runs/night/report.html").read_text()
+
+    for reason, _ in catalogs.BROKEN.values():
+        assert str(reason) in report
+        assert MEANINGS[reason] in report
+    for name in catalogs.BROKEN:
+        assert name in report
+
+
+def test_the_same_command_again_changes_nothing(night: Night) -> None:
+    before = night.files()
+
+    result = run_job("classify", night.run_file)
+
+    assert result.exit_code == 0
+    assert "has ended before" in result.output
+    assert night.files() == before
+
+
+def test_another_catalog_under_the_same_run_id_is_refused_by_name(night: Night) -> None:
+    before = night.files()
+    other = night.folder.parent / "other-images"
+    manifest = catalogs.write_catalog(str(other), catalogs.pictures(3))
+
+    result = run_job("classify", night.run_file, "--set", f"catalog.uri={manifest}")
+
+    assert result.exit_code == 2
+    assert "snapshot was" in result.stderr
+    assert "bundle" not in result.stderr.partition("(")[2].partition(")")[0]
+    assert night.files() == before
+
+
+def test_a_limit_leaves_the_rows_of_the_other_items(night: Night, copy: Night) -> None:
+    shutil.copytree(night.table_uri, copy.table_uri)
+
+    result = run_job("classify", copy.run_file, "--full", "--limit", "10", "--set", "run_id=ten")
+
+    assert result.exit_code == 0, result.output
+    assert copy.table.version() == 1
+    assert copy.rows["run_id"].to_pylist() == ["ten"] * 10 + ["night"] * (len(ITEM_IDS) - 10)
+    assert lasting(copy.rows).equals(lasting(night.rows))
+
+
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(copy: Night) -> None:
+    before = copy.files()
+
+    result = run_job("classify", "--dry-run", copy.run_file)
+
+    assert result.exit_code == 0, result.output
+    assert f"{len(ITEM_IDS)} items in 8 units" in result.output
+    assert "images/s" in result.output
+    assert copy.files() == before
+
+
+def test_too_many_errors_end_with_exit_code_3_and_leave_the_table(
+    night: Night, copy: Night
+) -> None:
+    shutil.copytree(night.table_uri, copy.table_uri)
+    table = catalogs.folder_of(Path(copy.table_uri))
+    strict = ["classify", copy.run_file, "--full", "--set", "gates.max_error_rate=0.01"]
+
+    result = run_job(*strict)
+
+    assert result.exit_code == 3
+    assert "max_error_rate" in result.stderr
+    assert catalogs.folder_of(Path(copy.table_uri)) == table
+    assert "not published" in (copy.folder / "runs/night/report.html").read_text()
+    # a scheduler's second try must not take the refused run for a good one
+    assert run_job(*strict).exit_code == 3
+    assert catalogs.folder_of(Path(copy.table_uri)) == table
+
+
+@pytest.mark.faults
+def test_a_killed_worker_process_is_survived(night: Night, copy: Night) -> None:
+    copy.write_run_file(engine={"unit_size": 2})
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        wait_until(lambda: bool(copy.shards))
+        for process in descendants(psutil.Process().pid):
+            if "UnitActor" in " ".join(process.cmdline()):
+                process.kill()
+                killed.append(len(copy.shards))
+                return
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    result = run_job("classify", copy.run_file)
+    killer.join()
+
+    assert result.exit_code == 0, result.output
+    assert killed
+    assert killed[0] < len(copy.shards)
+    assert lasting(copy.rows).equals(lasting(night.rows))
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(300)
+def test_a_killed_job_goes_on_where_it_was_and_ends_with_the_same_rows(
+    night: Night, copy: Night
+) -> None:
+    copy.write_run_file(engine={"unit_size": 2})
+    marker = uuid.uuid4().hex
+    environment = {"RAY_ADDRESS": "", "RESHELVE_TEST_MARKER": marker}
+    first = start("jobs.classify", copy.run_file, environment=environment)
+    kill_when(lambda: len(copy.shards) >= 3, first)
+    wait_until(lambda: not started_with(marker))
+    finished = copy.shards
+    assert 3 <= len(finished) < 30
+    assert not Path(copy.table_uri).exists()
+
+    code, stdout, stderr = finish(start("jobs.classify", copy.run_file, environment=environment))
+
+    assert code == 0, stderr
+    assert "run night (taken up again)" in stdout
+    assert f"{len(finished)} done before" in stdout
+    assert {name: copy.shards[name] for name in finished} == finished
+    assert copy.rows["item_id"].to_pylist() == ITEM_IDS
+    assert lasting(copy.rows).equals(lasting(night.rows))
+    wait_until(lambda: not started_with(marker))
+
+
+def spoil_key(night: Night) -> str:
+    night.write_run_file(engin={})
+    return "night.yaml, line"
+
+
+def spoil_bundle(night: Night) -> str:
+    shutil.rmtree(night.folder / "bundle")
+    return "no bundle here"
+
+
+def spoil_catalog(night: Night) -> str:
+    shutil.rmtree(night.folder / "images")
+    return "manifest.csv: not found"
+
+
+def spoil_taxonomy(night: Night) -> str:
+    path = night.folder / "bundle" / "taxonomy.yaml"
+    path.write_text(path.read_text().replace("Shoes", "Boots"))
+    return "taxonomy.yaml is not the file that bundle.json describes"
+
+
+def spoil_run_file(night: Night) -> str:
+    Path(night.run_file).unlink()
+    return "the run file cannot be read"
+
+
+SPOILS = [spoil_key, spoil_bundle, spoil_catalog, spoil_taxonomy, spoil_run_file]
+
+
+@pytest.fixture(scope="module")
+def refused(
+    night: Night, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Night, dict[str, bytes], str, subprocess.Popen[str]]]:
+    """Jobs that begin with something spoilt, all at once: each takes seconds to import torch."""
+    started = {}
+    for spoil in SPOILS:
+        copy = copy_of(night, tmp_path_factory.mktemp(spoil.__name__))
+        expected = spoil(copy)
+        before = copy.files()
+        started[spoil.__name__] = copy, before, expected, start("jobs.classify", copy.run_file)
+    return started
+
+
+@pytest.mark.parametrize("spoil", [spoil.__name__ for spoil in SPOILS])
+def test_bad_input_is_one_sentence_and_exit_code_2_before_anything_is_written(
+    spoil: str, refused: dict[str, tuple[Night, dict[str, bytes], str, subprocess.Popen[str]]]
+) -> None:
+    night, before, expected, process = refused[spoil]
+
+    code, stdout, stderr = finish(process)
+
+    assert (code, stdout) == (2, "")
+    assert stderr.startswith("error: ")
+    assert expected in stderr
+    assert len(stderr.splitlines()) == 1
+    assert night.files() == before
+
+
+def test_a_damaged_model_is_one_sentence_though_only_workers_read_it(copy: Night) -> None:
+    (copy.folder / "bundle" / "model.safetensors").write_bytes(b"of another training")
+
+    result = run_job("classify", copy.run_file)
+
+    assert result.exit_code in {1, 2}
+    assert "model.safetensors is not the file that bundle.json describes" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not Path(copy.table_uri).exists()

@@ -1,0 +1,250 @@
+import math
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from lib.evaluation.results import Evaluation
+from lib.reasons import ErrorItem
+from lib.reports.data import ErrorReason
+from lib.reports.render import render_classification, render_training
+from tests.helpers import report_examples as examples
+from tests.helpers.report_examples import EMPTY_RUN, RUN, THUMBNAIL, TRAINING, category, epoch
+from tests.helpers.report_reading import Page
+
+NOTHING_KNOWN = Evaluation(items=0, accuracy=math.nan, categories=[], confusion=[])
+
+PAGES = {
+    "a run": render_classification(RUN),
+    "an empty run": render_classification(EMPTY_RUN),
+    "a run without labels": render_classification(
+        replace(
+            RUN, labelled=0, errors=1_240, decisions={}, categories=[], confidence_counts=[0] * 5
+        )
+    ),
+    "one category": render_classification(
+        replace(RUN, categories=[category(0)], evaluation=examples.evaluation(1))
+    ),
+    "1,000 categories": render_classification(
+        replace(
+            RUN,
+            categories=[category(number) for number in range(1_000)],
+            evaluation=examples.evaluation(1_000),
+        )
+    ),
+    "a training": render_training(TRAINING),
+    "a training on one category": render_training(
+        replace(TRAINING, evaluation=examples.evaluation(1))
+    ),
+    "a training of nothing": render_training(
+        replace(
+            TRAINING,
+            epochs=[],
+            evaluation=NOTHING_KNOWN,
+            reliability=[],
+            samples=[],
+            coverage=math.nan,
+            calibration_error_before=math.nan,
+            calibration_error_after=math.nan,
+        )
+    ),
+    "a training that diverged": render_training(
+        replace(
+            TRAINING,
+            epochs=[replace(epoch(1, "head"), train_loss=math.nan, validation_loss=math.inf)],
+            temperature=math.inf,
+        )
+    ),
+}
+
+every_page = pytest.mark.parametrize("html", PAGES.values(), ids=PAGES.keys())
+
+
+@every_page
+def test_a_page_refers_to_nothing_outside_itself(html: str) -> None:
+    page = Page(html)
+    addresses = [*page.values("src"), *page.values("href"), *page.values("xlink:href")]
+    assert all(address.startswith(("data:", "#")) for address in addresses)
+    assert not page.tags("script")
+    assert not page.tags("link")
+    assert "http:" not in html
+    assert "https:" not in html
+    assert "@import" not in html
+    assert all(found == "#" for found in re.findall(r"url\(['\"]?(.)", html))
+
+
+@every_page
+def test_a_page_is_well_formed_and_its_ids_are_unique(html: str) -> None:
+    page = Page(html)
+    assert page.unbalanced == []
+    ids = Counter(page.values("id"))
+    assert [name for name, times in ids.items() if times > 1] == []
+    assert {link for link in page.values("href") if link.startswith("#")} <= {
+        f"#{name}" for name in ids
+    }
+
+
+@every_page
+def test_a_page_never_prints_what_is_not_a_number(html: str) -> None:
+    assert not re.search(r"(?<![a-z])-?(nan|inf)(?![a-z])", Page(html).text, re.IGNORECASE)
+    assert not re.search(r"[\s:\"](nan|inf)\b", " ".join(Page(html).values("style")))
+    assert "None" not in Page(html).text
+
+
+@every_page
+def test_every_picture_has_its_words(html: str) -> None:
+    page = Page(html)
+    assert all(image["alt"] for image in page.tags("img"))
+    charts = [svg for svg in page.tags("svg") if svg.get("class") == "chart"]
+    assert all(svg["role"] == "img" and svg["aria-label"] for svg in charts)
+
+
+@every_page
+def test_a_page_has_one_first_heading_and_a_table_of_its_contents(html: str) -> None:
+    page = Page(html)
+    assert len(page.tags("h1")) == 1
+    assert len(page.tags("section")) == sum(link.startswith("#") for link in _contents(page))
+
+
+def _contents(page: Page) -> list[str]:
+    sections = {f"#{values['id']}" for values in page.tags("section")}
+    return [link for link in page.values("href") if link in sections]
+
+
+def test_a_published_run_says_so_first() -> None:
+    page = Page(render_classification(RUN))
+    assert "1,228 of 1,240 items labelled, 12 errors; published as version 1 of labels." in (
+        page.text
+    )
+    assert any("good" in values.get("class", "") for values in page.tags("div"))
+
+
+def test_an_unpublished_run_says_why_in_a_warning() -> None:
+    page = Page(
+        render_classification(
+            replace(RUN, published_version=None, unpublished_because="too many errors.")
+        )
+    )
+    assert "Not published" in page.text
+    assert "too many errors. The labels published before stay in place." in page.text
+    assert any("warn" in values.get("class", "") for values in page.tags("div"))
+
+
+def test_figures_are_written_for_people() -> None:
+    text = Page(render_classification(RUN)).text
+    for figure in ("1,240", "43.2 MB", "2 min 05 s", "62.4", "23 Nov 2026, 02:15:00 UTC"):
+        assert figure in text
+
+
+def test_every_error_reason_is_shown_with_its_meaning() -> None:
+    reasons = [
+        ErrorReason(code=f"reason_{number}", meaning=f"Meaning {number}.", items=number)
+        for number in range(1, 12)
+    ]
+    text = Page(render_classification(replace(RUN, error_reasons=reasons))).text
+    assert all(f"{each.code} {each.meaning} {each.items}" in text for each in reasons)
+
+
+def test_a_run_without_errors_says_that_there_were_none() -> None:
+    report = replace(RUN, errors=0, error_reasons=[], error_items=[])
+    assert "No item had an error." in Page(render_classification(report)).text
+
+
+def test_errors_beyond_the_shown_are_counted() -> None:
+    rows = [
+        ErrorItem(item_id=f"bad-{number}", uri="s3://shop/x", code="not_found", detail="gone")
+        for number in range(300)
+    ]
+    text = Page(render_classification(replace(RUN, errors=5_000, error_items=rows))).text
+    assert "Showing 200 of 5,000." in text
+    assert "bad-199" in text
+    assert "bad-200" not in text
+
+
+def test_names_from_the_catalog_are_text_and_never_markup() -> None:
+    nasty = '<script>alert("x")</script><img src=http://evil/>'
+    pictures = [replace(THUMBNAIL, name=nasty, item_id=nasty, category=nasty)]
+    page = Page(
+        render_classification(
+            replace(
+                RUN,
+                run_id=nasty,
+                catalog=nasty,
+                stages={nasty: 1.0},
+                categories=[replace(category(0), path=nasty)],
+                least_sure=pictures,
+                error_reasons=[ErrorReason(code=nasty, meaning=nasty, items=1)],
+            )
+        )
+    )
+    assert page.tags("script") == []
+    assert all(image["src"].startswith("data:") for image in page.tags("img"))
+    assert nasty in page.text
+
+
+def test_a_stage_name_with_markup_is_text_in_the_charts() -> None:
+    page = Page(render_training(replace(TRAINING, epochs=[epoch(1, "<script>$x$</script>")])))
+    assert page.tags("script") == []
+    assert page.text.count("<script>$x$</script>") == 3
+
+
+def test_an_item_without_picture_or_name_is_shown_by_its_id() -> None:
+    page = Page(
+        render_classification(
+            replace(
+                RUN,
+                sheets=[],
+                least_sure=[replace(THUMBNAIL, jpeg=None, name=None, item_id="item-77")],
+            )
+        )
+    )
+    assert page.tags("img") == []
+    assert "no picture" in page.text
+    assert "item-77" in page.text
+
+
+def test_of_a_thousand_categories_the_largest_forty_are_shown() -> None:
+    text = Page(PAGES["1,000 categories"]).text
+    assert "Showing the largest 40 of 1,000." in text
+    assert "Kind 39 " in text
+    assert "Kind 500 " not in text
+
+
+def test_a_confusion_matrix_is_drawn_up_to_sixty_categories() -> None:
+    small = Page(render_training(replace(TRAINING, evaluation=examples.evaluation(60))))
+    large = Page(render_training(replace(TRAINING, evaluation=examples.evaluation(61))))
+    assert any(values.get("class", "").startswith("matrix") for values in small.tags("table"))
+    assert not any(values.get("class", "").startswith("matrix") for values in large.tags("table"))
+    for page in (small, large):
+        assert "Clothing > Kind 0 Clothing > Kind 1 2 20.0 %" in page.text
+
+
+def test_training_gives_accuracy_with_its_interval_and_what_it_would_accept() -> None:
+    text = Page(render_training(TRAINING)).text
+    assert "Right on 80.0 % of 30 items" in text
+    assert "(95 % interval 62.7 % to 90.5 %)" in text
+    assert "At its threshold of 0.62 it would accept 84.2 % of items" in text
+
+
+def test_training_without_validation_items_claims_no_accuracy() -> None:
+    text = Page(PAGES["a training of nothing"]).text
+    assert "nothing is known of this model's accuracy" in text
+    assert "Right on" not in text
+
+
+def test_training_lists_unusable_images() -> None:
+    row = ErrorItem(item_id="bad-1", uri="s3://shop/bad", code="too_large", detail="90,000 wide")
+    text = Page(render_training(replace(TRAINING, unusable=[row]))).text
+    assert all(part in text for part in ("bad-1", "s3://shop/bad", "too_large", "90,000 wide"))
+
+
+def test_two_renderings_of_one_report_are_the_same() -> None:
+    assert render_training(TRAINING) == PAGES["a training"]
+
+
+def test_a_page_module_does_not_load_the_drawing_library() -> None:
+    program = "import sys, lib.reports.render; sys.exit('matplotlib' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)  # noqa: S603 - our own program

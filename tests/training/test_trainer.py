@@ -1,0 +1,443 @@
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.nn.parallel import DistributedDataParallel
+
+from lib.errors import InputError
+from lib.evaluation.held_out import Scored
+from lib.images.config import ReadingConfig
+from lib.images.preprocessing import Preprocessing
+from lib.models.classifier import build_classifier
+from lib.models.pretrained import parameters_of
+from lib.schemas import ITEM_SCHEMA
+from lib.storage.config import StorageConfig
+from lib.storage.storage import Storage
+from lib.training.augmentation import AugmentationConfig
+from lib.training.checkpoint import read_best, read_checkpoint, write_best, write_checkpoint
+from lib.training.config import TrainingConfig
+from lib.training.history import EpochRecord
+from lib.training.trainer import Trainer, TrainingJob
+from tests.helpers.gloo import WorkerError, Workers
+
+pytestmark = pytest.mark.timeout(120)
+
+# the smallest that has batch norms; these need more steps than a test has until they are of use
+WITH_BATCH_NORMS = "shufflenet_v2_x0_5"
+# learns in a few steps
+QUICK = "squeezenet1_1"
+CATEGORIES = ("red", "green", "blue")
+STORAGE = Storage(StorageConfig())
+PREPROCESSING = Preprocessing(size_px=64, fit="crop", mean=(0.5, 0.5, 0.5), std=(0.3, 0.3, 0.3))
+RECIPE = TrainingConfig(
+    head_epochs=1,
+    epochs=4,
+    batch_size=8,
+    learning_rate=3e-3,
+    backbone_factor=1.0,
+    precision="fp32",
+    augmentation=AugmentationConfig(rotation_degrees=0, light=0.1),
+)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one worker tells of its training."""
+
+    history: list[EpochRecord]  # of this call, on the first worker
+    seen: list[str]  # item ids, in the order of training
+    parameters: dict[str, Tensor]
+    scored: Scored
+
+
+class Watched(Trainer):
+    """A trainer that notes which items it trains on, and is killed when it is told to be."""
+
+    seen: list[str]
+    killed_at_step: int | None = None
+
+    def _step(
+        self, ddp: DistributedDataParallel, chosen: Tensor, generator: torch.Generator
+    ) -> float:
+        self.seen += [self.train.item_ids[index] for index in chosen.tolist()]
+        if self.killed_at_step is not None:
+            if self.killed_at_step == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            self.killed_at_step -= 1
+        return super()._step(ddp, chosen, generator)
+
+
+def train(
+    job: TrainingJob,
+    items: pa.Table,
+    held_out: pa.Table,
+    stop_after: int | None = None,
+    kill_at_step: int | None = None,
+) -> Trained:
+    """Do one worker's part; the second is killed at a step, or the first stops after an epoch."""
+    history: list[EpochRecord] = []
+
+    def on_epoch(record: EpochRecord) -> None:
+        history.append(record)
+        if record.epoch == stop_after:
+            raise KeyError(stop_after)
+
+    trainer = Watched(job, items, held_out, torch.device("cpu"))
+    trainer.seen = []
+    if trainer.rank == 1:
+        trainer.killed_at_step = kill_at_step
+    trainer.fit(on_epoch)
+    parameters = {name: value.detach().clone() for name, value in trainer.model.named_parameters()}
+    return Trained(history, trainer.seen, parameters, trainer.score())
+
+
+def draw(folder: Path, name: str, count: int, *, empty: tuple[int, ...] = ()) -> pa.Table:
+    """Draw noise in the colour of each item's category; the items `empty` have no bytes."""
+    rows = []
+    for number in range(count):
+        path = folder / f"{name}-{number:02d}.png"
+        pixels = np.random.default_rng([len(name), number]).integers(0, 120, (64, 64, 3), np.uint8)
+        pixels[:, :, number % 3] += 100
+        Image.fromarray(pixels).save(path)
+        if number in empty:
+            path.write_bytes(b"")
+        rows.append(
+            {
+                "item_id": path.stem,
+                "uri": str(path),
+                "category_id": CATEGORIES[number % 3],
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=ITEM_SCHEMA)
+
+
+def prepare(folder: Path, architecture: str = WITH_BATCH_NORMS, **changes: object) -> TrainingJob:
+    """Write the model that all workers begin with, and describe their work."""
+    torch.manual_seed(0)
+    initial = build_classifier(architecture, 3, PREPROCESSING.size_px)
+    data = safetensors.torch.save(parameters_of(initial))
+    STORAGE.write(f"{folder}/initial.safetensors", data)
+    return TrainingJob(
+        run_uri=str(folder),
+        architecture=architecture,
+        category_ids=CATEGORIES,
+        preprocessing=PREPROCESSING,
+        recipe=RECIPE.model_copy(update=changes),
+        reading=ReadingConfig(threads=2),
+        storage=StorageConfig(),
+    )
+
+
+def assert_equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def figures(history: list[EpochRecord]) -> list[dict[str, Any]]:
+    """Give all that a history holds except how long it took."""
+    return [{**asdict(each), "seconds": 0, "images_per_s": 0} for each in history]
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    started = Workers(2)
+    yield started
+    started.close()
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that nothing disturbed: 2 workers, 45 items, 12 held out."""
+
+    job: TrainingJob
+    items: pa.Table
+    held_out: pa.Table
+    results: list[Trained]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> Training:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    items, held_out = draw(folder, "train", 45), draw(folder, "validation", 12)
+    job = prepare(folder / "run")
+    results = workers.run(2, train, job, items, held_out)
+    assert all(isinstance(each, Trained) for each in results), results
+    return Training(job, items, held_out, results)
+
+
+@pytest.mark.parametrize(("world", "precision"), [(1, "fp32"), (2, "fp32"), (2, "bf16")])
+def test_the_loss_falls_and_categories_that_can_be_told_apart_are_learned(
+    workers: Workers, undisturbed: Training, tmp_path: Path, world: int, precision: str
+) -> None:
+    job = prepare(tmp_path, QUICK, precision=precision, epochs=8, learning_rate=1e-3)
+    results = workers.run(world, train, job, undisturbed.items, undisturbed.held_out)
+    history = results[0].history
+    assert history[-1].train_loss < 0.6 * history[0].train_loss
+    assert max(each.validation_accuracy for each in history) == 1
+    scored = results[0].scored
+    assert scored.logits.dtype == torch.float32
+    assert torch.equal(scored.logits.argmax(dim=1), scored.targets)
+
+
+def test_the_head_is_trained_first_and_then_the_whole(undisturbed: Training) -> None:
+    history = undisturbed.results[0].history
+    assert [each.stage for each in history] == ["head", "all", "all", "all", "all"]
+    assert [each.epoch for each in history] == [1, 2, 3, 4, 5]
+
+
+def test_only_the_first_worker_tells_of_epochs(undisturbed: Training) -> None:
+    assert undisturbed.results[1].history == []
+
+
+def test_all_workers_end_with_identical_parameters(undisturbed: Training) -> None:
+    first, second = undisturbed.results
+    assert_equal(first.parameters, second.parameters)
+    initial = parameters_of(build_classifier(WITH_BATCH_NORMS, 3, 64))
+    assert not torch.equal(first.parameters["head.weight"], initial["head.weight"])
+
+
+def test_every_item_is_seen_once_an_epoch(undisturbed: Training) -> None:
+    seen = Counter(item_id for each in undisturbed.results for item_id in each.seen)
+    assert seen == dict.fromkeys(undisturbed.items["item_id"].to_pylist(), 5)
+    for each in undisturbed.results:
+        per_epoch = len(each.seen) // 5
+        epochs = [
+            each.seen[start : start + per_epoch] for start in range(0, 5 * per_epoch, per_epoch)
+        ]
+        assert all(sorted(epoch) == sorted(epochs[0]) for epoch in epochs)
+        assert epochs[0] != epochs[1]
+
+
+def test_every_held_out_item_is_scored_once_and_with_its_own_target(
+    undisturbed: Training,
+) -> None:
+    ids = undisturbed.held_out["item_id"].to_pylist()
+    labels = dict(zip(ids, undisturbed.held_out["category_id"].to_pylist(), strict=True))
+    for each in undisturbed.results:
+        assert sorted(each.scored.item_ids) == sorted(ids)
+        targets = [CATEGORIES[column] for column in each.scored.targets.tolist()]
+        assert targets == [labels[item_id] for item_id in each.scored.item_ids]
+        assert each.scored.train_items == 45
+        assert each.scored.logits.shape == (12, 3)
+
+
+def test_an_epochs_figures_are_those_of_the_model_that_is_kept(
+    workers: Workers, undisturbed: Training, tmp_path: Path
+) -> None:
+    job = prepare(tmp_path, head_epochs=0, epochs=1)  # so that its batch norms have moved
+    result, _ = workers.run(2, train, job, undisturbed.items, undisturbed.held_out)
+    loss = float(cross_entropy(result.scored.logits, result.scored.targets))
+    assert loss == pytest.approx(result.history[0].validation_loss, rel=1e-5)
+
+
+def test_the_checkpoint_holds_the_last_epochs_model_and_no_other_is_left(
+    undisturbed: Training,
+) -> None:
+    names = STORAGE.names(f"{undisturbed.job.run_uri}/checkpoints")
+    assert names == {"epoch-0005.pt", "best.safetensors"}
+    history, state = read_checkpoint(undisturbed.job.run_uri, STORAGE) or ([], {})
+    assert history == undisturbed.results[0].history
+    model = build_classifier(WITH_BATCH_NORMS, 3, 64)
+    model.load_state_dict(state["model"])
+    assert_equal(dict(model.named_parameters()), undisturbed.results[0].parameters)
+
+
+def assert_as_undisturbed(folder: Path, undisturbed: Training, results: list[Trained]) -> None:
+    for mine, theirs in zip(results, undisturbed.results, strict=True):
+        assert_equal(mine.parameters, theirs.parameters)
+        assert torch.equal(mine.scored.logits, theirs.scored.logits)
+    assert_equal(read_best(str(folder), STORAGE), read_best(undisturbed.job.run_uri, STORAGE))
+    history, _ = read_checkpoint(str(folder), STORAGE) or ([], {})
+    assert figures(history) == figures(undisturbed.results[0].history)
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_training_that_stops_after_an_epoch_goes_on_as_if_it_had_not(
+    workers: Workers, undisturbed: Training, tmp_path: Path, epoch: int
+) -> None:
+    job, sides = prepare(tmp_path), (undisturbed.items, undisturbed.held_out)
+    stopped = workers.run(2, train, job, *sides, epoch)
+    assert "KeyError" in str(stopped[0])
+    assert isinstance(stopped[1], WorkerError)
+    results = workers.run(2, train, job, *sides)
+    assert [each.epoch for each in results[0].history] == list(range(epoch + 1, 6))
+    assert_as_undisturbed(tmp_path, undisturbed, results)
+
+
+def test_a_training_whose_worker_is_killed_in_an_epoch_goes_on_as_if_it_had_not(
+    workers: Workers, undisturbed: Training, tmp_path: Path
+) -> None:
+    job, sides = prepare(tmp_path), (undisturbed.items, undisturbed.held_out)
+    killed = workers.run(2, train, job, *sides, None, 14)  # an epoch has 6 steps
+    assert str(killed[1]) == "it died"
+    assert isinstance(killed[0], WorkerError)
+    results = workers.run(2, train, job, *sides)
+    assert [each.epoch for each in results[0].history] == [3, 4, 5]
+    assert_as_undisturbed(tmp_path, undisturbed, results)
+
+
+def test_a_training_that_has_ended_is_only_scored(workers: Workers, undisturbed: Training) -> None:
+    sides = (undisturbed.items, undisturbed.held_out)
+    again = workers.run(2, train, undisturbed.job, *sides)
+    assert [each.seen for each in again] == [[], []]
+    assert torch.equal(again[0].scored.logits, undisturbed.results[0].scored.logits)
+
+
+def test_one_worker_alone_sees_every_item_once_an_epoch(
+    workers: Workers, undisturbed: Training, tmp_path: Path
+) -> None:
+    job = prepare(tmp_path, epochs=1)
+    (alone,) = workers.run(1, train, job, undisturbed.items, undisturbed.held_out)
+    assert Counter(alone.seen) == dict.fromkeys(undisturbed.items["item_id"].to_pylist(), 2)
+
+
+def test_a_category_none_of_whose_images_can_be_read_is_named(
+    workers: Workers, tmp_path: Path
+) -> None:
+    items = draw(tmp_path, "train", 9, empty=(1, 4, 7))
+    errors = workers.run(2, train, prepare(tmp_path), items, draw(tmp_path, "validation", 3))
+    for error in errors:
+        assert isinstance(error, InputError)
+        assert "no image of category 'green' could be read" in str(error)
+
+
+def test_where_no_held_out_image_can_be_read_nothing_is_trained(
+    workers: Workers, tmp_path: Path
+) -> None:
+    held_out = draw(tmp_path, "validation", 3, empty=(0, 1, 2))
+    errors = workers.run(2, train, prepare(tmp_path), draw(tmp_path, "train", 6), held_out)
+    for error in errors:
+        assert isinstance(error, InputError)
+        assert "no held-out image could be read" in str(error)
+
+
+def test_images_that_cannot_be_read_are_reported_by_all_workers_together(
+    workers: Workers, tmp_path: Path
+) -> None:
+    items = draw(tmp_path, "train", 12, empty=(0, 5))
+    held_out = draw(tmp_path, "validation", 5, empty=(1,))
+    job = prepare(tmp_path, epochs=1)
+    for result in workers.run(2, train, job, items, held_out):
+        unusable = sorted(each.item_id for each in result.scored.unusable)
+        assert unusable == ["train-00", "train-05", "validation-01"]
+        assert {each.code for each in result.scored.unusable} == {"empty"}
+        assert result.scored.train_items == 10
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 4, 64])
+def test_shares_of_unequal_size_hang_nothing_and_leave_out_nothing(
+    workers: Workers, tmp_path: Path, batch_size: int
+) -> None:
+    items = draw(tmp_path, "train", 13, empty=(2, 4, 6, 8, 10))  # 2 images, and 6
+    job = prepare(tmp_path, batch_size=batch_size, epochs=1)
+    first, second = workers.run(2, train, job, items, draw(tmp_path, "validation", 3))
+    readable = [f"train-{number:02d}" for number in (0, 1, 3, 5, 7, 9, 11, 12)]
+    assert Counter([*first.seen, *second.seen]) == dict.fromkeys(readable, 2)
+    assert all(value.isfinite().all() for value in first.parameters.values())
+    assert_equal(first.parameters, second.parameters)
+
+
+def test_a_worker_may_have_nothing_to_validate(workers: Workers, tmp_path: Path) -> None:
+    held_out = draw(tmp_path, "validation", 1)
+    job = prepare(tmp_path, epochs=1)
+    results = workers.run(2, train, job, draw(tmp_path, "train", 9), held_out)
+    for each in results:
+        assert each.scored.item_ids == ["validation-00"]
+        assert each.scored.logits.shape == (1, 3)
+
+
+def test_a_worker_without_an_image_to_train_on_is_refused(workers: Workers, tmp_path: Path) -> None:
+    items = draw(tmp_path, "train", 6, empty=(1, 3, 5))  # the second worker's
+    for error in workers.run(2, train, prepare(tmp_path), items, draw(tmp_path, "validation", 3)):
+        assert isinstance(error, InputError)
+        assert "3 images to train on are too few for 2 workers: one has none" in str(error)
+
+
+def record(epoch: int) -> EpochRecord:
+    return EpochRecord(
+        epoch=epoch,
+        epochs=99,
+        stage="all",
+        train_loss=1 / epoch,
+        validation_loss=1.0,
+        validation_accuracy=0.5,
+        images_per_s=1.0,
+        seconds=1.0,
+        learning_rate=0.001,
+    )
+
+
+def write_for_ever(run_uri: str, history: list[EpochRecord]) -> None:
+    while True:
+        history = [*history, record(len(history) + 1)]
+        write_checkpoint(run_uri, STORAGE, history, {"n": torch.full((300_000,), len(history))})
+
+
+def kill_writers(run_uri: str, kills: int) -> list[tuple[int, Tensor]]:
+    """Kill processes that write checkpoints, each at another moment; read after each kill."""
+    random, found = Random(0), []  # noqa: S311  # chooses moments, guards nothing
+    for _ in range(kills):
+        history, _ = read_checkpoint(run_uri, STORAGE) or ([], {})
+        if not (writer := os.fork()):
+            write_for_ever(run_uri, history)
+        time.sleep(random.uniform(0.01, 0.1))
+        os.kill(writer, signal.SIGKILL)
+        os.waitpid(writer, 0)
+        if latest := read_checkpoint(run_uri, STORAGE):
+            assert [each.epoch for each in latest[0]] == list(range(1, len(latest[0]) + 1))
+            found.append((len(latest[0]), latest[1]["n"]))
+    return found
+
+
+def test_whenever_a_writer_is_killed_the_latest_checkpoint_is_whole(
+    workers: Workers, tmp_path: Path
+) -> None:
+    # in a worker: it has no threads that a fork would lose
+    (found,) = workers.run(1, kill_writers, str(tmp_path), 25)
+    assert not isinstance(found, Exception), found
+    assert len(found) > 10
+    assert all(torch.equal(n, torch.full((300_000,), epoch)) for epoch, n in found)
+    epochs = [epoch for epoch, _ in found]
+    assert epochs == sorted(epochs)
+    assert epochs[-1] > 25
+
+
+def test_before_the_first_epoch_there_is_no_checkpoint(tmp_path: Path) -> None:
+    assert read_checkpoint(str(tmp_path / "run"), STORAGE) is None
+    write_best(str(tmp_path), STORAGE, {"a": torch.ones(2)})
+    assert read_checkpoint(str(tmp_path), STORAGE) is None
+
+
+def test_a_checkpoint_read_again_is_what_was_written(tmp_path: Path) -> None:
+    history = [record(1), record(2)]
+    state: dict[str, Any] = {
+        "model": {"w": torch.randn(3)},
+        "optimizer": {"state": {0: {"step": 4}}, "lr": 0.1},
+    }
+    write_checkpoint(str(tmp_path), STORAGE, history, state)
+    read_history, read_state = read_checkpoint(str(tmp_path), STORAGE) or ([], {})
+    assert read_history == history
+    assert torch.equal(read_state["model"]["w"], state["model"]["w"])
+    assert read_state["optimizer"] == state["optimizer"]
+
+
+def test_the_tenth_epoch_comes_after_the_ninth(tmp_path: Path) -> None:
+    for count in (9, 10, 11):
+        history = [record(epoch + 1) for epoch in range(count)]
+        write_checkpoint(str(tmp_path), STORAGE, history, {})
+        assert STORAGE.names(f"{tmp_path}/checkpoints") == {f"epoch-{count:04d}.pt"}
+        assert len((read_checkpoint(str(tmp_path), STORAGE) or ([], {}))[0]) == count
