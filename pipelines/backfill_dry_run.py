@@ -45,13 +45,13 @@ def estimate(config: BackfillRun, say: Callable[[str], None]) -> None:
         fitted = make_head(move, labelled, say)
         head = fitted.head if fitted else carry_head(move.bundle, move.migration, storage)
         seconds = time.monotonic() - started
-        seconds += measure(planned, head, move.migration, Path(folder), storage)
+        seconds += time_sample(planned, head, move.migration, Path(folder), storage)
         if planned.routes.pixels:
             seconds += measure_pixels(config, move, planned.routes.pixels, Path(folder))
     say(f"about {duration(seconds)} in all, by a sample\nnothing was written")
 
 
-def measure(
+def time_sample(
     planned: BackfillPlan, new: NewHead, migration: Migration, folder: Path, storage: Storage
 ) -> float:
     """Relabel a few rows of each route; give the seconds that all of them would take."""

@@ -12,7 +12,7 @@ from pyarrow import parquet
 from lib.backfill.allowed_moves import write_expected
 from lib.errors import InputError
 from lib.labels.delta_table import Change, LabelsTable
-from lib.labels.gates import Files, GateResult, judge, measure, moved_items
+from lib.labels.gates import Files, GateResult, judge, measure_changes, moved_items
 from lib.reports.migration_rows import BackfillRows, look_at
 from lib.runs.manifest import Manifest, read_manifest
 from lib.runs.run import Run
@@ -101,7 +101,7 @@ def judge_moves(
     with open_duckdb(DUCK_MB) as connection:
         write_expected(connection, migration, local.before, local.rows, expected)
         files = Files(rows=local.rows, before=expected, removed=removed)
-        gates = judge(config.gates, measure(connection, files))
+        gates = judge(config.gates, measure_changes(connection, files))
         return gates, moved_items(connection)
 
 

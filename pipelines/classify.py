@@ -13,7 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from lib.catalog.catalog import CatalogConfig
 from lib.catalog.diff import NightConfig
-from lib.cluster.classify_units import SAMPLE_ITEMS, Pool, measure, stream_units
+from lib.cluster.classify_units import SAMPLE_ITEMS, Pool, classify_sample, stream_units
 from lib.cluster.connection import connected
 from lib.cluster.decode_helpers import count_helpers
 from lib.cluster.monitor import UnitWatch
@@ -150,7 +150,7 @@ def dry_run(config: ClassifyRun, options: Options, say: Callable[[str], None]) -
         return
     with connected():
         pool = Pool(config.engine)
-        receipt = measure(unit_job(config, bundle, "", ""), pool, sample)
+        receipt = classify_sample(unit_job(config, bundle, "", ""), pool, sample)
         rate = pool.actors * receipt.images_per_s
         helping = count_helpers(config.engine, pool.actors * pool.num_cpus, lambda: receipt)
         ahead = hours_ahead(nodes_by_kind(), pool.share_now, items / rate)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pyarrow import parquet
 
-from lib.cluster.classify_units import SAMPLE_ITEMS, Pool, measure, stream_units
+from lib.cluster.classify_units import SAMPLE_ITEMS, Pool, classify_sample, stream_units
 from lib.cluster.connection import connected
 from lib.embeddings.store import EmbeddingStore, read_shards
 from lib.images.config import ReadingConfig
@@ -83,7 +83,7 @@ def measure_seconds(
     sample = parquet.read_table(plan).slice(0, SAMPLE_ITEMS)
     with connected():
         pool = Pool(full.engine)
-        receipt = measure(unit_job(full, "", "", bundle, storage), pool, sample)
+        receipt = classify_sample(unit_job(full, "", "", bundle, storage), pool, sample)
     return items / receipt.images_per_s / pool.actors
 
 

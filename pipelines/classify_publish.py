@@ -8,7 +8,7 @@ from pyarrow import parquet
 
 from lib.errors import InputError
 from lib.labels.delta_table import Change, LabelsTable
-from lib.labels.gates import Files, GateResult, judge, measure, moved_items
+from lib.labels.gates import Files, GateResult, judge, measure_changes, moved_items
 from lib.reports.formats import items as items_of
 from lib.runs.manifest import Manifest, read_manifest
 from lib.runs.run import Run
@@ -35,7 +35,7 @@ def publish_run(config: PublishConfig, run: Run, say: Callable[[str], None]) -> 
     with tempfile.TemporaryDirectory() as folder:
         files = fetch_files(run, manifest, night, table, Path(folder))
         with open_duckdb() as connection:
-            gates = judge(config.gates, measure(connection, files))
+            gates = judge(config.gates, measure_changes(connection, files))
             moves = moved_items(connection)
     publication = take_in(run, manifest, night, table, gates)
     shown = Shown(

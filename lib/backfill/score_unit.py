@@ -30,7 +30,7 @@ from lib.taxonomy.migration import Migration
 CHUNK_ROWS = 2_048  # of probabilities held at a time
 # of the probabilities that are made at a time: they stay in the core's cache, and of 1,001 leaves
 # the product takes a third less time than for a whole chunk
-BLOCK_BYTES = 2**19
+CACHED_BYTES = 2**19
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ class Scorer:
 
     def _decide(self, vectors: torch.Tensor, chunk: torch.Tensor) -> pa.Table:
         """Decide on vectors, by way of the first rows of `chunk`."""
-        size = max(1, BLOCK_BYTES // (4 * chunk.shape[1]))
+        size = max(1, CACHED_BYTES // (4 * chunk.shape[1]))
         probabilities = chunk[: len(vectors)]
         with torch.inference_mode():
             for block, made in zip(vectors.split(size), probabilities.split(size), strict=True):

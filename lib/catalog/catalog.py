@@ -23,7 +23,7 @@ from lib.storage.uris import absolute, join
 
 MANIFEST_SUFFIXES = (".parquet", ".csv")
 BATCH_ROWS = 50_000
-BLOCK_BYTES = 8 << 20  # of CSV at a time; no row may be longer
+CSV_BLOCK_BYTES = 8 << 20  # of CSV at a time; no row may be longer
 
 
 class CatalogConfig(Config):
@@ -123,13 +123,13 @@ def _open_csv(file: Any, uri: str) -> csv.CSVStreamingReader:  # noqa: ANN401  #
         null_values=[""],  # "NA" and "null" are words like others
         strings_can_be_null=True,
     )
-    start = pa.BufferReader(file.read(2 * BLOCK_BYTES))
-    head = csv.open_csv(start, csv.ReadOptions(block_size=BLOCK_BYTES), titles, as_text)
+    start = pa.BufferReader(file.read(2 * CSV_BLOCK_BYTES))
+    head = csv.open_csv(start, csv.ReadOptions(block_size=CSV_BLOCK_BYTES), titles, as_text)
     names = _check_names(head.schema.names, uri)
     # columns that no one asked for may hold anything: one type here and another further down
     as_text.include_columns = [name for name in ITEM_SCHEMA.names if name in names]
     file.seek(0)
-    return csv.open_csv(file, csv.ReadOptions(block_size=BLOCK_BYTES), titles, as_text)
+    return csv.open_csv(file, csv.ReadOptions(block_size=CSV_BLOCK_BYTES), titles, as_text)
 
 
 def _open_parquet(file: Any, uri: str) -> Batches:  # noqa: ANN401  # fsspec has no types

@@ -27,7 +27,7 @@ from lib.storage.uris import join, local_path, protocol_of
 
 FILES_AT_A_TIME = 3
 BATCH_ROWS = 50_000
-BLOCK_BYTES = 4 << 20
+INVENTORY_BLOCK_BYTES = 4 << 20
 BUCKET_ARN = re.compile(r"arn:[\w-]+:s3:::(?P<bucket>.+)")
 # by their names in Parquet without "_", which are those in CSV in lower case
 TYPES = {
@@ -133,7 +133,7 @@ def _on_disk(uri: str, storage: Storage) -> Iterator[Path]:
     filesystem, path = storage.open(uri)
     with tempfile.NamedTemporaryFile(prefix="reshelve-") as copy:
         with explained(uri), filesystem.open(path, "rb") as file:
-            shutil.copyfileobj(file, copy, BLOCK_BYTES)
+            shutil.copyfileobj(file, copy, INVENTORY_BLOCK_BYTES)
         copy.flush()
         yield Path(copy.name)
 
@@ -165,7 +165,7 @@ def _read_csv(path: Path, schema: str) -> Batches:
         null_values=[""],
         strings_can_be_null=True,
     )
-    blocks = csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES)
+    blocks = csv.ReadOptions(column_names=names, block_size=INVENTORY_BLOCK_BYTES)
     with (
         pa.input_stream(path, compression="gzip" if _is_gzip(path) else None) as file,
         csv.open_csv(file, blocks, convert_options=options) as batches,

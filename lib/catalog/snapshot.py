@@ -1,7 +1,6 @@
 """Freezes a catalog of any length into a snapshot: one sorted Parquet file, in bounded memory."""
 
 import hashlib
-import uuid
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from lib.catalog.checks import checked, unique
 from lib.errors import ReshelveError
 from lib.schemas import ITEM_SCHEMA
 from lib.sql import open_duckdb, streamed
+from lib.storage.local import appearing
 from lib.storage.storage import Storage
 
 ROW_GROUP_ROWS = 100_000
@@ -83,23 +83,18 @@ def freeze(config: CatalogConfig, storage: Storage, path: Path, limit: int | Non
         ReshelveError: there is no room to sort it.
     """
     digest, items, labels = ItemsDigest(), 0, set[str]()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with (
-            parquet.ParquetWriter(temporary, ITEM_SCHEMA, compression="zstd") as writer,
-            closing(checked(iterate_catalog(config, storage), config.uri)) as found,
-            open_duckdb() as duck,
-        ):
-            ordered = unique(_sort(found, duck, config.uri), config.uri)
-            for batch in regroup(_first(ordered, limit), ROW_GROUP_ROWS):
-                writer.write_batch(batch, row_group_size=ROW_GROUP_ROWS)
-                digest.update(batch)
-                items += batch.num_rows
-                labels.update(pc.unique(batch["category_id"].drop_null()).to_pylist())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        appearing(path) as temporary,
+        parquet.ParquetWriter(temporary, ITEM_SCHEMA, compression="zstd") as writer,
+        closing(checked(iterate_catalog(config, storage), config.uri)) as found,
+        open_duckdb() as duck,
+    ):
+        ordered = unique(_sort(found, duck, config.uri), config.uri)
+        for batch in regroup(_first(ordered, limit), ROW_GROUP_ROWS):
+            writer.write_batch(batch, row_group_size=ROW_GROUP_ROWS)
+            digest.update(batch)
+            items += batch.num_rows
+            labels.update(pc.unique(batch["category_id"].drop_null()).to_pylist())
     return Frozen(path, items, digest.hexdigest(), tuple(sorted(labels)))
 
 

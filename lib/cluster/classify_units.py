@@ -4,7 +4,6 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,12 +11,11 @@ from typing import Any
 import pyarrow as pa
 import ray
 import ray.data
-from ray.data.exceptions import SystemException
-from ray.exceptions import RayError
 
 from lib.cluster.connection import capacity, check_fits, resources
 from lib.cluster.decode_helpers import helpers
-from lib.errors import InputError, ReshelveError
+from lib.cluster.worker_errors import worker_errors
+from lib.errors import InputError
 from lib.inference.config import EngineConfig, UnitJob
 from lib.models.options import UNITS_AT_ONCE
 from lib.runs.plan import Plan
@@ -76,7 +74,7 @@ class UnitActor:
         return {"receipt": [receipt.model_dump_json() for receipt in receipts]}
 
 
-def measure(job: UnitJob, pool: Pool, sample: pa.Table) -> Receipt:
+def classify_sample(job: UnitJob, pool: Pool, sample: pa.Table) -> Receipt:
     """Classify a few items as one actor would; give the receipt."""
 
     @ray.remote(num_cpus=pool.num_cpus, num_gpus=pool.num_gpus)
@@ -87,28 +85,9 @@ def measure(job: UnitJob, pool: Pool, sample: pa.Table) -> Receipt:
         classifier.classify(sample.slice(0, 8))
         return classifier.classify(sample)[1]
 
-    with explained():
+    with worker_errors():
         receipt: Receipt = ray.get(receipt_of.remote())
     return receipt
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Turn a worker's error into one sentence; what it found unusable stays an `InputError`."""
-    try:
-        yield
-    except RayError as error:
-        cause: BaseException = error
-        while (deeper := getattr(cause, "cause", None) or cause.__cause__) is not None:
-            if isinstance(deeper, SystemException):
-                break  # Ray Data hangs this empty mark on whatever a worker died of
-            cause = deeper
-        said = str(cause).partition("\nFailed to ")[0]  # Ray Data adds how often it has tried
-        if isinstance(cause, ReshelveError):
-            cause.args = (said,)
-            raise cause from error
-        last = said.strip().splitlines()[-1]
-        raise ReshelveError(f"a worker failed: {type(cause).__name__}: {last}") from error
 
 
 def stream_units(job: UnitJob, units: list[int], engine: EngineConfig) -> Iterator[Receipt]:
@@ -129,9 +108,9 @@ def stream_units(job: UnitJob, units: list[int], engine: EngineConfig) -> Iterat
 
     def sample() -> Receipt:
         plan = Plan(job.plan_uri, Storage(job.storage))
-        return measure(job, pool, plan.read(units[0]).slice(0, SAMPLE_ITEMS))
+        return classify_sample(job, pool, plan.read(units[0]).slice(0, SAMPLE_ITEMS))
 
-    with explained(), helpers(job, engine, pool.actors * pool.num_cpus, sample) as started:
+    with worker_errors(), helpers(job, engine, pool.actors * pool.num_cpus, sample) as started:
         dataset = ray.data.from_items(
             [{"unit": unit} for unit in units], override_num_blocks=len(units)
         ).map_batches(

@@ -74,7 +74,7 @@ class JobServer:
         for name in ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):
             logging.getLogger(name).setLevel(logging.ERROR)  # they set a level of their own
         knock(address)
-        with explained(address):
+        with client_errors(address):
             return cls(JobSubmissionClient(address))
 
     def check_versions(self) -> None:
@@ -110,7 +110,7 @@ class JobServer:
         """
         earlier = len(self._submissions(name))
         job_id = f"{name}-{earlier + 1}" if earlier else name
-        with explained(self.address):
+        with client_errors(self.address):
             self._client.submit_job(
                 entrypoint=entrypoint,
                 submission_id=job_id,
@@ -148,12 +148,12 @@ class JobServer:
 
     def _finish(self, log: Log, job_id: str, job: JobDetails) -> None:
         if job.driver_agent_http_address:  # without one it has never begun, and has no log
-            with explained(self.address):
+            with client_errors(self.address):
                 log.finish(self._client.get_job_logs(job_id))
 
     def _submissions(self, name: str) -> dict[str, JobDetails]:
         """Give the submissions of a name, `name`, `name-2` and so on, in their order."""
-        with explained(self.address):
+        with client_errors(self.address):
             jobs = {job.submission_id: job for job in self._client.list_jobs()}
         found: dict[str, JobDetails] = {}
         while (each := f"{name}-{len(found) + 1}" if found else name) in jobs:
@@ -164,7 +164,7 @@ class JobServer:
         return self._client.get_job_info(job_id)
 
     def _get(self, path: str) -> Any:  # noqa: ANN401  # whatever JSON holds
-        with explained(self.address):
+        with client_errors(self.address):
             # of Ray's own client; it knows no public call for what is not about jobs
             response = self._client._do_request("GET", path)  # noqa: SLF001
             response.raise_for_status()
@@ -195,7 +195,7 @@ def exit_code(job_id: str, job: JobDetails) -> int:
 
 
 @contextmanager
-def explained(address: str) -> Iterator[None]:
+def client_errors(address: str) -> Iterator[None]:
     """Turn the client's errors into one sentence each."""
     try:
         yield

@@ -7,8 +7,8 @@ import ray
 from ray.util import ActorPool
 
 from lib.backfill.score_unit import ScoreJob
-from lib.cluster.classify_units import explained
 from lib.cluster.connection import connected, resources
+from lib.cluster.worker_errors import worker_errors
 from lib.runs.receipt import Receipt
 
 
@@ -35,7 +35,7 @@ def score_on_ray(job: ScoreJob, units: Sequence[int], workers: int | None) -> It
     Raises:
         ReshelveError: a unit failed as a whole; the message is the worker's own.
     """
-    with connected(), explained():
+    with connected(), worker_errors():
         count = min(workers or max(int(resources()[0]), 1), len(units))
         remote: Any = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=3)(ScoreActor)
         pool: Any = ActorPool([remote.remote(job) for _ in range(count)])

@@ -15,8 +15,8 @@ from ray.train.torch import TorchTrainer, get_device
 from ray.util.queue import Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from lib.cluster.classify_units import explained
 from lib.cluster.connection import check_fits
+from lib.cluster.worker_errors import worker_errors
 from lib.config.config import Config
 from lib.errors import InputError, ReshelveError
 from lib.evaluation.held_out import Scored
@@ -126,7 +126,7 @@ def compile_on_ray(
         items, held_out = run.read_table(TRAIN_ITEMS), run.read_table(VALIDATION_ITEMS)
         return compile_backbone(job, items, held_out, temperature)
 
-    with explained():
+    with worker_errors():
         found: Compiled = ray.get(compiled.remote())
     return found
 

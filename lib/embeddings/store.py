@@ -26,7 +26,7 @@ KEY_SCHEMA = pa.schema(
 GROUP_ROWS = 8_192
 FILE_BYTES = 128 * 2**20
 # read ahead of what is asked for: of a file's embeddings, and of the keys that lie between them
-BLOCK_BYTES, KEY_BLOCK_BYTES = 4 * 2**20, 256 * 1024
+EMBEDDING_BLOCK_BYTES, KEY_BLOCK_BYTES = 4 * 2**20, 256 * 1024
 # of `ours`, each key once, what is not in `stored`
 NEW = """
     SELECT min(place) AS place FROM ours o WHERE NOT EXISTS (
@@ -93,7 +93,7 @@ def to_parquet(tables: Iterable[pa.Table], schema: pa.Schema) -> bytes:
 
 def store_file(uri: str, storage: Storage) -> ParquetParts:
     """Give one file of a store."""
-    return ParquetParts(uri, storage, BLOCK_BYTES)
+    return ParquetParts(uri, storage, EMBEDDING_BLOCK_BYTES)
 
 
 def read_key_groups(file: ParquetParts) -> Iterator[pa.RecordBatch]:

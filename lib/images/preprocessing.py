@@ -1,10 +1,10 @@
 """Preprocessing as data; `lib.images.resize` applies it, the same in training and inference."""
 
-import hashlib
-import json
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from lib.hashing import digest_json
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -23,5 +23,4 @@ class Preprocessing(BaseModel):
     @property
     def digest(self) -> str:
         """Name these settings: the SHA-256 of their canonical JSON."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return digest_json(self.model_dump(mode="json"))

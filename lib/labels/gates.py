@@ -71,7 +71,7 @@ class Files:
     removed: Path
 
 
-def measure(connection: duckdb.DuckDBPyConnection, files: Files) -> Measured:
+def measure_changes(connection: duckdb.DuckDBPyConnection, files: Files) -> Measured:
     """Measure a run against the table it is to change, in the connection's bounded memory."""
     _load(connection, files)
     items, errors, reviews, added, changed = _one(
@@ -95,7 +95,7 @@ def measure(connection: duckdb.DuckDBPyConnection, files: Files) -> Measured:
 
 
 def moved_items(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """After `measure`: some of the items whose category changes, the surest first."""
+    """After `measure_changes`: some of the items whose category changes, the surest first."""
     query = """SELECT item_id, uri, was_path, category_path, confidence FROM run
                WHERE was <> category_id ORDER BY confidence DESC, item_id LIMIT $items"""
     rows = read_rows(connection, query, {"items": MOVED_ITEMS}).read_all()

@@ -1,4 +1,4 @@
-"""Figures as people read them: 1,234; 87.3 %; 2 min 05 s; 14.2 MB. What is no number is a dash."""
+"""Figures as people read them: 1,234; 87.3 %; 14.2 MB. What is no number is a dash."""
 
 import math
 from base64 import b64encode
@@ -49,19 +49,6 @@ def percent(fraction: float) -> str:
 def share(part: float, whole: float) -> float:
     """Divide, where nothing of nothing is not a number."""
     return part / whole if whole else math.nan
-
-
-def duration(seconds: float) -> str:
-    """Write a span of time in its two largest units."""
-    if not math.isfinite(seconds):
-        return NOTHING
-    if seconds < 59.95:
-        return f"{seconds:.1f}{_SPACE}s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60}{_SPACE}min{_SPACE}{whole % 60:02d}{_SPACE}s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60:,}{_SPACE}h{_SPACE}{minutes % 60:02d}{_SPACE}min"
 
 
 def size(amount: float) -> str:

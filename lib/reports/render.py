@@ -11,6 +11,7 @@ from lib.reports.migration_data import MigrationReport
 from lib.reports.sankey import flow_picture
 from lib.reports.scores import ROWS_LIMIT, scores
 from lib.reports.verdicts import classification_verdict, migration_verdict, training_verdict
+from lib.runs.progress import duration
 
 _ERRORS_LIMIT = 200
 _SHEETS_LIMIT = 40
@@ -96,7 +97,7 @@ def _environment() -> Environment:
         "rate": formats.rate,
         "percent": formats.percent,
         "share": formats.share,
-        "duration": formats.duration,
+        "duration": lambda seconds: duration(seconds).replace(" ", "\u00a0"),
         "size": formats.size,
         "moment": formats.moment,
         "picture": formats.picture,

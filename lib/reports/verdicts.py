@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from lib.reports.data import ClassificationReport, TrainingReport
-from lib.reports.formats import count, decimal, duration, items, percent, share
+from lib.reports.formats import count, decimal, items, percent, share
 from lib.reports.migration_data import MigrationReport
 from lib.reports.scores import wilson
+from lib.runs.progress import duration
 
 
 @dataclass(frozen=True, kw_only=True)

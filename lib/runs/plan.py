@@ -8,7 +8,7 @@ from lib.storage.parquet_reader import ParquetParts
 from lib.storage.storage import Storage
 
 # a plan is read one row group at a time: reading far ahead would fetch other actors' units
-BLOCK_BYTES = 256 * 1024
+PLAN_BLOCK_BYTES = 256 * 1024
 
 
 class Plan:
@@ -16,7 +16,7 @@ class Plan:
 
     def __init__(self, uri: str, storage: Storage) -> None:
         """Open the plan at first use."""
-        self._file = ParquetParts(uri, storage, BLOCK_BYTES)
+        self._file = ParquetParts(uri, storage, PLAN_BLOCK_BYTES)
 
     @property
     def units(self) -> range:

@@ -1,5 +1,6 @@
 """Progress for whoever waits: a bar on a terminal, one plain line every ten seconds otherwise."""
 
+import math
 import time
 from types import TracebackType
 from typing import Self, TextIO
@@ -11,13 +12,18 @@ EVERY_S = 10.0
 
 
 def duration(seconds: float) -> str:
-    """Give seconds as a person says them: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    """Return seconds as a person says them: `0.4 s`, `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    if not math.isfinite(seconds):
+        return "unknown time"
+    if 0 < seconds < 9.95:
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60:,} h {minutes % 60:02d} min"
 
 
 class ItemProgress:
@@ -66,7 +72,7 @@ class ItemProgress:
     def _sentence(self) -> str:
         elapsed = time.monotonic() - self._started
         rate = (self._done - self._before) / max(elapsed, 1e-9)
-        left = duration((self._items - self._done) / rate) if rate else "unknown time"
+        left = duration((self._items - self._done) / rate if rate else math.inf)
         return (
             f"{self._done:,} of {self._items:,} items, {rate:,.0f} images/s, "
             f"{self._errors:,} errors, {left} left"

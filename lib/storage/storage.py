@@ -2,10 +2,8 @@
 
 import contextlib
 import hashlib
-import os
 import re
 import shutil
-import uuid
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +14,7 @@ from botocore.exceptions import FlexibleChecksumError
 from lib.errors import InputError, StoreError
 from lib.storage.config import StorageConfig
 from lib.storage.errors import code_of, explained, may_pass
+from lib.storage.local import appearing
 from lib.storage.retries import ATTEMPTS, pause
 from lib.storage.uris import local_path, protocol_of
 
@@ -98,8 +97,9 @@ class Storage:
 
     def _put(self, uri: str, data: bytes, *, exclusive: bool) -> None:
         if protocol_of(uri) == "file":
-            with explained(uri):
-                _put_local(Path(local_path(uri)), data, exclusive=exclusive)
+            goal = Path(local_path(uri))
+            with explained(uri), appearing(goal, exclusive=exclusive) as temporary:
+                temporary.write_bytes(data)
             return
         filesystem, path = self.open(uri)
         for attempt in range(ATTEMPTS):
@@ -122,14 +122,8 @@ class Storage:
                 filesystem, target = self.open(uri)
                 filesystem.put_file(str(path), target)
                 return
-            goal = Path(local_path(uri))
-            goal.parent.mkdir(parents=True, exist_ok=True)
-            temporary = goal.with_name(f".{goal.name}.{uuid.uuid4().hex}.tmp")
-            try:
+            with appearing(Path(local_path(uri))) as temporary:
                 shutil.copyfile(path, temporary)
-                temporary.replace(goal)
-            finally:
-                temporary.unlink(missing_ok=True)
 
     def download(self, uri: str, path: Path) -> None:
         """Copy a whole object to a local file, without holding it in memory."""
@@ -189,22 +183,3 @@ class Storage:
                 return set()
             raise
         return {each.rstrip("/").rsplit("/", 1)[-1] for each in listed}
-
-
-def _put_local(path: Path, data: bytes, *, exclusive: bool) -> None:
-    # where a file stands in the folder's place, opening the temporary file says so
-    with contextlib.suppress(FileExistsError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    # a reader's listing must not take the unfinished file for the real one: hence the dot
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if exclusive:
-            path.hardlink_to(temporary)
-        else:
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from lib.labels.gates import Files, GatesConfig, Measured, judge, measure, moved_items
+from lib.labels.gates import Files, GatesConfig, Measured, judge, measure_changes, moved_items
 from lib.sql import open_duckdb
 
 ROW = pa.schema(
@@ -48,7 +48,7 @@ def run(
         removed=folder / "removed.parquet",
     )
     with open_duckdb() as connection:
-        return measure(connection, files), moved_items(connection)
+        return measure_changes(connection, files), moved_items(connection)
 
 
 def test_a_first_run_is_measured_by_its_errors_and_reviews_alone(tmp_path: Path) -> None:

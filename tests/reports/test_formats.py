@@ -7,21 +7,6 @@ from lib.reports.scores import short_labels, wilson
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.42, "0.4 s"),
-        (59.97, "1 min 00 s"),
-        (125.2, "2 min 05 s"),
-        (3599.6, "1 h 00 min"),
-        (7_380, "2 h 03 min"),
-        (math.nan, "\u2013"),
-    ],
-)
-def test_a_span_of_time_is_written_in_two_units(seconds: float, text: str) -> None:
-    assert formats.duration(seconds).replace("\u00a0", " ") == text
-
-
-@pytest.mark.parametrize(
     ("amount", "text"),
     [(0, "0 B"), (999, "999 B"), (14_200_000, "14.2 MB"), (999_960, "1.0 MB")],
 )

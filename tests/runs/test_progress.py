@@ -1,4 +1,5 @@
 import io
+import math
 import re
 
 import pytest
@@ -11,11 +12,14 @@ from lib.runs.progress import ItemProgress, duration
     ("seconds", "said"),
     [
         (0, "0 s"),
+        (0.42, "0.4 s"),
+        (9.96, "10 s"),
         (59.4, "59 s"),
         (59.6, "1 min 00 s"),
         (185, "3 min 05 s"),
         (3599.7, "1 h 00 min"),
         (7800, "2 h 10 min"),
+        (math.nan, "unknown time"),
     ],
 )
 def test_a_duration_is_said_as_a_person_says_it(seconds: float, said: str) -> None:

@@ -1,0 +1,28 @@
+"""What a worker of Ray raised, as the sentence that it was raised with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ray.data.exceptions import SystemException
+from ray.exceptions import RayError
+
+from lib.errors import ReshelveError
+
+
+@contextmanager
+def worker_errors() -> Iterator[None]:
+    """Turn a worker's error into one sentence; what it found unusable stays an `InputError`."""
+    try:
+        yield
+    except RayError as error:
+        cause: BaseException = error
+        while (deeper := getattr(cause, "cause", None) or cause.__cause__) is not None:
+            if isinstance(deeper, SystemException):
+                break  # Ray Data hangs this empty mark on whatever a worker died of
+            cause = deeper
+        said = str(cause).partition("\nFailed to ")[0]  # Ray Data adds how often it has tried
+        if isinstance(cause, ReshelveError):
+            cause.args = (said,)
+            raise cause from error
+        last = said.strip().splitlines()[-1]
+        raise ReshelveError(f"a worker failed: {type(cause).__name__}: {last}") from error

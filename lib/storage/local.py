@@ -1,0 +1,32 @@
+"""Local files that appear whole or not at all."""
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def appearing(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
+    """Give a temporary file to write, which takes its place on disk when the block ends well.
+
+    Args:
+        path: of the file; its folder is made.
+        exclusive: raise `FileExistsError` where the file is there already.
+    """
+    # where a file stands in the folder's place, opening the temporary file says so
+    with contextlib.suppress(FileExistsError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    # a reader's listing must not take the unfinished file for the real one: hence the dot
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        if exclusive:
+            path.hardlink_to(temporary)
+        else:
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
