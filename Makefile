@@ -3,6 +3,7 @@
 # make test-faults   kills and disturbs runs at every step, for 30 minutes at most; SEED=1 draws others
 # make test-cluster  submits jobs to nodes that share no disk, and loses whole nodes
 # make check  format, lint, types
+# make layers shows the rooms of the code, what each imports, and whether the rules hold
 # make lock   pins every dependency anew
 # make bench           classifies beside Ray Data, Daft and a script, for 15 minutes at most
 # make bench-listing   freezes 10 million items from an inventory and from a listing
@@ -15,7 +16,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test test-faults test-cluster check lock bench bench-listing bench-night bench-changed \
+.PHONY: demo test test-faults test-cluster check layers lock bench bench-listing bench-night bench-changed \
   bench-kills bench-engine bench-backfill
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
@@ -47,6 +48,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(RUN) pip install --quiet --require-hashes --requirement requirements.lock
 	$(RUN) pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+layers: $(VENV)/.installed
+	$(RUN) tests.helpers.layers
 
 lock: $(VENV)/.installed
 	$(RUN) uv pip compile --universal --python-version 3.11 --group dev --generate-hashes \

@@ -19,6 +19,7 @@ from lib.images.resize import resize
 from lib.inference.predictor import Predictor
 from lib.models.bundle import Bundle, read_bundle
 from lib.models.bundle_weights import load_classifier, write_bundle, write_compiled
+from lib.models.device import computes_bf16
 from lib.models.int8 import CLOSE, Int8
 from lib.models.openvino_runtime import OpenVinoNetwork, convert, quantise
 from lib.models.options import ChosenPrecision, EnginePrecision, Runtime
@@ -153,8 +154,9 @@ def test_a_finer_network_is_opened_at_the_first_close_call(
 
 def test_a_bundle_that_keeps_its_labels_in_int8_is_classified_in_int8(quantised: Bundle) -> None:
     by_int8 = predictor_of(quantised)
+    finer = "bf16 and fp32" if computes_bf16(torch.device("cpu")) else "fp32"
     assert re.match(
-        r"openvino .*, cpu, int8, close calls in bf16 and fp32, "
+        rf"openvino .*, cpu, int8, close calls in {finer}, "
         rf"{INT8.agreement:.1%} of {INT8.items:,} held-out labels as in fp32$",
         by_int8.description,
     )
