@@ -29,10 +29,11 @@ import ray
 from pyarrow import parquet
 from ray.cluster_utils import Cluster
 
-from lib.cluster.classify_units import stream_units
+from lib.cluster.classify_units import classify_units
 from lib.config.config import load_config
 from lib.runs.receipt import Receipt
 from pipelines import classify as job
+from pipelines import classify_missing
 
 NODES = 4
 GOALS = {
@@ -95,7 +96,7 @@ class Timed:
         self.begun.append(time.monotonic())
         first = len(self.begun) == 1
         before: tuple[float, float] | None = None
-        for count, receipt in enumerate(stream_units(*arguments), 1):
+        for count, receipt in enumerate(classify_units(*arguments), 1):
             if count == WARM_UNITS:
                 before = self._watch.cpu_s(), time.monotonic()
             elif before:
@@ -136,7 +137,7 @@ def measure(folder: Path, items: int) -> dict[str, Any]:
     config = load_config(job.ClassifyRun, json.dumps(described), "bench_engine")
     watch = Watch()
     timed = Timed(watch, stop_after=items // config.engine.unit_size // 2)
-    with patch.object(job, "stream_units", timed):
+    with patch.object(classify_missing, "classify_units", timed):
         started = time.monotonic()
         try:
             job.classify(config, job.Options(), print)

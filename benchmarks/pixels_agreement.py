@@ -16,7 +16,7 @@ from lib.embeddings.store import to_matrix
 from lib.images.config import ReadingConfig
 from lib.images.preprocessing import Preprocessing
 from lib.inference.classify_unit import UnitClassifier
-from lib.inference.config import UnitJob
+from lib.inference.config import EngineConfig, UnitJob
 from lib.labels.decisions import Decider
 from lib.models.bundle import Bundle, BundleInfo, read_bundle
 from lib.models.bundle_weights import write_bundle, write_compiled
@@ -25,6 +25,7 @@ from lib.models.head import Head
 from lib.models.openvino_runtime import convert, is_installed
 from lib.models.pretrained import load_backbone
 from lib.models.runtimes import read_head
+from lib.runs.run import Run
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import Category, Taxonomy
@@ -94,16 +95,10 @@ def spread(items: pa.Table, count: int) -> pa.Table:
 def job(bundle: Bundle) -> UnitJob:
     """Classify as a night on this machine does."""
     return UnitJob(
-        run_id="bench",
-        run_uri="",
-        plan_uri="",
+        run=Run("bench", "", STORAGE),
         bundle_uri=bundle.uri,
-        storage=StorageConfig(),
+        engine=EngineConfig(device="cpu"),
         reading=ReadingConfig(),
-        device="cpu",
-        precision="auto",
-        batch_size=64,
-        threads=2,
     )
 
 

@@ -1,9 +1,11 @@
-"""Streams of Arrow batches, regrouped: by a number of rows, or in units."""
+"""Arrow tables and streams of batches: regrouped by rows, in units, and serialised."""
 
+import io
 import itertools
 from collections.abc import Generator, Iterable, Iterator
 
 import pyarrow as pa
+from pyarrow import parquet
 
 FIRST_UNITS = (64, 64, 128, 128, 256, 256)  # an actor has two at once
 
@@ -39,3 +41,10 @@ def _regroup(items: Iterable[pa.RecordBatch], sizes: Iterator[int]) -> Batches:
         waiting = [whole.slice(start)] if count else []
     if count:
         yield pa.concat_batches(waiting)
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """Serialise a table, keeping its schema and metadata."""
+    buffer = io.BytesIO()
+    parquet.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()

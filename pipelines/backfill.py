@@ -1,45 +1,40 @@
 """A backfill, step by step: a labels table in one taxonomy in, the same table in another out."""
 
-import tempfile
-import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lib.backfill.head_bundle import carry_head, write_head_bundle
 from lib.backfill.labelled_items import Labelled
+from lib.backfill.routing import Routes
+from lib.batches import to_parquet
 from lib.config.config import Config
 from lib.embeddings.store import EmbeddingStore
 from lib.errors import ReshelveError
 from lib.hashing import digest_bytes, digest_json
 from lib.images.config import ReadingConfig
-from lib.inference.config import EngineConfig
+from lib.inference.config import EngineConfig, UnitJob
 from lib.labels.delta_table import LabelsTable
 from lib.labels.gates import GatesConfig
-from lib.models.bundle import read_bundle
+from lib.models.bundle import Bundle, read_bundle
+from lib.runs import files
+from lib.runs.compaction import compact, finished_parts
 from lib.runs.manifest import Manifest, read_manifest, write_manifest
+from lib.runs.metrics_log import UnitFigures
+from lib.runs.plan import Plan
 from lib.runs.progress import duration
-from lib.runs.run import Intent, Run, RunId, begin_run, find_run
-from lib.runs.shards import to_parquet
+from lib.runs.run import Intent, Run, RunId
+from lib.runs.shards import finished_units
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from lib.taxonomy.migration import migrate
 from lib.taxonomy.taxonomy import read_taxonomy
 from pipelines.backfill_fit import Fitted, LabelledConfig, fit, read_labelled, refuse_other_backbone
-from pipelines.backfill_plan import (
-    FIT,
-    HELD_OUT,
-    MIGRATION,
-    BackfillPlan,
-    FitRecord,
-    Move,
-    plan,
-    read_plan,
-    write_plan,
-)
-from pipelines.backfill_publish import publish_backfill
+from pipelines.backfill_plan import BackfillPlan, FitRecord, Move, plan, read_plan, write_plan
+from pipelines.backfill_publish import BackfillPublisher
 from pipelines.backfill_score import read_parts, score_left
-from pipelines.publication import PublishConfig, raise_or_say
+from pipelines.publication import PublishConfig, publish_finished
+from pipelines.steps import Say, carry_out
 
 
 class BackfillRun(Config):
@@ -59,7 +54,7 @@ class BackfillRun(Config):
     storage: StorageConfig = StorageConfig()
 
 
-def backfill(config: BackfillRun, say: Callable[[str], None], *, publish: bool = True) -> None:
+def backfill(config: BackfillRun, say: Say, *, publish: bool = True) -> None:
     """Move a labels table to a new taxonomy, and publish it.
 
     Args:
@@ -71,36 +66,13 @@ def backfill(config: BackfillRun, say: Callable[[str], None], *, publish: bool =
         InputError: something given cannot be used; no work was done.
         GateError: the run is finished, but a gate keeps it from being published.
         ConflictError: another run has changed the table meanwhile.
-        ReshelveError: the run stopped; the same command goes on from there.
+        ReshelveError: the run stopped; the same command resumes it.
     """
     storage = Storage(config.storage)
     move = read_move(config, storage)
     labelled = read_labelled(config.labelled, move.table, move.migration, storage)
-    intent = describe(config, move, labelled)
-    run = find_run(config.output, config.run_id, intent, storage)
-    if run and (outcome := run.outcome):
-        raise_or_say(outcome, run, say)
-        return
-    planned = read_plan(run) if run else None
-    if run is None or planned is None:
-        # the run begins once it is known that the table can be read and the head can be fitted
-        with tempfile.TemporaryDirectory() as folder:
-            planned = plan(move, config.engine.unit_size, Path(folder))
-            made = make_head(move, labelled, say)
-            run = run or begin_run(config.output, config.run_id, intent, storage)
-            write_head(run, move, labelled, made)
-            write_plan(run, planned, Path(folder))
-    say(f"{run}: {planned.routes.sentence}")
-    if read_manifest(run.uri, storage) is None:
-        finish(config, run, move, planned, say)
-    if publish:
-        target = PublishConfig(
-            labels_table=config.labels_table, gates=config.gates, reading=config.reading
-        )
-        publish_backfill(target, run, say)
-        say(f"bundle: {run.at('bundle')}")
-    else:
-        say(f"not published; 'reshelve publish {run.uri}' does it")
+    job = Backfill(config, move, labelled, storage, say, publish)
+    carry_out(job, config.output, config.run_id, say)
 
 
 def read_move(config: BackfillRun, storage: Storage) -> Move:
@@ -123,29 +95,7 @@ def read_move(config: BackfillRun, storage: Storage) -> Move:
     )
 
 
-def describe(config: BackfillRun, move: Move, labelled: Labelled) -> Intent:
-    """Give the run's fingerprint, and its run file without secrets.
-
-    The table stands in it by its place, as in a night: a run that is taken up again goes on from
-    the version it has begun with.
-    """
-    run_file = config.model_dump(mode="json", exclude={"storage"})
-    items = digest_bytes(to_parquet(labelled.train) + to_parquet(labelled.held_out))
-    return Intent(
-        job="backfill",
-        fingerprint={
-            **move.bundle.fingerprint,
-            "taxonomy": move.migration.new.digest,
-            "migration": move.migration.digest,
-            "labelled": items if move.migration.for_model else "",
-            "snapshot": digest_json([run_file["labels_table"], run_file["embeddings"]]),
-        },
-        run_file=run_file,
-        fresh_for=timedelta(hours=24),
-    )
-
-
-def make_head(move: Move, labelled: Labelled, say: Callable[[str], None]) -> Fitted | None:
+def make_head(move: Move, labelled: Labelled, say: Say) -> Fitted | None:
     """Fit a head where the rules do not give it.
 
     Raises:
@@ -162,54 +112,134 @@ def make_head(move: Move, labelled: Labelled, say: Callable[[str], None]) -> Fit
     return fitted
 
 
-def write_head(run: Run, move: Move, labelled: Labelled, fitted: Fitted | None) -> None:
-    """Write the new bundle, and what the report says of it."""
-    storage, migration = run.storage, move.migration
-    head = fitted.head if fitted else carry_head(move.bundle, migration, storage)
-    write_head_bundle(run.at("bundle"), storage, move.bundle, head, migration.new)
-    run.write_json(MIGRATION, migration.to_record())
-    if labelled.held_out.num_rows:
-        run.write_table(HELD_OUT, labelled.held_out.select(["uri", "etag", "category_id"]))
-    if fitted:
-        record = FitRecord(
-            train_items=fitted.train_items,
-            in_doubt=labelled.in_doubt,
-            without_embedding=fitted.without_embedding,
-            evaluation=fitted.evaluation,
+@dataclass
+class Backfill:
+    """A move to another taxonomy, as a job of units."""
+
+    config: BackfillRun
+    move: Move
+    labelled: Labelled
+    storage: Storage
+    say: Say
+    publish: bool
+    fitted: Fitted | None = None
+
+    @property
+    def intent(self) -> Intent:
+        """The run's fingerprint, and its run file without secrets.
+
+        The table stands in it by its place, as in a night: a run that is resumed continues from
+        the version it has begun with.
+        """
+        run_file = self.config.model_dump(mode="json", exclude={"storage"})
+        migration, labelled = self.move.migration, self.labelled
+        items = digest_bytes(to_parquet(labelled.train) + to_parquet(labelled.held_out))
+        return Intent(
+            job="backfill",
+            fingerprint={
+                **self.move.bundle.fingerprint,
+                "taxonomy": migration.new.digest,
+                "migration": migration.digest,
+                "labelled": items if migration.for_model else "",
+                "snapshot": digest_json([run_file["labels_table"], run_file["embeddings"]]),
+            },
+            run_file=run_file,
+            fresh_for=timedelta(hours=24),
         )
-        storage.write(run.at(FIT), record.model_dump_json().encode())
+
+    def plan(self, folder: Path) -> BackfillPlan:
+        """As `Job`; the head is fitted here, since what it lacks is said before a run begins."""
+        planned = plan(self.move, self.config.engine.unit_size, folder)
+        self.fitted = make_head(self.move, self.labelled, self.say)
+        return planned
+
+    def write_plan(self, run: Run, planned: BackfillPlan, folder: Path) -> None:
+        """Write the new bundle, what the report says of it, and the plan."""
+        move, fitted, held_out = self.move, self.fitted, self.labelled.held_out
+        head = fitted.head if fitted else carry_head(move.bundle, move.migration, self.storage)
+        bundle_uri = run.at(files.BUNDLE)
+        write_head_bundle(bundle_uri, self.storage, move.bundle, head, move.migration.new)
+        run.write_json(files.MIGRATION, move.migration.to_record())
+        if held_out.num_rows:
+            run.write_table(files.HELD_OUT, held_out.select(["uri", "etag", "category_id"]))
+        if fitted:
+            record = FitRecord(
+                train_items=fitted.train_items,
+                in_doubt=self.labelled.in_doubt,
+                without_embedding=fitted.without_embedding,
+                evaluation=fitted.evaluation,
+            )
+            run.write(files.FIT, record.model_dump_json().encode())
+        write_plan(run, planned, folder)
+
+    def read_plan(self, run: Run) -> BackfillPlan | None:
+        """As `Job`."""
+        return read_plan(run)
+
+    def work(self, run: Run, planned: BackfillPlan) -> None:
+        """Relabel what is left, and write the manifest."""
+        if read_manifest(run) is not None:
+            return
+        config, routes = self.config, planned.routes
+        bundle = read_bundle(run.at(files.BUNDLE), self.storage)
+        by_images = run.within(files.PIXELS)
+        figures = UnitFigures(run, routes.rows, self._done(run, by_images, routes))
+        actors = config.engine.actors
+        effort = score_left(run, self.move.migration, planned, actors, figures)
+        parts, totals = read_parts(run)
+        if routes.pixels:
+            from pipelines.classify_missing import classify_left  # noqa: PLC0415  # Ray Data takes seconds to import
+
+            self.say("rows without an embedding are classified from their images")
+            store = EmbeddingStore(config.embeddings, bundle.backbone_digest, self.storage)
+            job = unit_job(config, by_images, bundle)
+            effort += classify_left(job, store, run.unique_name, figures)
+            more, theirs = compact(by_images, Plan(by_images), into=run, first=len(parts))
+            parts, totals = [*parts, *more], totals + theirs
+        figures.close()
+        if sum(part.rows for part in parts) != routes.rows:
+            raise ReshelveError(f"{run.uri}: rows were lost or added; the run is not published")
+        write_manifest(
+            run,
+            Manifest(
+                run_id=run.run_id,
+                finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                catalog=config.labels_table,
+                bundle=bundle.uri,
+                taxonomy_version=bundle.taxonomy.version,
+                fingerprint=run.record.fingerprint,
+                parts=tuple(parts),
+                totals=totals,
+                seconds=effort.seconds,
+                images_per_s=effort.items / effort.seconds,
+            ),
+        )
+
+    def _done(self, run: Run, by_images: Run, routes: Routes) -> int:
+        """Rows that an earlier try has finished."""
+        plan = Plan(run)
+        done = plan.count(finished_parts(run, plan))
+        return done + (Plan(by_images).count(finished_units(by_images)) if routes.pixels else 0)
+
+    def end(self, run: Run) -> None:
+        """As `Job`."""
+        if not self.publish:
+            self.say(f"not published; 'reshelve publish {run.uri}' does it")
+            return
+        config = self.config
+        target = PublishConfig(
+            labels_table=config.labels_table, gates=config.gates, reading=config.reading
+        )
+        publish_finished(target, run, BackfillPublisher.of(run), self.say)
+        self.say(f"bundle: {run.at(files.BUNDLE)}")
 
 
-def finish(
-    config: BackfillRun, run: Run, move: Move, planned: BackfillPlan, say: Callable[[str], None]
-) -> None:
-    """Relabel what is left, and write the manifest."""
-    bundle = read_bundle(run.at("bundle"), run.storage)
-    routes, started = planned.routes, time.monotonic()
-    items = score_left(run, move.migration, planned, config.engine.actors)
-    parts, totals = read_parts(run)
-    if routes.pixels:
-        from pipelines.classify_missing import Full, classify_rows  # noqa: PLC0415  # Ray Data takes seconds to import
-
-        full = Full(config.engine, config.reading, config.embeddings)
-        more, theirs = classify_rows(full, run, bundle, len(parts), say)
-        parts, totals = [*parts, *more], totals + theirs
-    seconds = time.monotonic() - started
-    if sum(part.rows for part in parts) != routes.rule + routes.model + routes.pixels:
-        raise ReshelveError(f"{run.uri}: rows were lost or added; the run is not published")
-    write_manifest(
-        run.uri,
-        run.storage,
-        Manifest(
-            run_id=run.run_id,
-            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            catalog=config.labels_table,
-            bundle=bundle.uri,
-            taxonomy_version=bundle.taxonomy.version,
-            fingerprint=run.read_json("run.json")["fingerprint"],
-            parts=tuple(parts),
-            totals=totals,
-            seconds=seconds,
-            images_per_s=items / seconds,
-        ),
+def unit_job(config: BackfillRun, run: Run, bundle: Bundle) -> UnitJob:
+    """Return what the units have in common that are classified from their images."""
+    return UnitJob(
+        run=run,
+        bundle_uri=bundle.uri,
+        engine=config.engine,
+        reading=config.reading,
+        embeddings=True,
     )

@@ -2,7 +2,6 @@
 
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,18 +15,20 @@ from lib.embeddings.index import PlacedReader
 from lib.embeddings.store import store_file
 from lib.labels.decisions import Decider
 from lib.runs.progress import duration
+from lib.runs.run import Run
 from lib.schemas import LABELS_SCHEMA
 from lib.storage.storage import Storage
 from lib.taxonomy.migration import Migration
-from pipelines.backfill import BackfillRun, make_head, read_move
+from pipelines.backfill import BackfillRun, make_head, read_move, unit_job
 from pipelines.backfill_fit import read_labelled
-from pipelines.backfill_plan import BackfillPlan, Move, plan, route_files
+from pipelines.backfill_plan import BackfillPlan, plan, route_files
 from pipelines.backfill_score import cores
+from pipelines.steps import Say
 
 SAMPLE_ROWS = 8_192
 
 
-def estimate(config: BackfillRun, say: Callable[[str], None]) -> None:
+def estimate(config: BackfillRun, say: Say) -> None:
     """Say what a backfill would do, and how long it would take; write nothing.
 
     The head is fitted as the backfill would, so that what it lacks is said now.
@@ -47,7 +48,10 @@ def estimate(config: BackfillRun, say: Callable[[str], None]) -> None:
         seconds = time.monotonic() - started
         seconds += time_sample(planned, head, move.migration, Path(folder), storage)
         if planned.routes.pixels:
-            seconds += measure_pixels(config, move, planned.routes.pixels, Path(folder))
+            from pipelines.classify_missing import seconds_ahead  # noqa: PLC0415  # Ray Data takes seconds to import
+
+            job = unit_job(config, Run("", "", storage), move.bundle)
+            seconds += seconds_ahead(job, route_files(Path(folder)).pixels, planned.routes.pixels)
     say(f"about {duration(seconds)} in all, by a sample\nnothing was written")
 
 
@@ -71,17 +75,9 @@ def time_sample(
     if routes.model_units:
         rows = next(file.iter_batches(SAMPLE_ROWS, row_groups=[routes.rule_units]))
         before = time.perf_counter()
-        files = [store_file(uri, storage) for uri in planned.embeddings]
-        for some in PlacedReader(files, head.weight.shape[1]).read(rows["place"].to_numpy()):
+        stored = [store_file(uri, storage) for uri in planned.embeddings]
+        for some in PlacedReader(stored, head.weight.shape[1]).read(rows["place"].to_numpy()):
             Scorer(head, decider).score(some)
         seconds += (time.perf_counter() - before) * routes.model / rows.num_rows
     torch.set_num_threads(threads)
     return seconds / cores()
-
-
-def measure_pixels(config: BackfillRun, move: Move, items: int, folder: Path) -> float:
-    """Classify a few images; give the seconds that all of them would take."""
-    from pipelines.classify_missing import Full, measure_seconds  # noqa: PLC0415  # Ray Data takes seconds to import
-
-    full = Full(config.engine, config.reading, config.embeddings)
-    return measure_seconds(full, move.bundle, route_files(folder).pixels, items, config.storage)

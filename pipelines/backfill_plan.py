@@ -12,14 +12,13 @@ from lib.evaluation.results import Evaluation
 from lib.labels.decisions import Decider
 from lib.labels.delta_table import LabelsTable
 from lib.models.bundle import Bundle
+from lib.runs import files
 from lib.runs.run import Run
 from lib.schemas import LABELS_SCHEMA
 from lib.sql import open_duckdb
 from lib.taxonomy.migration import Migration
 
-PLAN, BACKFILL, PIXELS = "plan.parquet", "backfill.json", "pixels"
 DUCK_MB = 500  # beside a head, its data and what torch holds, 2 GiB in all
-MIGRATION, FIT, HELD_OUT = "migration.json", "fit.json", "held_out.parquet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +45,11 @@ class BackfillPlan(Config):
     routes: Routes
     embeddings: tuple[str, ...]
 
+    @property
+    def sentence(self) -> str:
+        """The plan for the person who waits."""
+        return self.routes.sentence
+
 
 class FitRecord(Config):
     """`fit.json`: what the new head was fitted on, and what held-out items say of it."""
@@ -58,24 +62,26 @@ class FitRecord(Config):
 
 def read_fit(run: Run) -> FitRecord:
     """Read what a run's head was fitted on."""
-    return FitRecord.model_validate_json(run.storage.read(run.at(FIT)))
+    return FitRecord.model_validate_json(run.read(files.FIT))
 
 
 def read_migration(run: Run) -> Migration:
     """Read the migration of a run."""
-    return Migration.from_record(run.read_json(MIGRATION), run.at(MIGRATION))
+    return Migration.from_record(run.read_json(files.MIGRATION), run.at(files.MIGRATION))
 
 
 def read_plan(run: Run) -> BackfillPlan | None:
     """Read a run's plan, or None where it was not wholly written."""
-    if not run.storage.exists(run.at(BACKFILL)):
+    if not run.exists(files.BACKFILL):
         return None
-    return BackfillPlan.model_validate_json(run.storage.read(run.at(BACKFILL)))
+    return BackfillPlan.model_validate_json(run.read(files.BACKFILL))
 
 
 def route_files(folder: Path) -> RouteFiles:
     """Give the places of a plan in a local folder."""
-    return RouteFiles(folder / "settled.parquet", folder / PLAN, folder / f"{PIXELS}.parquet")
+    return RouteFiles(
+        folder / "settled.parquet", folder / files.PLAN, folder / f"{files.PIXELS}.parquet"
+    )
 
 
 def plan(move: Move, unit_size: int, folder: Path) -> BackfillPlan:
@@ -91,13 +97,13 @@ def plan(move: Move, unit_size: int, folder: Path) -> BackfillPlan:
     new = migration.new
     threshold = move.bundle.info.threshold
     decider = Decider(taxonomy=new, category_ids=new.leaves, threshold=threshold)
-    files = route_files(folder)
+    local = route_files(folder)
     rows = table.batches(version, LABELS_SCHEMA.names)
-    settle(rows, Relabeller(migration, decider), files.settled, table.name)
+    settle(rows, Relabeller(migration, decider), local.settled, table.name)
     stored = move.store.files if migration.for_model else []
     with open_duckdb(DUCK_MB) as connection:
-        routes = Router(connection, files).write(stored, unit_size)
-    files.settled.unlink()
+        routes = Router(connection, local).write(stored, unit_size)
+    local.settled.unlink()
     return BackfillPlan(
         base_version=version, routes=routes, embeddings=tuple(file.uri for file in stored)
     )
@@ -105,8 +111,8 @@ def plan(move: Move, unit_size: int, folder: Path) -> BackfillPlan:
 
 def write_plan(run: Run, planned: BackfillPlan, folder: Path) -> None:
     """Write what `plan` has made into the run's folder."""
-    files = route_files(folder)
-    run.storage.upload(files.plan, run.at(PLAN))
+    local = route_files(folder)
+    run.storage.upload(local.plan, run.at(files.PLAN))
     if planned.routes.pixels:
-        run.storage.upload(files.pixels, run.at(f"{PIXELS}/{PLAN}"))
-    run.storage.write(run.at(BACKFILL), planned.model_dump_json(indent=2).encode())
+        run.storage.upload(local.pixels, run.within(files.PIXELS).at(files.PLAN))
+    run.write(files.BACKFILL, planned.model_dump_json(indent=2).encode())

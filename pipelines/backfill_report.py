@@ -1,6 +1,5 @@
 """The report of a backfill: what flowed where, with pictures of what moved."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,53 +7,46 @@ from lib.evaluation.metrics import evaluate
 from lib.evaluation.results import Evaluation
 from lib.images.config import ReadingConfig
 from lib.images.thumbnails import read_thumbnails
-from lib.labels.gates import GateResult
 from lib.models.bundle import Bundle, read_bundle
 from lib.reports.data import ContactSheet, Thumbnail
 from lib.reports.formats import items as items_of
 from lib.reports.migration_data import MigrationReport
 from lib.reports.migration_rows import BackfillRows
 from lib.reports.render import render_migration
-from lib.runs.manifest import Manifest
+from lib.runs import files
 from lib.runs.run import Run
 from lib.taxonomy.migration import Migration
-from pipelines.backfill_plan import FIT, BackfillPlan, read_fit
-from pipelines.publication import Publication
+from pipelines.backfill_plan import BackfillPlan, read_fit
+from pipelines.publication import Judged
 
 ARROW = "\N{RIGHTWARDS ARROW}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """What the report is made of, beside the run's folder."""
-
-    manifest: Manifest
-    planned: BackfillPlan
-    migration: Migration
-    publication: Publication
-    gates: list[GateResult]
-    rows: BackfillRows
-    unexpected: list[dict[str, Any]]
-
-
-def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> None:
+def write_report(
+    judged: Judged,
+    planned: BackfillPlan,
+    migration: Migration,
+    rows: BackfillRows,
+    reading: ReadingConfig,
+) -> None:
     """Write the report into the run's folder."""
-    manifest, planned, publication = shown.manifest, shown.planned, shown.publication
-    totals, rows = manifest.totals, shown.rows
+    finished, publication = judged.finished, judged.publication
+    run, manifest = finished.run, finished.manifest
+    totals, record = manifest.totals, run.record
     bundle = read_bundle(manifest.bundle, run.storage)
-    evaluation, evaluated_on, facts = judge_labels(run, shown, bundle)
-    pictures = show(run, shown, reading)
+    evaluation, evaluated_on, facts = judge_labels(run, rows, bundle)
+    pictures = show(run, rows, judged.moves, reading)
     report = MigrationReport(
         run_id=run.run_id,
-        started_at=run.read_json("run.json")["created_at"],
+        started_at=record.created_at.isoformat(),
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         labels_table=publication.table,
         base_version=planned.base_version,
         published_version=None if publication.error else publication.version,
         unpublished_because=str(publication.error) if publication.error else None,
-        old_version=shown.migration.old.version,
-        new_version=shown.migration.new.version,
-        old_bundle=run.read_json("run.json")["run_file"]["bundle"],
+        old_version=migration.old.version,
+        new_version=migration.new.version,
+        old_bundle=record.run_file["bundle"],
         bundle=bundle.uri,
         bundle_digest=bundle.digest,
         engine="; ".join(totals.engines),
@@ -70,7 +62,7 @@ def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> None:
         confidence_counts=rows.histogram,
         flows=rows.flows,
         categories=rows.categories,
-        gates=shown.gates,
+        gates=judged.gates,
         moved=[
             ContactSheet(
                 category=f"{was} {ARROW} {becomes}",
@@ -79,20 +71,20 @@ def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> None:
             )
             for (was, becomes), some in rows.samples.items()
         ],
-        unexpected=[pictures[row["item_id"]] for row in shown.unexpected],
+        unexpected=[pictures[row["item_id"]] for row in judged.moves],
         review=[pictures[row["item_id"]] for row in rows.review],
         evaluation=evaluation,
         evaluated_on=evaluated_on,
         facts=facts,
     )
-    run.storage.write(run.at("report.html"), render_migration(report).encode())
+    run.write(files.REPORT, render_migration(report).encode())
 
 
 def judge_labels(
-    run: Run, shown: Shown, bundle: Bundle
+    run: Run, rows: BackfillRows, bundle: Bundle
 ) -> tuple[Evaluation | None, str, list[tuple[str, str]]]:
     """Give an estimate of accuracy, what it is made on, and facts of the head's fitting."""
-    fit = read_fit(run) if run.storage.exists(run.at(FIT)) else None
+    fit = read_fit(run) if run.exists(files.FIT) else None
     facts = []
     if fit:
         facts = [
@@ -100,7 +92,7 @@ def judge_labels(
             ("Old labels in doubt, left out", f"{fit.in_doubt:,}"),
             ("Labelled items without an embedding", f"{fit.without_embedding:,}"),
         ]
-    if known := shown.rows.known:
+    if known := rows.known:
         truth, predicted = ([each[side] for each in known] for side in (0, 1))
         on = "rows of the table whose label is known and was held out"
         return evaluate(truth, predicted, bundle.taxonomy), on, facts
@@ -109,10 +101,12 @@ def judge_labels(
     return None, "", facts
 
 
-def show(run: Run, shown: Shown, reading: ReadingConfig) -> dict[str, Thumbnail]:
+def show(
+    run: Run, found: BackfillRows, moves: list[dict[str, Any]], reading: ReadingConfig
+) -> dict[str, Thumbnail]:
     """Fetch the pictures of the items that the report shows, by item id."""
-    every = [*shown.unexpected, *shown.rows.review]
-    every += [row for some in shown.rows.samples.values() for row in some]
+    every = [*moves, *found.review]
+    every += [row for some in found.samples.values() for row in some]
     rows = {row["item_id"]: row for row in every}
     jpegs = read_thumbnails([row["uri"] for row in rows.values()], reading, run.storage.config)
     return {

@@ -1,7 +1,6 @@
-"""The parts of a backfill: one for each unit of its plan, written by its workers and read back."""
+"""Scoring a backfill: its units in threads or on a cluster, its parts read back and checked."""
 
 import os
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -11,82 +10,73 @@ import torch
 from pyarrow import parquet
 
 from lib.backfill.score_unit import ScoreJob, UnitScorer
-from lib.hashing import digest_bytes
 from lib.images.memory_limit import return_what_is_freed
-from lib.runs.compaction import Part, check_rows, part_path
+from lib.runs import files
+from lib.runs.compaction import Part, check_rows, describe_part, finished_parts, part_path
+from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
-from lib.runs.progress import ItemProgress
 from lib.runs.receipt import Receipt, Totals, add_up
 from lib.runs.run import Run
-from lib.runs.shards import RECEIPT_KEY
+from lib.runs.shards import receipt_of
 from lib.taxonomy.migration import Migration
-from pipelines.backfill_plan import PLAN, BackfillPlan
+from pipelines.backfill_plan import BackfillPlan
+from pipelines.steps import Effort, work_off
 
 CHECKED = ["item_id", "error", "category_id"]
 
 
-def score_left(run: Run, migration: Migration, planned: BackfillPlan, workers: int | None) -> int:
-    """Relabel the units that have no part yet; give how many rows they have.
+def score_left(
+    run: Run,
+    migration: Migration,
+    planned: BackfillPlan,
+    workers: int | None,
+    figures: UnitFigures,
+) -> Effort:
+    """Relabel the units that have no part yet.
 
     Args:
         run: the backfill.
         migration: from the old taxonomy to the new one.
         planned: what its plan is of.
-        workers: at a time; None takes one a core.
+        workers: at a time; None takes one per core.
+        figures: of the run.
     """
-    plan_of, routes = Plan(run.at(PLAN), run.storage), planned.routes
-    done = finished_parts(run)
-    left = sorted(set(plan_of.units) - set(done))
+    plan = Plan(run)
     job = ScoreJob(
-        run_id=run.run_id,
-        run_uri=run.uri,
-        plan_uri=run.at(PLAN),
-        bundle_uri=run.at("bundle"),
+        run=run,
+        bundle_uri=run.at(files.BUNDLE),
         migration=migration,
-        rule_units=routes.rule_units,
+        rule_units=planned.routes.rule_units,
         embeddings=planned.embeddings,
-        storage=run.storage.config,
     )
-    items = 0
-    with ItemProgress(plan_of.items, plan_of.count(done), sys.stdout) as progress:
-        for receipt in score_units(job, left, workers):
-            items += receipt.items
-            progress.add(receipt.items, 0)
-    return items
 
+    def stream(units: list[int], figures: UnitFigures) -> Iterator[Receipt]:
+        return score_units(job, units, workers, figures)
 
-def finished_parts(run: Run) -> list[int]:
-    """Units whose part is there, in order."""
-    names = run.storage.names(run.at("labels"))
-    units = Plan(run.at(PLAN), run.storage).units
-    return [unit for unit in units if part_path(unit).rsplit("/", 1)[-1] in names]
+    return work_off(plan, finished_parts(run, plan), stream, figures)
 
 
 def read_parts(run: Run) -> tuple[list[Part], Totals]:
-    """Read what the units' parts say of themselves, and hold their rows against the plan.
+    """Read what the units' parts say of themselves, and compare their rows with the plan.
 
     Raises:
         ReshelveError: the rows of a part are not those of its unit.
     """
-    plan_of = Plan(run.at(PLAN), run.storage)
+    plan = Plan(run)
     parts, receipts = [], []
-    for unit in plan_of.units:
-        data = run.storage.read(run.at(part_path(unit)))
+    for unit in plan.units:
+        data = run.read(part_path(unit))
         rows = parquet.read_table(pa.BufferReader(data), columns=CHECKED)
-        check_rows(plan_of.read_ids(unit), rows, unit)
-        receipts.append(Receipt.model_validate_json(rows.schema.metadata[RECEIPT_KEY]))
-        part = Part(
-            path=part_path(unit),
-            rows=rows.num_rows,
-            size_bytes=len(data),
-            sha256=digest_bytes(data),
-        )
-        parts.append(part)
+        check_rows(plan.read_ids(unit), rows, unit)
+        receipts.append(receipt_of(rows.schema))
+        parts.append(describe_part(part_path(unit), rows.num_rows, data))
     return parts, add_up(receipts)
 
 
-def score_units(job: ScoreJob, units: Sequence[int], workers: int | None) -> Iterator[Receipt]:
-    """Score units; give each one's receipt as soon as its part is written.
+def score_units(
+    job: ScoreJob, units: Sequence[int], workers: int | None, figures: UnitFigures
+) -> Iterator[Receipt]:
+    """Score units; yield each one's receipt as soon as its part is written.
 
     Threads do it, since the product lets other threads run, and a Ray of one's own takes as long
     to start as half a million rows to score; where RAY_ADDRESS names a cluster, its actors do.
@@ -94,7 +84,8 @@ def score_units(job: ScoreJob, units: Sequence[int], workers: int | None) -> Ite
     Args:
         job: what all units have in common.
         units: of the plan.
-        workers: at a time; None takes one a core.
+        workers: at a time; None takes one per core.
+        figures: of the run; takes the node hours of a cluster.
 
     Raises:
         ReshelveError: a unit failed as a whole; the message is the worker's own.
@@ -102,7 +93,7 @@ def score_units(job: ScoreJob, units: Sequence[int], workers: int | None) -> Ite
     if os.environ.get("RAY_ADDRESS"):
         from lib.cluster.score_units import score_on_ray  # noqa: PLC0415  # Ray takes a second
 
-        yield from score_on_ray(job, units, workers)
+        yield from score_on_ray(job, units, workers, figures)
     else:
         yield from _in_threads(job, units, workers)
 

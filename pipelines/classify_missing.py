@@ -1,105 +1,55 @@
-"""Rows without an embedding: their images go the way of a night, with the new bundle."""
+"""Classifying what a plan has left: units through the pool, their embeddings into the store."""
 
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
 from pyarrow import parquet
 
-from lib.cluster.classify_units import SAMPLE_ITEMS, Pool, classify_sample, stream_units
+from lib.cluster.classify_units import SAMPLE_ITEMS, Pool, classify_sample, classify_units
 from lib.cluster.connection import connected
-from lib.embeddings.store import EmbeddingStore, read_shards
-from lib.images.config import ReadingConfig
-from lib.inference.config import EngineConfig, UnitJob
-from lib.models.bundle import Bundle
-from lib.runs.compaction import Part, compact
+from lib.embeddings.store import EmbeddingStore
+from lib.inference.config import UnitJob
+from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
-from lib.runs.progress import ItemProgress
-from lib.runs.receipt import Totals
-from lib.runs.run import Run
-from lib.runs.shards import finished_units
-from lib.storage.config import StorageConfig
-from lib.storage.uris import join
+from lib.runs.shards import finished_units, read_embeddings
+from pipelines.steps import Effort, work_off
 
 
-@dataclass(frozen=True)
-class Full:
-    """How images are classified, and where their embeddings are kept."""
-
-    engine: EngineConfig
-    reading: ReadingConfig
-    embeddings: str
-
-
-def unit_job(full: Full, run_id: str, uri: str, bundle: Bundle, storage: StorageConfig) -> UnitJob:
-    """Give what all units have in common."""
-    engine = full.engine
-    return UnitJob(
-        run_id=run_id,
-        run_uri=uri,
-        plan_uri=join(uri, "plan.parquet"),
-        bundle_uri=bundle.uri,
-        storage=storage,
-        reading=full.reading,
-        device=engine.device,
-        runtime=engine.runtime,
-        precision=engine.precision,
-        batch_size=engine.batch_size,
-        threads=engine.cpus_per_actor,
-        embeddings=True,
-    )
-
-
-def classify_left(full: Full, run: Run, uri: str, bundle: Bundle) -> Plan:
-    """Classify the units of a plan that have no shard yet, and keep their embeddings.
+def classify_left(
+    job: UnitJob, store: EmbeddingStore | None, name: str, figures: UnitFigures
+) -> Effort:
+    """Classify the units of a run's plan that have no shard yet, and keep their embeddings.
 
     Args:
-        full: how.
-        run: whose name the embeddings are kept under.
-        uri: the folder that the plan lies in.
-        bundle: what classifies.
+        job: the run, and how its units are classified.
+        store: takes the embeddings, where they are kept.
+        name: that the embeddings are appended under.
+        figures: of the run.
 
     Raises:
-        ReshelveError: a unit failed as a whole; the same command goes on from there.
+        ReshelveError: a unit failed as a whole; the same command resumes the run.
     """
-    plan = Plan(join(uri, "plan.parquet"), run.storage)
-    done = finished_units(uri, run.storage)
-    left = sorted(set(plan.units) - set(done))
-    if left:
-        job = unit_job(full, run.run_id, uri, bundle, run.storage.config)
-        with connected(), ItemProgress(plan.items, plan.count(done), sys.stdout) as progress:
-            for receipt in stream_units(job, left, full.engine):
-                progress.add(receipt.items, sum(receipt.errors.values()))
-    store = EmbeddingStore(full.embeddings, bundle.backbone_digest, run.storage)
-    store.append(run.unique_name, read_shards(uri, run.storage, plan.units))
-    return plan
+    plan = Plan(job.run)
+    effort = work_off(
+        plan, finished_units(job.run), partial(classify_units, job), figures, connected
+    )
+    if store:
+        store.append(name, read_embeddings(job.run, plan.units))
+    return effort
 
 
-def measure_seconds(
-    full: Full, bundle: Bundle, plan: Path, items: int, storage: StorageConfig
-) -> float:
-    """Classify a few items of a local plan; give the seconds that so many would take."""
-    sample = parquet.read_table(plan).slice(0, SAMPLE_ITEMS)
+def seconds_ahead(job: UnitJob, plan: Path, items: int) -> float:
+    """Classify a few items of a local plan; return the seconds that so many would take."""
     with connected():
-        pool = Pool(full.engine)
-        receipt = classify_sample(unit_job(full, "", "", bundle, storage), pool, sample)
+        pool = Pool(job.engine)
+        receipt = classify_sample(job, pool, sample_items(plan))
     return items / receipt.images_per_s / pool.actors
 
 
-def classify_rows(
-    full: Full, run: Run, bundle: Bundle, first: int, say: Callable[[str], None]
-) -> tuple[list[Part], Totals]:
-    """Classify the rows of a backfill that have no embedding; their parts follow the others.
-
-    Args:
-        full: how.
-        run: the backfill's.
-        bundle: the new one.
-        first: number of the first part.
-        say: takes each line for the person who waits.
-    """
-    uri = run.at("pixels")
-    say("rows without an embedding are classified from their images")
-    plan = classify_left(full, run, uri, bundle)
-    return compact(uri, run.storage, plan, into=run.uri, first=first)
+def sample_items(plan: Path) -> pa.Table:
+    """Take a few items, spread over a local plan."""
+    items = parquet.read_table(plan)
+    step = max(items.num_rows // SAMPLE_ITEMS, 1)
+    places = pa.array(range(0, items.num_rows, step), pa.int64())
+    return items.take(places[:SAMPLE_ITEMS])

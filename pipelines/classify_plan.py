@@ -1,4 +1,4 @@
-"""Planning a run: freeze the catalog, hold it against the published labels, write what is to do."""
+"""Planning a run: freeze the catalog, compare it with the published labels, write what is to do."""
 
 from pathlib import Path
 
@@ -8,11 +8,10 @@ from lib.catalog.snapshot import freeze
 from lib.config.config import Config
 from lib.labels.delta_table import LabelsTable
 from lib.models.bundle import Bundle
+from lib.runs import files
 from lib.runs.run import Run
 from lib.sql import open_duckdb
 from lib.storage.storage import Storage
-
-SNAPSHOT, PLAN, REMOVED, NIGHT = "snapshot.parquet", "plan.parquet", "removed.parquet", "night.json"
 
 
 class NightPlan(Config):
@@ -23,6 +22,11 @@ class NightPlan(Config):
     whole_catalog: bool
     snapshot_digest: str
     items: int
+
+    @property
+    def sentence(self) -> str:
+        """The plan for the person who waits."""
+        return self.diff.sentence
 
 
 class NightSource(Config):
@@ -36,18 +40,18 @@ class NightSource(Config):
     full: bool
 
 
-def read_plan(run: Run) -> NightPlan | None:
-    """Read a run's plan, or None where it was not wholly written."""
-    if not run.storage.exists(run.at(NIGHT)):
+def read_night(run: Run) -> NightPlan | None:
+    """Read what a run is planned against, or None where the plan was not wholly written."""
+    if not run.exists(files.NIGHT):
         return None
-    return NightPlan.model_validate_json(run.storage.read(run.at(NIGHT)))
+    return NightPlan.model_validate_json(run.read(files.NIGHT))
 
 
-def write_plan(run: Run, night: NightPlan, folder: Path) -> None:
+def write_night(run: Run, night: NightPlan, folder: Path) -> None:
     """Write what `compare` has made into the run's folder."""
-    for name in (SNAPSHOT, PLAN, REMOVED):
+    for name in (files.SNAPSHOT, files.PLAN, files.REMOVED):
         run.storage.upload(folder / name, run.at(name))
-    run.storage.write(run.at(NIGHT), night.model_dump_json(indent=2).encode())
+    run.write(files.NIGHT, night.model_dump_json(indent=2).encode())
 
 
 def compare(source: NightSource, bundle: Bundle, storage: Storage, folder: Path) -> NightPlan:
@@ -56,7 +60,7 @@ def compare(source: NightSource, bundle: Bundle, storage: Storage, folder: Path)
     Raises:
         InputError: the catalog or the labels table cannot be read.
     """
-    frozen = freeze(source.catalog, storage, folder / SNAPSHOT, source.limit)
+    frozen = freeze(source.catalog, storage, folder / files.SNAPSHOT, source.limit)
     table = LabelsTable(source.labels_table, storage)
     version = table.version()
     labels = folder / "labels.parquet"
@@ -64,8 +68,10 @@ def compare(source: NightSource, bundle: Bundle, storage: Storage, folder: Path)
     night = Night(source.night, bundle.digest, bundle.taxonomy.version, full=source.full)
     whole = source.limit is None
     with open_duckdb() as connection:
-        diff = night.plan(connection, frozen.path, labels, folder / PLAN, source.unit_size)
-        removed = write_removed(connection, frozen.path, labels, folder / REMOVED, whole=whole)
+        diff = night.plan(connection, frozen.path, labels, folder / files.PLAN, source.unit_size)
+        removed = write_removed(
+            connection, frozen.path, labels, folder / files.REMOVED, whole=whole
+        )
     labels.unlink()
     return NightPlan(
         diff=diff.model_copy(update={"removed": removed}),

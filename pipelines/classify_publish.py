@@ -1,90 +1,71 @@
-"""Publishing a classification: gates, one commit, the report, the end of the run."""
+"""Publishing a classification: what its gates compare, its change to the table, its report."""
 
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 
-from pyarrow import parquet
+import duckdb
 
-from lib.errors import InputError
-from lib.labels.delta_table import Change, LabelsTable
-from lib.labels.gates import Files, GateResult, judge, measure_changes, moved_items
+from lib.images.config import ReadingConfig
+from lib.labels.delta_table import Change
+from lib.labels.gates import Files
 from lib.reports.formats import items as items_of
-from lib.runs.manifest import Manifest, read_manifest
+from lib.runs import files
 from lib.runs.run import Run
-from lib.schemas import LABELS_SCHEMA
-from lib.sql import open_duckdb
-from pipelines.classify_plan import NIGHT, REMOVED, NightPlan
-from pipelines.classify_report import Shown, write_report
-from pipelines.publication import BEFORE, Publication, PublishConfig, commit, refused_by
+from pipelines.classify_plan import NightPlan, read_night
+from pipelines.classify_report import write_report
+from pipelines.publication import Finished, Judged, unfinished
 
 
-def publish_run(config: PublishConfig, run: Run, say: Callable[[str], None]) -> None:
-    """Publish a finished run, write its report, and end it.
+@dataclass(frozen=True)
+class NightPublisher:
+    """Publishes what a night has changed."""
 
-    Raises:
-        InputError: the run is not finished, or the table cannot be written.
-        GateError: a gate failed; the table is as it was.
-        ConflictError: another run has published the same items meanwhile.
-    """
-    manifest = read_manifest(run.uri, run.storage)
-    if manifest is None:
-        raise InputError(f"{run.uri}: this run is not finished; the command that began it goes on")
-    night = NightPlan.model_validate_json(run.storage.read(run.at(NIGHT)))
-    table = LabelsTable(config.labels_table, run.storage)
-    with tempfile.TemporaryDirectory() as folder:
-        files = fetch_files(run, manifest, night, table, Path(folder))
-        with open_duckdb() as connection:
-            gates = judge(config.gates, measure_changes(connection, files))
-            moves = moved_items(connection)
-    publication = take_in(run, manifest, night, table, gates)
-    shown = Shown(
-        manifest=manifest, diff=night.diff, publication=publication, gates=gates, moves=moves
-    )
-    evaluation = write_report(run, shown, config.reading)
-    run.end({"state": publication.state, "sentence": publication.sentence})
-    totals = manifest.totals
-    say(f"{totals.labelled:,} of {totals.items:,} items labelled, {totals.error_count:,} errors")
-    for reason, count in totals.errors.items():
-        say(f"  {reason}: {count:,}")
-    if evaluation:
-        say(
-            f"accuracy {evaluation.accuracy:.1%} on {items_of(evaluation.items)} with a known label"
+    night: NightPlan
+
+    @classmethod
+    def of(cls, run: Run) -> "NightPublisher":
+        """Read what a run was planned against.
+
+        Raises:
+            InputError: its plan was not wholly written.
+        """
+        if (night := read_night(run)) is None:
+            raise unfinished(run)
+        return cls(night)
+
+    @property
+    def base_version(self) -> int | None:
+        """As `Publisher`."""
+        return self.night.base_version
+
+    def compare(self, _: duckdb.DuckDBPyConnection, finished: Finished) -> Files:
+        """As `Publisher`."""
+        run, removed = finished.run, finished.folder / files.REMOVED
+        run.storage.download(run.at(files.REMOVED), removed)
+        return Files(rows=finished.rows, before=finished.before, removed=removed)
+
+    def change(self, finished: Finished) -> Change | None:
+        """As `Publisher`."""
+        run, parts = finished.run, finished.manifest.parts
+        removed = run.at(files.REMOVED) if self.night.diff.removed else None
+        if not parts and removed is None:
+            return None
+        return Change(
+            run_id=run.run_id,
+            base=self.night.base_version,
+            parts=[run.at(part.path) for part in parts],
+            removed=removed,
         )
-    say(f"report: {run.at('report.html')}")
-    if publication.error:
-        raise publication.error
-    say(publication.sentence)
 
-
-def take_in(
-    run: Run, manifest: Manifest, night: NightPlan, table: LabelsTable, gates: list[GateResult]
-) -> Publication:
-    """Publish the run, or say why not."""
-    if error := refused_by(gates):
-        return Publication(table=table.name, error=error)
-    change = Change(
-        run_id=run.run_id,
-        base=night.base_version,
-        parts=[run.at(part.path) for part in manifest.parts],
-        removed=run.at(REMOVED) if night.diff.removed else None,
-    )
-    if not change.parts and not change.removed:
-        return Publication(table=table.name, version=night.base_version, unchanged=True)
-    return commit(change, table)
-
-
-def fetch_files(
-    run: Run, manifest: Manifest, night: NightPlan, table: LabelsTable, folder: Path
-) -> Files:
-    """Bring what the gates compare into a local folder."""
-    before, removed = folder / "before.parquet", folder / REMOVED
-    table.dump(night.base_version, BEFORE, before)
-    run.storage.download(run.at(REMOVED), removed)
-    rows = [folder / f"{number}.parquet" for number, _ in enumerate(manifest.parts)]
-    for part, target in zip(manifest.parts, rows, strict=True):
-        run.storage.download(run.at(part.path), target)
-    if not rows:
-        rows.append(folder / "none.parquet")
-        parquet.write_table(LABELS_SCHEMA.empty_table(), rows[0])
-    return Files(rows=rows, before=before, removed=removed)
+    def report(self, judged: Judged, reading: ReadingConfig) -> list[str]:
+        """As `Publisher`."""
+        evaluation = write_report(judged, self.night.diff, reading)
+        totals = judged.finished.manifest.totals
+        labelled = f"{totals.labelled:,} of {totals.items:,} items labelled"
+        lines = [
+            f"{labelled}, {totals.error_count:,} errors",
+            *(f"  {reason}: {count:,}" for reason, count in totals.errors.items()),
+        ]
+        if evaluation:
+            known = f"{items_of(evaluation.items)} with a known label"
+            lines.append(f"accuracy {evaluation.accuracy:.1%} on {known}")
+        return lines

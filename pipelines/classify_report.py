@@ -1,12 +1,10 @@
 """The report of a classification: read the parts back, pick samples, fetch their pictures."""
 
-import io
 import itertools
-import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -16,49 +14,37 @@ from lib.evaluation.metrics import evaluate
 from lib.evaluation.results import Evaluation
 from lib.images.config import ReadingConfig
 from lib.images.thumbnails import read_thumbnails
-from lib.labels.gates import GateResult
 from lib.models.bundle import Bundle, read_bundle
 from lib.reasons import MEANINGS, Reason
 from lib.reports.classification_rows import SHEETS, Collected, Row
 from lib.reports.data import ClassificationReport, ContactSheet, ErrorReason, Thumbnail
 from lib.reports.render import render_classification
+from lib.runs import files
 from lib.runs.cost import PricesConfig
-from lib.runs.manifest import Manifest
 from lib.runs.run import Run
-from pipelines.classify_plan import PLAN
-from pipelines.publication import Publication
+from pipelines.publication import Judged
 
 ROWS_AT_ONCE = 65_536
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """What the report shows beside the run's rows."""
-
-    manifest: Manifest
-    diff: Diff
-    publication: Publication
-    gates: list[GateResult]
-    moves: list[dict[str, Any]]
-
-
-def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> Evaluation | None:
-    """Write `report.html` into the run folder; give the evaluation, where labels are known."""
-    manifest, totals, publication = shown.manifest, shown.manifest.totals, shown.publication
+def write_report(judged: Judged, diff: Diff, reading: ReadingConfig) -> Evaluation | None:
+    """Write the report into the run's folder; return the evaluation, where labels are known."""
+    finished, publication = judged.finished, judged.publication
+    run, manifest = finished.run, finished.manifest
+    totals = manifest.totals
     bundle = read_bundle(manifest.bundle, run.storage)
-    with tempfile.TemporaryDirectory() as folder:
-        plan = Path(folder) / PLAN
-        run.storage.download(run.at(PLAN), plan)
-        collected = collect(run, manifest, plan, bundle)
-        thumbnails = show(run, collected, shown.moves, plan, reading)
+    plan = finished.folder / files.PLAN
+    run.storage.download(run.at(files.PLAN), plan)
+    collected = collect(finished.rows, plan, bundle)
+    thumbnails = show(run, collected, judged.moves, plan, reading)
     evaluation = None
     if collected.truth:
         evaluation = evaluate(collected.truth, collected.predicted, bundle.taxonomy)
-    record = run.read_json("run.json")
-    prices = PricesConfig.model_validate(record["run_file"].get("prices", {}))
+    record = run.record
+    prices = PricesConfig.model_validate(record.run_file.get("prices", {}))
     report = ClassificationReport(
         run_id=run.run_id,
-        started_at=record["created_at"],
+        started_at=record.created_at.isoformat(),
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         catalog=manifest.catalog,
         labels_table=publication.table,
@@ -95,33 +81,32 @@ def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> Evaluation |
         ],
         least_sure=[thumbnails[row["item_id"]] for row in collected.least_sure],
         evaluation=evaluation,
-        diff=shown.diff.model_dump(),
-        gates=shown.gates,
+        diff=diff.model_dump(),
+        gates=judged.gates,
         moves=[
             replace(
                 thumbnails[row["item_id"]],
                 category=f"{row['was_path']} \N{RIGHTWARDS ARROW} {row['category_path']}",
             )
-            for row in shown.moves
+            for row in judged.moves
         ],
         cost=prices.sentence(manifest.node_hours, manifest.totals.items),
     )
-    run.storage.write(run.at("report.html"), render_classification(report).encode())
+    run.write(files.REPORT, render_classification(report).encode())
     return evaluation
 
 
-def collect(run: Run, manifest: Manifest, plan: Path, bundle: Bundle) -> Collected:
-    """Read the run's parts, some rows at a time, and keep what the report shows."""
+def collect(rows: Sequence[Path], plan: Path, bundle: Bundle) -> Collected:
+    """Read the run's labels, some rows at a time, and keep what the report shows."""
     leaves = list(bundle.taxonomy.leaves)
     known = parquet.read_table(
         plan, columns=["item_id", "category_id"], filters=[("category_id", "in", leaves)]
     )
     collected = Collected()
     seeds = itertools.count()
-    for part in manifest.parts:
-        file = parquet.ParquetFile(io.BytesIO(run.storage.read(run.at(part.path))))
+    for part in rows:
         # a whole part, unpacked, is a gigabyte
-        for batch in file.iter_batches(ROWS_AT_ONCE):
+        for batch in parquet.ParquetFile(part).iter_batches(ROWS_AT_ONCE):
             collected.add(pa.Table.from_batches([batch]), known, seed=next(seeds))
     return collected
 

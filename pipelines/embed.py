@@ -1,7 +1,6 @@
 """Filling gaps: the images of a catalog that have no embedding yet get one."""
 
-import tempfile
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,18 +14,21 @@ from lib.config.config import Config
 from lib.embeddings.store import KEY_SCHEMA, EmbeddingStore
 from lib.hashing import digest_json
 from lib.images.config import ReadingConfig
-from lib.inference.config import EngineConfig
-from lib.models.bundle import read_bundle
+from lib.inference.config import EngineConfig, UnitJob
+from lib.models.bundle import Bundle, read_bundle
+from lib.runs import files
+from lib.runs.metrics_log import UnitFigures
+from lib.runs.plan import Plan
 from lib.runs.receipt import add_up
-from lib.runs.run import Intent, RunId, begin_run, find_run
+from lib.runs.run import Intent, Run, RunId
 from lib.runs.shards import finished_units, read_shards
 from lib.schemas import ITEM_SCHEMA
 from lib.sql import open_duckdb, read_rows, streamed
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
-from pipelines.classify_missing import Full, classify_left
+from pipelines.classify_missing import classify_left
+from pipelines.steps import Say, carry_out
 
-PLAN = "plan.parquet"
 MISSING = """
     SELECT * FROM read_parquet($snapshot) i WHERE NOT EXISTS (
         SELECT 1 FROM stored s WHERE s.uri = i.uri AND s.etag IS NOT DISTINCT FROM i.etag)
@@ -52,7 +54,7 @@ class EmbedRun(Config):
         return reading.within([catalog.store] if catalog else [])
 
 
-def embed(config: EmbedRun, say: Callable[[str], None]) -> None:
+def embed(config: EmbedRun, say: Say) -> None:
     """Make the embeddings that the store of a bundle's backbone lacks.
 
     Args:
@@ -61,48 +63,98 @@ def embed(config: EmbedRun, say: Callable[[str], None]) -> None:
 
     Raises:
         InputError: something given cannot be used; no work was done.
-        ReshelveError: the run stopped; the same command goes on from there.
+        ReshelveError: the run stopped; the same command resumes it.
     """
     storage = Storage(config.storage)
     bundle = read_bundle(config.bundle, storage)
     store = EmbeddingStore(config.embeddings, bundle.backbone_digest, storage)
-    run_file = config.model_dump(mode="json", exclude={"storage"})
-    source = digest_json([run_file["catalog"], run_file["embeddings"]])
-    intent = Intent(
-        job="embed",
-        fingerprint={
-            "backbone": bundle.backbone_digest,
-            "preprocessing": bundle.info.preprocessing.digest,
-            "snapshot": source,
-        },
-        run_file=run_file,
-        fresh_for=timedelta(hours=24),
-    )
-    run = find_run(config.output, config.run_id, intent, storage)
-    if run and (outcome := run.outcome):
-        say(f"{run} has ended before: {outcome['sentence']}")
-        return
-    if run is None or not storage.exists(run.at(PLAN)):
-        with tempfile.TemporaryDirectory() as folder:
-            plan = Path(folder) / PLAN
-            frozen = freeze(config.catalog, storage, Path(folder) / "snapshot.parquet")
-            missing = write_missing(frozen.path, store, plan, config.engine.unit_size)
-            run = run or begin_run(config.output, config.run_id, intent, storage)
-            storage.upload(plan, run.at(PLAN))
-        say(f"{run}: {frozen.items:,} items, {missing:,} without an embedding")
-    full = Full(config.engine, config.reading, config.embeddings)
-    classify_left(full, run, run.uri, bundle)
-    receipts = [r for r, _ in read_shards(run.uri, storage, finished_units(run.uri, storage))]
-    labelled, items = sum(r.labelled for r in receipts), sum(r.items for r in receipts)
-    sentence = f"{labelled:,} of {items:,} missing embeddings are made, in {store.uri}"
-    run.end({"state": "embedded", "sentence": sentence})
-    say(sentence)
-    for reason, count in add_up(receipts).errors.items():
-        say(f"  {reason}: {count:,}")
+    carry_out(Embedding(config, bundle, store, storage, say), config.output, config.run_id, say)
+
+
+class Missing(Config):
+    """A plan as the person who waits reads it."""
+
+    items: int
+    missing: int
+
+    @property
+    def sentence(self) -> str:
+        """The plan for the person who waits."""
+        return f"{self.items:,} items, {self.missing:,} without an embedding"
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Filling the gaps of a store, as a job of units."""
+
+    config: EmbedRun
+    bundle: Bundle
+    store: EmbeddingStore
+    storage: Storage
+    say: Say
+
+    @property
+    def intent(self) -> Intent:
+        """The run's fingerprint, and its run file without secrets."""
+        run_file = self.config.model_dump(mode="json", exclude={"storage"})
+        return Intent(
+            job="embed",
+            fingerprint={
+                "backbone": self.bundle.backbone_digest,
+                "preprocessing": self.bundle.info.preprocessing.digest,
+                "snapshot": digest_json([run_file["catalog"], run_file["embeddings"]]),
+            },
+            run_file=run_file,
+            fresh_for=timedelta(hours=24),
+        )
+
+    def plan(self, folder: Path) -> Missing:
+        """As `Job`."""
+        frozen = freeze(self.config.catalog, self.storage, folder / files.SNAPSHOT)
+        unit_size = self.config.engine.unit_size
+        missing = write_missing(frozen.path, self.store, folder / files.PLAN, unit_size)
+        return Missing(items=frozen.items, missing=missing)
+
+    def write_plan(self, run: Run, _: Missing, folder: Path) -> None:
+        """As `Job`."""
+        self.storage.upload(folder / files.PLAN, run.at(files.PLAN))
+
+    def read_plan(self, run: Run) -> Missing | None:
+        """As `Job`."""
+        if not run.exists(files.PLAN):
+            return None
+        items = Plan(run).items
+        return Missing(items=items, missing=items)
+
+    def work(self, run: Run, _: Missing) -> None:
+        """As `Job`."""
+        plan = Plan(run)
+        figures = UnitFigures(run, plan.items, plan.count(finished_units(run)))
+        job = UnitJob(
+            run=run,
+            bundle_uri=self.bundle.uri,
+            engine=self.config.engine,
+            reading=self.config.reading,
+            embeddings=True,
+        )
+        classify_left(job, self.store, run.unique_name, figures)
+        figures.close()
+
+    def end(self, run: Run) -> None:
+        """Say how many embeddings were made, and end the run."""
+        totals = add_up(receipt for receipt, _ in read_shards(run, Plan(run).units))
+        sentence = (
+            f"{totals.labelled:,} of {totals.items:,} missing embeddings are made, "
+            f"in {self.store.uri}"
+        )
+        run.end({"state": "embedded", "sentence": sentence})
+        self.say(sentence)
+        for reason, count in totals.errors.items():
+            self.say(f"  {reason}: {count:,}")
 
 
 def write_missing(snapshot: Path, store: EmbeddingStore, plan: Path, unit_size: int) -> int:
-    """Write the items that have no embedding, in units, as a plan; give how many."""
+    """Write the items that have no embedding, in units, as a plan; return how many."""
     # a plan is read in pieces, which no etag vouches for
     kept = {"compression": "zstd", "write_page_checksum": True}
     with open_duckdb() as connection, parquet.ParquetWriter(plan, ITEM_SCHEMA, **kept) as writer:

@@ -1,16 +1,36 @@
-"""What every publishing job shares: where to, the commit, and what became of the run."""
+"""Publishing any finished run: gates, one commit, the report, the end of the run."""
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+from pyarrow import parquet
 
 from lib.config.config import Config
-from lib.errors import ConflictError, GateError
+from lib.errors import ConflictError, GateError, InputError
 from lib.images.config import ReadingConfig
 from lib.labels.delta_table import Change, LabelsTable
-from lib.labels.gates import GateResult, GatesConfig
+from lib.labels.gates import Files, GateResult, GatesConfig, judge, measure_changes, moved_items
+from lib.runs import files
+from lib.runs.manifest import Manifest, read_manifest
 from lib.runs.run import Run
+from lib.schemas import LABELS_SCHEMA
+from lib.sql import open_duckdb
+from pipelines.steps import Say
 
 BEFORE = ("item_id", "category_id", "category_path")
+DUCK_MB = 500  # beside a report, its pictures and what torch holds, 2 GiB in all
+
+
+class PublishConfig(Config):
+    """Where a run is published to, and what it must keep."""
+
+    labels_table: str
+    gates: GatesConfig
+    reading: ReadingConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,35 +59,124 @@ class Publication:
         return f"published as version {self.version} of {self.table}"
 
 
-class PublishConfig(Config):
-    """Where a run is published to, and what it must keep."""
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A finished run, with local copies of what is compared.
 
-    labels_table: str
-    gates: GatesConfig
-    reading: ReadingConfig
+    Attributes:
+        run: the run.
+        manifest: its manifest.
+        folder: a local folder that goes when the run is published.
+        rows: its labels.
+        before: columns `BEFORE` of the rows of the table that it was planned against.
+    """
+
+    run: Run
+    manifest: Manifest
+    folder: Path
+    rows: list[Path]
+    before: Path
 
 
-def raise_or_say(outcome: dict[str, str], run: Run, say: Callable[[str], None]) -> None:
-    """Answer for a run that has ended before as it was answered then."""
-    sentence = f"{run} has ended before: {outcome['sentence']}"
-    if outcome["state"] == "refused":
-        raise GateError(sentence)
-    say(sentence)
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What became of a finished run, and what was measured before."""
+
+    finished: Finished
+    publication: Publication
+    gates: list[GateResult]
+    moves: list[dict[str, Any]]
 
 
-def refused_by(gates: list[GateResult]) -> GateError | None:
-    """Give the error of the gates that failed, or None."""
+class Publisher(Protocol):
+    """What is a job's own when its runs are published."""
+
+    @property
+    def base_version(self) -> int | None:
+        """Version of the table that the run was planned against, or None where there was none."""
+        ...
+
+    def compare(self, connection: duckdb.DuckDBPyConnection, finished: Finished) -> Files:
+        """Give what the gates compare."""
+        ...
+
+    def change(self, finished: Finished) -> Change | None:
+        """Give what the run does to the table, or None where that is nothing."""
+        ...
+
+    def report(self, judged: Judged, reading: ReadingConfig) -> Sequence[str]:
+        """Write the report; give the lines that say the same in short."""
+        ...
+
+
+def publish_finished(config: PublishConfig, run: Run, publisher: Publisher, say: Say) -> None:
+    """Publish a finished run, write its report, and end it.
+
+    Raises:
+        InputError: the run is not finished, or the table cannot be written.
+        GateError: a gate failed; the table is as it was.
+        ConflictError: another run has changed the same items meanwhile.
+    """
+    manifest = read_manifest(run)
+    if manifest is None:
+        raise unfinished(run)
+    table = LabelsTable(config.labels_table, run.storage)
+    with tempfile.TemporaryDirectory() as folder:
+        finished = _fetch(run, manifest, table, publisher.base_version, Path(folder))
+        with open_duckdb(DUCK_MB) as connection:
+            compared = publisher.compare(connection, finished)
+            gates = judge(config.gates, measure_changes(connection, compared))
+            moves = moved_items(connection)
+        publication = _take_in(publisher, finished, table, gates)
+        judged = Judged(finished=finished, publication=publication, gates=gates, moves=moves)
+        lines = publisher.report(judged, config.reading)
+    run.end({"state": publication.state, "sentence": publication.sentence})
+    for line in lines:
+        say(line)
+    say(f"report: {run.at(files.REPORT)}")
+    if publication.error:
+        raise publication.error
+    say(publication.sentence)
+
+
+def unfinished(run: Run) -> InputError:
+    """Give the error of a run that cannot be published yet."""
+    return InputError(f"{run.uri}: this run is not finished; the command that began it resumes it")
+
+
+def _fetch(
+    run: Run, manifest: Manifest, table: LabelsTable, base_version: int | None, folder: Path
+) -> Finished:
+    before = folder / "before.parquet"
+    table.dump(base_version, BEFORE, before)
+    rows = [folder / f"{number}.parquet" for number, _ in enumerate(manifest.parts)]
+    for part, target in zip(manifest.parts, rows, strict=True):
+        run.storage.download(run.at(part.path), target)
+    if not rows:
+        rows.append(folder / "none.parquet")
+        parquet.write_table(LABELS_SCHEMA.empty_table(), rows[0])
+    return Finished(run=run, manifest=manifest, folder=folder, rows=rows, before=before)
+
+
+def _take_in(
+    publisher: Publisher, finished: Finished, table: LabelsTable, gates: list[GateResult]
+) -> Publication:
+    """Publish the run, or say why not."""
+    if error := _refused_by(gates):
+        return Publication(table=table.name, error=error)
+    change = publisher.change(finished)
+    if change is None:
+        return Publication(table=table.name, version=publisher.base_version, unchanged=True)
+    try:
+        return Publication(table=table.name, version=table.publish(change))
+    except ConflictError as error:
+        return Publication(table=table.name, error=error)
+
+
+def _refused_by(gates: list[GateResult]) -> GateError | None:
     failed = [gate for gate in gates if not gate.passed]
     reasons = "; ".join(
         f"{gate.meaning} are {gate.value:.1%}, gates.{gate.key} allows {gate.limit:.1%}"
         for gate in failed
     )
     return GateError(f"{reasons}; not published") if failed else None
-
-
-def commit(change: Change, table: LabelsTable) -> Publication:
-    """Bring a change into the table, unless another run was faster."""
-    try:
-        return Publication(table=table.name, version=table.publish(change))
-    except ConflictError as error:
-        return Publication(table=table.name, error=error)

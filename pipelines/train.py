@@ -1,6 +1,5 @@
 """Training, step by step: labelled photos in, a calibrated bundle out."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -9,17 +8,12 @@ import safetensors.torch
 import torch
 from pydantic import Field, ValidationInfo, field_validator
 
+from lib.batches import to_parquet
 from lib.catalog.catalog import CatalogConfig, labels_of, read_catalog
 from lib.catalog.split import split_items
 from lib.cluster.connection import connected
 from lib.cluster.monitor import TrainingWatch
-from lib.cluster.train_workers import (
-    TRAIN_ITEMS,
-    VALIDATION_ITEMS,
-    WorkersConfig,
-    compile_on_ray,
-    train_on_ray,
-)
+from lib.cluster.train_workers import WorkersConfig, compile_on_ray, train_on_ray
 from lib.config.config import Config
 from lib.errors import InputError
 from lib.evaluation.held_out import Calibrated, Scored, calibrate
@@ -32,20 +26,20 @@ from lib.models.classifier import build_classifier
 from lib.models.pretrained import load_backbone, parameters_of
 from lib.reports.data import TrainingReport
 from lib.reports.render import render_training
+from lib.runs import files
 from lib.runs.progress import duration
 from lib.runs.run import Intent, Run, RunId, open_run
-from lib.runs.shards import to_parquet
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
-from lib.taxonomy.taxonomy import Taxonomy, parse_taxonomy
+from lib.taxonomy.taxonomy import Taxonomy, read_taxonomy
 from lib.training.checkpoint import read_best, read_checkpoint
 from lib.training.config import TrainingConfig
 from lib.training.history import EpochRecord
 from lib.training.quantize import Compiled
 from lib.training.trainer import TrainingJob
+from pipelines.steps import Say
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-INITIAL_MODEL = "initial.safetensors"
 
 
 class ModelConfig(Config):
@@ -80,7 +74,7 @@ class TrainRun(Config):
         return reading.within(each.store for each in catalogs if each)
 
 
-def train(config: TrainRun, say: Callable[[str], None]) -> Bundle:
+def train(config: TrainRun, say: Say) -> Bundle:
     """Fine-tune a classifier, calibrate it on held-out items, write its bundle and report.
 
     Args:
@@ -92,7 +86,7 @@ def train(config: TrainRun, say: Callable[[str], None]) -> Bundle:
         ReshelveError: the training failed.
     """
     storage = Storage(config.storage)
-    taxonomy = parse_taxonomy(storage.read(config.taxonomy).decode(), config.taxonomy)
+    taxonomy = read_taxonomy(config.taxonomy, storage)
     items, held_out = read_labelled(config, taxonomy, storage)
     intent = describe(config, taxonomy, items, held_out)
     run = open_run(config.output, config.run_id, intent, storage)
@@ -100,18 +94,17 @@ def train(config: TrainRun, say: Callable[[str], None]) -> Bundle:
     if outcome := run.outcome:
         say(f"this run has ended before; its bundle is {outcome['bundle']}")
         return read_bundle(outcome["bundle"], storage)
-    if not storage.exists(run.at(INITIAL_MODEL)):
-        run.write_table(TRAIN_ITEMS, items)
-        run.write_table(VALIDATION_ITEMS, held_out)
-        storage.write(run.at(INITIAL_MODEL), initial_model(config, taxonomy, storage))
+    if not run.exists(files.INITIAL_MODEL):
+        run.write_table(files.TRAIN_ITEMS, items)
+        run.write_table(files.VALIDATION_ITEMS, held_out)
+        run.write(files.INITIAL_MODEL, initial_model(config, taxonomy, storage))
     job = TrainingJob(
-        run_uri=run.uri,
+        run=run,
         architecture=config.model.architecture,
         category_ids=taxonomy.leaves,
         preprocessing=config.model.preprocessing,
         recipe=recipe_of(config),
         reading=config.reading,
-        storage=config.storage,
     )
     with connected():
         watch = TrainingWatch(run)
@@ -120,9 +113,9 @@ def train(config: TrainRun, say: Callable[[str], None]) -> Bundle:
             say(_epoch_line(epoch))
             watch.add(epoch)
 
-        scored = train_on_ray(job, run, config.workers, tell)
+        scored = train_on_ray(job, config.workers, tell)
         calibrated = calibrate(scored, taxonomy, config.training.target_precision)
-        compiled = compile_on_ray(job, run, config.workers, calibrated.temperature)
+        compiled = compile_on_ray(job, config.workers, calibrated.temperature)
     bundle = make_bundle(config, taxonomy, calibrated, compiled, run)
     write_report(config, bundle, calibrated, scored, run)
     run.end({"state": "trained", "bundle": bundle.uri, "bundle_digest": bundle.digest})
@@ -132,7 +125,7 @@ def train(config: TrainRun, say: Callable[[str], None]) -> Bundle:
         f"{threshold.confidence:.2f} on, {threshold.coverage:.0%} of the items are accepted, "
         f"{threshold.precision:.1%} of them rightly"
     )
-    say(f"bundle: {bundle.uri}\nreport: {run.at('report.html')}")
+    say(f"bundle: {bundle.uri}\nreport: {run.at(files.REPORT)}")
     return bundle
 
 
@@ -201,7 +194,7 @@ def make_bundle(
     model = config.model
     size_px = model.preprocessing.size_px
     classifier = build_classifier(model.architecture, len(taxonomy.leaves), size_px)
-    classifier.load_state_dict(read_best(run.uri, run.storage))
+    classifier.load_state_dict(read_best(run))
     info = BundleInfo(
         run_id=run.run_id,
         architecture=model.architecture,
@@ -213,19 +206,19 @@ def make_bundle(
         target_precision=config.training.target_precision,
         metrics=calibrated.metrics,
         int8=compiled.int8,
-        digests=write_compiled(run.at("bundle"), run.storage, compiled.files),
+        digests=write_compiled(run.at(files.BUNDLE), run.storage, compiled.files),
     )
-    return write_bundle(run.at("bundle"), run.storage, classifier, taxonomy, info)
+    return write_bundle(run.at(files.BUNDLE), run.storage, classifier, taxonomy, info)
 
 
 def write_report(
     config: TrainRun, bundle: Bundle, calibrated: Calibrated, scored: Scored, run: Run
 ) -> None:
     """Write the training's report into its run folder."""
-    history, _ = read_checkpoint(run.uri, run.storage) or ([], {})
+    history, _ = read_checkpoint(run) or ([], {})
     report = TrainingReport(
         run_id=run.run_id,
-        started_at=run.read_json("run.json")["created_at"],
+        started_at=run.record.created_at.isoformat(),
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         catalog=config.catalog.uri,
         bundle=bundle.uri,
@@ -247,7 +240,7 @@ def write_report(
         threshold=calibrated.threshold.confidence,
         coverage=calibrated.threshold.coverage,
     )
-    run.storage.write(run.at("report.html"), render_training(report).encode())
+    run.write(files.REPORT, render_training(report).encode())
 
 
 def _epoch_line(epoch: EpochRecord) -> str:

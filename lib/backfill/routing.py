@@ -57,6 +57,11 @@ class Routes(Config):
     model_units: int
 
     @property
+    def rows(self) -> int:
+        """Rows of all routes."""
+        return self.rule + self.model + self.pixels
+
+    @property
     def sentence(self) -> str:
         """The routes for the person who waits."""
         return (

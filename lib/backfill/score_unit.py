@@ -20,11 +20,9 @@ from lib.models.runtimes import read_head
 from lib.runs.compaction import check_rows, part_path
 from lib.runs.plan import Plan
 from lib.runs.receipt import Receipt
-from lib.runs.shards import RECEIPT_KEY, to_parquet
+from lib.runs.run import Run
+from lib.runs.shards import with_receipt
 from lib.schemas import LABELS_SCHEMA
-from lib.storage.config import StorageConfig
-from lib.storage.storage import Storage
-from lib.storage.uris import join
 from lib.taxonomy.migration import Migration
 
 CHUNK_ROWS = 2_048  # of probabilities held at a time
@@ -38,24 +36,18 @@ class ScoreJob:
     """What all units of a backfill have in common; travels to its workers.
 
     Attributes:
-        run_id: the run.
-        run_uri: its folder.
-        plan_uri: the plan, of `ROUTED_SCHEMA`.
+        run: the run; its plan is of `ROUTED_SCHEMA`.
         bundle_uri: the new bundle.
         migration: from the old taxonomy to the new bundle's.
         rule_units: so many units, the first of the plan, are settled by rule.
         embeddings: URIs of the store's files, as the plan's places count them.
-        storage: how to reach all of it.
     """
 
-    run_id: str
-    run_uri: str
-    plan_uri: str
+    run: Run
     bundle_uri: str
     migration: Migration
     rule_units: int
     embeddings: tuple[str, ...]
-    storage: StorageConfig
 
 
 @dataclass(frozen=True)
@@ -87,18 +79,18 @@ class UnitScorer:
 
     def __init__(self, job: ScoreJob) -> None:
         """Read the head."""
-        self._job, self._storage = job, Storage(job.storage)
-        self._bundle = read_bundle(job.bundle_uri, self._storage)
+        self._job, storage = job, job.run.storage
+        self._bundle = read_bundle(job.bundle_uri, storage)
         info = self._bundle.info
         decider = Decider(
             taxonomy=self._bundle.taxonomy, category_ids=info.leaves, threshold=info.threshold
         )
-        head = read_head(self._bundle, self._storage, torch.device("cpu"))
+        head = read_head(self._bundle, storage, torch.device("cpu"))
         self._scorer, self._relabeller = Scorer(head, decider), Relabeller(job.migration, decider)
         self._dimensions = head.weight.shape[1]
-        files = [store_file(uri, self._storage) for uri in job.embeddings]
+        files = [store_file(uri, storage) for uri in job.embeddings]
         self._reader = PlacedReader(files, self._dimensions)
-        self._plan = Plan(job.plan_uri, self._storage)
+        self._plan = Plan(job.run)
 
     def run(self, unit: int) -> Receipt:
         """Relabel a unit of the plan and write its part, with one atomic PUT.
@@ -119,9 +111,7 @@ class UnitScorer:
         labels = self._stamp(labels)
         check_rows(rows["item_id"], labels, unit)
         receipt = self._receipt(unit, labels, read_s, time.perf_counter() - started)
-        metadata = {RECEIPT_KEY: receipt.model_dump_json().encode()}
-        data = to_parquet(labels.replace_schema_metadata(metadata))
-        self._storage.write(join(self._job.run_uri, part_path(unit)), data)
+        self._job.run.write(part_path(unit), with_receipt(labels, receipt))
         return receipt
 
     def _score(self, places: Ints) -> tuple[pa.Table, float]:
@@ -142,7 +132,7 @@ class UnitScorer:
         stamps = {
             "bundle_digest": pa.repeat(self._bundle.digest, count),
             "taxonomy_version": pa.repeat(self._bundle.taxonomy.version, count),
-            "run_id": pa.repeat(self._job.run_id, count),
+            "run_id": pa.repeat(self._job.run.run_id, count),
             "classified_at": pc.if_else(error, labels["classified_at"], now),
         }
         columns = [stamps.get(name, labels[name]) for name in LABELS_SCHEMA.names]

@@ -14,13 +14,14 @@ import ray.data
 
 from lib.cluster.connection import capacity, check_fits, resources
 from lib.cluster.decode_helpers import helpers
+from lib.cluster.monitor import watched
 from lib.cluster.worker_errors import worker_errors
 from lib.errors import InputError
 from lib.inference.config import EngineConfig, UnitJob
 from lib.models.options import UNITS_AT_ONCE
+from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
 from lib.runs.receipt import Receipt
-from lib.storage.storage import Storage
 
 SAMPLE_ITEMS = 128
 LOGGER = logging.getLogger(__name__)
@@ -90,14 +91,23 @@ def classify_sample(job: UnitJob, pool: Pool, sample: pa.Table) -> Receipt:
     return receipt
 
 
-def stream_units(job: UnitJob, units: list[int], engine: EngineConfig) -> Iterator[Receipt]:
-    """Classify units on the cluster; give each one's receipt as soon as its shard is written.
+def classify_units(job: UnitJob, units: list[int], figures: UnitFigures) -> Iterator[Receipt]:
+    """Classify units on the cluster; yield each one's receipt as soon as its shard is written.
+
+    Args:
+        job: what all units have in common; Ray must be connected.
+        units: of the run's plan.
+        figures: of the run; takes the node hours.
 
     Raises:
         ReshelveError: a unit failed as a whole, or ends its process each time; the message is
             the worker's own.
     """
-    pool = Pool(engine)
+    yield from watched(_stream(job, units), job.run.run_id, figures)
+
+
+def _stream(job: UnitJob, units: list[int]) -> Iterator[Receipt]:
+    pool = Pool(job.engine)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -107,10 +117,9 @@ def stream_units(job: UnitJob, units: list[int], engine: EngineConfig) -> Iterat
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
 
     def sample() -> Receipt:
-        plan = Plan(job.plan_uri, Storage(job.storage))
-        return classify_sample(job, pool, plan.read(units[0]).slice(0, SAMPLE_ITEMS))
+        return classify_sample(job, pool, Plan(job.run).read(units[0]).slice(0, SAMPLE_ITEMS))
 
-    with worker_errors(), helpers(job, engine, pool.actors * pool.num_cpus, sample) as started:
+    with worker_errors(), helpers(job, pool.actors * pool.num_cpus, sample) as started:
         dataset = ray.data.from_items(
             [{"unit": unit} for unit in units], override_num_blocks=len(units)
         ).map_batches(

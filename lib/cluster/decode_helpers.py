@@ -10,7 +10,6 @@ import ray
 from lib.inference.config import Decode, EngineConfig, UnitJob
 from lib.models.bundle import read_bundle
 from lib.runs.receipt import Receipt
-from lib.storage.storage import Storage
 
 CORES = 1.0  # that a helper reserves; its threads wait for the store most of the time
 SPARED = 1.0  # cores that are left to Ray Data's own tasks
@@ -24,8 +23,9 @@ class Helper:
         """Make the threads and the connections."""
         from lib.images.preparer import Preparer  # noqa: PLC0415  # torch is the actors', not the job's
 
-        info = read_bundle(job.bundle_uri, Storage(job.storage)).info
-        self._preparer = Preparer(info.preprocessing, job.reading, job.storage)
+        storage = job.run.storage
+        info = read_bundle(job.bundle_uri, storage).info
+        self._preparer = Preparer(info.preprocessing, job.reading, storage.config)
 
     def prepare(self, items: Sequence[tuple[str, str | None]]) -> Any:  # noqa: ANN401  # loads torch
         """Prepare items, each a URI and an etag; give their pixels, and all else beside."""
@@ -40,18 +40,15 @@ class Helper:
 
 
 @contextmanager
-def helpers(
-    job: UnitJob, engine: EngineConfig, reserved: float, sample: Callable[[], Receipt]
-) -> Iterator[list[Any]]:
+def helpers(job: UnitJob, reserved: float, sample: Callable[[], Receipt]) -> Iterator[list[Any]]:
     """Start the helpers that the run file asks for; none where actors decode inline.
 
     Args:
         job: of all units.
-        engine: of the run file.
         reserved: cores that the actors reserve in all.
         sample: classifies some items on one actor; called where rates must be measured.
     """
-    count, free = count_helpers(engine, reserved, sample), free_cores(reserved)
+    count, free = count_helpers(job.engine, reserved, sample), free_cores(reserved)
     # where every core is spoken for, one helper shares them
     cores = CORES if count <= free else 0
     started = [Helper.options(num_cpus=cores).remote(job) for _ in range(count)]  # type: ignore[attr-defined]  # Ray adds it

@@ -1,5 +1,7 @@
 """What is seen of a run while it runs: its folder's figures, Ray's metrics, and its node hours."""
 
+from collections.abc import Iterable, Iterator
+
 from lib.cluster.node_hours import NodeClock
 from lib.cluster.prometheus import TrainingMetrics, UnitMetrics
 from lib.runs.metrics_log import Figures, UnitFigures
@@ -8,32 +10,28 @@ from lib.runs.run import Run
 from lib.training.history import EpochRecord, epoch_line
 
 
-class UnitWatch:
-    """Of a classification; Ray must be connected."""
+def watched(receipts: Iterable[Receipt], run_id: str, figures: UnitFigures) -> Iterator[Receipt]:
+    """Pass receipts on, tell Ray's metrics of each, and count the node hours meanwhile.
 
-    def __init__(self, run: Run, items: int, done: int) -> None:
-        """Begin with `done` of `items` finished by an earlier try."""
-        self._figures, self._clock = UnitFigures(run, items, done), NodeClock()
-        self._metrics = UnitMetrics(run.run_id)
-
-    def add(self, receipt: Receipt) -> None:
-        """Take a finished unit in."""
-        if self._clock.is_due:
-            self._figures.spend(self._clock.tick())
-        self._figures.add(receipt)
-        self._metrics.add(receipt, self._figures.images_per_s)
-
-    def close(self) -> None:
-        """Say how it stands at the end of this try."""
-        self._figures.spend(self._clock.tick())
-        self._figures.close()
+    Args:
+        receipts: of units that are done on a cluster; Ray must be connected.
+        run_id: that the metrics are of.
+        figures: takes the node hours; whoever takes the receipts counts them there.
+    """
+    metrics, clock = UnitMetrics(run_id), NodeClock()
+    for receipt in receipts:
+        if clock.is_due:
+            figures.spend(clock.tick())
+        metrics.add(receipt, figures.images_per_s)
+        yield receipt
+    figures.spend(clock.tick())
 
 
 class TrainingWatch:
     """Of a training; Ray must be connected."""
 
     def __init__(self, run: Run) -> None:
-        """Go on with the figures of earlier tries."""
+        """Continue the figures of earlier tries."""
         self._figures, self._clock = Figures(run), NodeClock()
         self._metrics = TrainingMetrics(run.run_id)
 

@@ -8,7 +8,9 @@ from ray.util import ActorPool
 
 from lib.backfill.score_unit import ScoreJob
 from lib.cluster.connection import connected, resources
+from lib.cluster.monitor import watched
 from lib.cluster.worker_errors import worker_errors
+from lib.runs.metrics_log import UnitFigures
 from lib.runs.receipt import Receipt
 
 
@@ -29,8 +31,10 @@ class ScoreActor:
         return self._scorer.run(unit).model_dump_json()
 
 
-def score_on_ray(job: ScoreJob, units: Sequence[int], workers: int | None) -> Iterator[Receipt]:
-    """Score units on the cluster; give each one's receipt as soon as its part is written.
+def score_on_ray(
+    job: ScoreJob, units: Sequence[int], workers: int | None, figures: UnitFigures
+) -> Iterator[Receipt]:
+    """Score units on the cluster; yield each one's receipt as soon as its part is written.
 
     Raises:
         ReshelveError: a unit failed as a whole; the message is the worker's own.
@@ -39,5 +43,6 @@ def score_on_ray(job: ScoreJob, units: Sequence[int], workers: int | None) -> It
         count = min(workers or max(int(resources()[0]), 1), len(units))
         remote: Any = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=3)(ScoreActor)
         pool: Any = ActorPool([remote.remote(job) for _ in range(count)])
-        for receipt in pool.map_unordered(lambda actor, unit: actor.run.remote(unit), units):
-            yield Receipt.model_validate_json(receipt)
+        found = pool.map_unordered(lambda actor, unit: actor.run.remote(unit), units)
+        receipts = map(Receipt.model_validate_json, found)
+        yield from watched(receipts, job.run.run_id, figures)

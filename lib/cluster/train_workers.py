@@ -20,7 +20,6 @@ from lib.cluster.worker_errors import worker_errors
 from lib.config.config import Config
 from lib.errors import InputError, ReshelveError
 from lib.evaluation.held_out import Scored
-from lib.runs.run import Run
 from lib.training.history import EpochRecord
 from lib.training.quantize import Compiled, compile_backbone
 from lib.training.trainer import Trainer, TrainingJob
@@ -29,7 +28,6 @@ from lib.training.trainer import Trainer, TrainingJob
 RANGE = re.compile(r"(\d+)(?:\.\.(\d+))?")
 # how often an elastic group looks for more workers: to grow costs the epoch under way
 GROW_EVERY_S = 300.0
-TRAIN_ITEMS, VALIDATION_ITEMS = "items-train.parquet", "items-validation.parquet"
 
 
 class WorkersConfig(Config):
@@ -65,13 +63,12 @@ class WorkersConfig(Config):
 
 
 def train_on_ray(
-    job: TrainingJob, run: Run, workers: WorkersConfig, on_epoch: Callable[[EpochRecord], None]
+    job: TrainingJob, workers: WorkersConfig, on_epoch: Callable[[EpochRecord], None]
 ) -> Scored:
     """Train on the cluster.
 
     Args:
-        job: what the workers do.
-        run: whose folder holds the items and takes the checkpoints.
+        job: what the workers do; its run's folder holds the items and takes the checkpoints.
         workers: how many, and what each may use.
         on_epoch: called in this process after each epoch.
 
@@ -90,7 +87,7 @@ def train_on_ray(
     with tempfile.TemporaryDirectory() as folder:
         trainer = TorchTrainer(
             _work,  # type: ignore[arg-type]  # Ray's own annotation forgets the returned value
-            train_loop_config={"job": job, "run": run, "epochs": epochs},
+            train_loop_config={"job": job, "epochs": epochs},
             scaling_config=ScalingConfig(  # type: ignore[call-arg]  # the checker sees an older class
                 num_workers=(least, workers.most) if workers.is_elastic else least,  # type: ignore[arg-type]  # as above
                 elastic_resize_monitor_interval_s=GROW_EVERY_S,
@@ -98,7 +95,7 @@ def train_on_ray(
                 resources_per_worker={"CPU": workers.cpus, "GPU": workers.gpus},
             ),
             run_config=RunConfig(  # type: ignore[call-arg]  # the checker sees an older class
-                name=run.run_id,
+                name=job.run.run_id,
                 # Ray's own notes on the group; all that must outlast it is in the run folder
                 storage_path=folder,
                 failure_config=FailureConfig(max_failures=workers.max_failures),
@@ -112,9 +109,7 @@ def train_on_ray(
     return outcome
 
 
-def compile_on_ray(
-    job: TrainingJob, run: Run, workers: WorkersConfig, temperature: float
-) -> Compiled:
+def compile_on_ray(job: TrainingJob, workers: WorkersConfig, temperature: float) -> Compiled:
     """Compile the trained backbone where a worker would run: the driver may have no cores to spare.
 
     Raises:
@@ -123,8 +118,7 @@ def compile_on_ray(
 
     @ray.remote(num_cpus=workers.cpus)
     def compiled() -> Compiled:
-        items, held_out = run.read_table(TRAIN_ITEMS), run.read_table(VALIDATION_ITEMS)
-        return compile_backbone(job, items, held_out, temperature)
+        return compile_backbone(job, temperature)
 
     with worker_errors():
         found: Compiled = ray.get(compiled.remote())
@@ -133,15 +127,12 @@ def compile_on_ray(
 
 def _work(shared: dict[str, Any]) -> Scored | InputError:
     """Do one worker's part, in a process group that Ray has joined it to."""
-    job, run, epochs = shared["job"], shared["run"], shared["epochs"]
     try:
-        trainer = Trainer(
-            job, run.read_table(TRAIN_ITEMS), run.read_table(VALIDATION_ITEMS), get_device()
-        )
+        trainer = Trainer(shared["job"], get_device())
     except InputError as error:
         # what cannot be mended by another try must not be tried again
         return error
-    trainer.fit(epochs.put)
+    trainer.fit(shared["epochs"].put)
     return trainer.score()
 
 

@@ -18,7 +18,6 @@ from lib.storage.parquet_reader import ParquetParts
 from lib.storage.storage import Storage
 from lib.storage.uris import absolute, join
 
-FOLDER = "embeddings"
 EMBEDDING, KEY = "embedding", ("uri", "etag")
 KEY_SCHEMA = pa.schema(
     [pa.field("uri", pa.string(), nullable=False), pa.field("etag", pa.string())]
@@ -63,16 +62,6 @@ def to_matrix(column: pa.Array) -> Embeddings:
     start = column.offset * width
     flat = np.frombuffer(values, "<f2", len(column) * width // 2, start)
     return flat.reshape(len(column), width // 2)
-
-
-def shard_uri(run_uri: str, unit: int) -> str:
-    """URI of a unit's embeddings: it follows from the unit alone."""
-    return join(run_uri, FOLDER, f"unit-{unit:07d}.parquet")
-
-
-def write_shard(run_uri: str, storage: Storage, unit: int, rows: pa.Table) -> None:
-    """Write a unit's embeddings; before its labels, whose shard says that the unit is done."""
-    storage.write(shard_uri(run_uri, unit), to_parquet([rows], rows.schema))
 
 
 def to_parquet(tables: Iterable[pa.Table], schema: pa.Schema) -> bytes:
@@ -167,12 +156,3 @@ def _by_file(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 def name_of(uri: str) -> str:
     """Give the name under which a file of a store was appended."""
     return uri.rsplit("/", 1)[-1][: -len(".00000.parquet")]
-
-
-def read_shards(run_uri: str, storage: Storage, units: Iterable[int]) -> Iterator[pa.Table]:
-    """Read the embeddings of units, in order; a unit without any has no shard."""
-    written = storage.names(join(run_uri, FOLDER))
-    for unit in units:
-        uri = shard_uri(run_uri, unit)
-        if uri.rsplit("/", 1)[-1] in written:
-            yield parquet.read_table(pa.BufferReader(storage.read(uri)))

@@ -7,42 +7,41 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from lib.errors import ReshelveError
-from lib.storage.storage import Storage
-from lib.storage.uris import join
+from lib.runs import files
+from lib.runs.run import Run
 
-FOLDER = "attempts"
 AGAIN = 4  # times that one command begins a unit which was begun before
 
 
-def begin(run_uri: str, unit: int, storage: Storage) -> bool:
+def begin(run: Run, unit: int) -> bool:
     """Put on record that a unit is begun; False where that was on record already.
 
     A process that an image has killed leaves nothing else behind. The loss of a node, or of the
     whole job, looks the same, and costs the unit's next attempt no more than some care.
     """
-    return storage.create(_record(run_uri, unit), _attempt())
+    return run.create(_record(unit), _attempt())
 
 
-def begin_again(run_uri: str, unit: int, command: str, storage: Storage) -> None:
+def begin_again(run: Run, unit: int, command: str) -> None:
     """Put on record that a command begins a unit which was begun before.
 
     Raises:
         ReshelveError: this command has begun the unit so often that it would never end.
     """
     # those of other commands do not count: however often a job is killed, its next one goes on
-    again = f"{_record(run_uri, unit)}-{command}"
+    again = f"{_record(unit)}-{command}"
     attempt = _attempt()
-    if not any(storage.create(f"{again}-{n}", attempt) for n in range(AGAIN)):
+    if not any(run.create(f"{again}-{n}", attempt) for n in range(AGAIN)):
         raise ReshelveError(
             f"unit {unit} ends its process each time, {AGAIN} times though its images were decoded "
-            f"in processes of their own (begun when: {again}-*); most often memory runs out: give "
-            "the nodes more, or lower engine.batch_size, reading.threads or "
+            f"in processes of their own (begun when: {run.at(again)}-*); most often memory runs "
+            "out: give the nodes more, or lower engine.batch_size, reading.threads or "
             "reading.max_image_pixels; the same command tries again"
         )
 
 
-def _record(run_uri: str, unit: int) -> str:
-    return join(run_uri, FOLDER, f"unit-{unit:07d}")
+def _record(unit: int) -> str:
+    return f"{files.ATTEMPTS}/unit-{unit:07d}"
 
 
 def _attempt() -> bytes:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from lib.embeddings import store as embeddings
+from lib.embeddings.store import to_table
 from lib.images.isolated import CarefulPreparer
 from lib.images.preparer import Prepared, Preparer
 from lib.inference.attempts import Turns, begin, begin_again
@@ -26,9 +26,8 @@ from lib.models.runtimes import Networks
 from lib.reasons import ItemError
 from lib.runs.plan import Plan
 from lib.runs.receipt import Receipt
-from lib.runs.shards import read_receipt, write_shard
+from lib.runs.shards import read_receipt, write_embeddings, write_shard
 from lib.schemas import LABELS_SCHEMA
-from lib.storage.storage import Storage
 
 
 @dataclass(frozen=True)
@@ -45,30 +44,31 @@ class UnitClassifier:
 
     def __init__(self, job: UnitJob, prepare: Callable[..., Preparer] | None = None) -> None:
         """Load the bundle; `prepare` makes another kind of `Preparer`."""
-        torch.set_num_threads(job.threads)
+        engine = job.engine
+        torch.set_num_threads(engine.cpus_per_actor)
         self._job = job
-        self._storage = Storage(job.storage)
-        self._bundle = read_bundle(job.bundle_uri, self._storage)
+        storage = job.run.storage
+        self._bundle = read_bundle(job.bundle_uri, storage)
         info = self._bundle.info
         self._predictor = Predictor(
             self._bundle,
             Networks(
                 self._bundle,
-                self._storage,
-                device=job.device,
-                runtime=job.runtime,
-                threads=job.threads,
+                storage,
+                device=engine.device,
+                runtime=engine.runtime,
+                threads=engine.cpus_per_actor,
             ),
-            precision=job.precision,
-            batch=job.batch_size,
+            precision=engine.precision,
+            batch=engine.batch_size,
         )
         self._decider = Decider(
             taxonomy=self._bundle.taxonomy,
             category_ids=info.leaves,
             threshold=info.threshold,
         )
-        self._preparer = (prepare or Preparer)(info.preprocessing, job.reading, job.storage)
-        self._plan = Plan(job.plan_uri, self._storage)
+        self._preparer = (prepare or Preparer)(info.preprocessing, job.reading, storage.config)
+        self._plan = Plan(job.run)
         self._turns = Turns(UNITS_AT_ONCE)
 
     def run(self, unit: int) -> Receipt:
@@ -76,21 +76,20 @@ class UnitClassifier:
 
         Threads may run units at once; one that is done with care runs alone.
         """
-        job, storage = self._job, self._storage
-        if begin(job.run_uri, unit, storage):
+        run = self._job.run
+        if begin(run, unit):
             with self._turns.side_by_side():
                 return self._write(unit, self.embed(self._plan.read(unit), unit))
         with self._turns.alone():
-            if receipt := read_receipt(job.run_uri, storage, unit):
+            if receipt := read_receipt(run, unit):
                 return receipt  # only its answer was lost
-            begin_again(job.run_uri, unit, job.command, storage)
+            begin_again(run, unit, self._job.command)
             return self._write(unit, self.embed(self._plan.read(unit), unit, careful=True))
 
     def _write(self, unit: int, done: Classified) -> Receipt:
-        run_uri, storage = self._job.run_uri, self._storage
         if self._job.embeddings and done.embeddings.num_rows:
-            embeddings.write_shard(run_uri, storage, unit, done.embeddings)
-        write_shard(run_uri, storage, done.rows, done.receipt)
+            write_embeddings(self._job.run, unit, done.embeddings)
+        write_shard(self._job.run, done.rows, done.receipt)
         return done.receipt
 
     def classify(
@@ -127,7 +126,7 @@ class UnitClassifier:
         found = self._predictor.predict(pixels())
         rows = self._to_rows(items, [each.error for each in prepared], found.probabilities)
         usable = items.filter(pa.array([each.error is None for each in prepared], pa.bool_()))
-        kept = embeddings.to_table(usable["uri"], usable["etag"], found.embeddings)
+        kept = to_table(usable["uri"], usable["etag"], found.embeddings)
         errors = Counter(str(each.error.reason) for each in prepared if each.error)
         receipt = Receipt(
             unit=unit,
@@ -166,7 +165,7 @@ class UnitClassifier:
             "error_detail": pa.array([e.detail if e else None for e in errors], pa.string()),
             "bundle_digest": pa.repeat(self._bundle.digest, count),
             "taxonomy_version": pa.repeat(self._bundle.taxonomy.version, count),
-            "run_id": pa.repeat(self._job.run_id, count),
+            "run_id": pa.repeat(self._job.run.run_id, count),
             "classified_at": pa.repeat(
                 pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC")), count
             ),

@@ -8,7 +8,7 @@ from pydantic import Field
 from lib.config.config import Config
 from lib.images.config import ReadingConfig
 from lib.models.options import Device, EnginePrecision, Runtime
-from lib.storage.config import StorageConfig
+from lib.runs.run import Run
 
 Decode = Literal["inline", "pool", "auto"]
 
@@ -30,16 +30,9 @@ class EngineConfig(Config):
 class UnitJob:
     """What all units of a run have in common; travels to the actors."""
 
-    run_id: str
-    run_uri: str
-    plan_uri: str
+    run: Run
     bundle_uri: str
-    storage: StorageConfig
+    engine: EngineConfig
     reading: ReadingConfig
-    device: Device
-    runtime: Runtime = "auto"
-    precision: EnginePrecision
-    batch_size: int
-    threads: int
     embeddings: bool = False  # whether units write them beside their labels
     command: str = ""  # names the driver that begins the units

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from lib.labels.delta_table import LabelsTable
+from lib.runs import files
 from lib.runs.run import Run
 from lib.storage.storage import Storage
 from lib.storage.uris import absolute, join
 
 # what the parts, or the bundle, of a run that is finished stand for
 SUPERSEDED = (
-    *("shards", "embeddings", "attempts", "pixels", "checkpoints"),
-    "initial.safetensors",
+    *(files.SHARDS, files.EMBEDDINGS, files.ATTEMPTS, files.PIXELS),
+    *(files.CHECKPOINTS, files.INITIAL_MODEL),
 )
 
 
@@ -40,13 +41,12 @@ def find_leftovers(output: str, older_than: timedelta, storage: Storage) -> Iter
     for run_id in sorted(storage.names(absolute(output))):
         run = Run(run_id, join(absolute(output), run_id), storage)
         names = storage.names(run.uri)
-        if "run.json" not in names:
+        if files.RECORD not in names:
             continue
-        created = datetime.fromisoformat(run.read_json("run.json")["created_at"])
-        age = datetime.now(UTC) - created
+        age = run.record.age
         if age < older_than:
             continue
-        if not names & {"manifest.json", "outcome.json"}:
+        if not names & {files.MANIFEST, files.OUTCOME}:
             yield Leftover(run.uri, f"begun {age.days} days ago and never finished")
             continue
         for name in SUPERSEDED:
@@ -56,12 +56,12 @@ def find_leftovers(output: str, older_than: timedelta, storage: Storage) -> Iter
 
 def tables_of(output: str, storage: Storage) -> list[str]:
     """Give the labels tables that the runs of a folder have published to."""
-    tables = set()
+    tables: set[str] = set()
     for run_id in storage.names(absolute(output)):
         run = Run(run_id, join(absolute(output), run_id), storage)
-        if storage.exists(run.at("outcome.json")):
-            tables.add(run.read_json("run.json")["run_file"].get("labels_table"))
-    return sorted(tables - {None})
+        if run.exists(files.OUTCOME):
+            tables |= {run.record.run_file.get("labels_table", "")}
+    return sorted(tables - {""})
 
 
 def stale_files(

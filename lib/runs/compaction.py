@@ -10,12 +10,12 @@ from pyarrow import parquet
 from lib.config.config import Config
 from lib.errors import ReshelveError
 from lib.hashing import digest_bytes
+from lib.runs import files
 from lib.runs.plan import Plan
 from lib.runs.receipt import Receipt, Totals, add_up
+from lib.runs.run import Run
 from lib.runs.shards import read_shards
 from lib.schemas import LABELS_SCHEMA
-from lib.storage.storage import Storage
-from lib.storage.uris import join
 
 MAX_PART_ROWS = 1_000_000
 MAX_PART_BYTES = 128 * 2**20
@@ -31,15 +31,14 @@ class Part(Config):
 
 
 def compact(
-    run_uri: str, storage: Storage, plan: Plan, into: str | None = None, first: int = 0
+    run: Run, plan: Plan, into: Run | None = None, first: int = 0
 ) -> tuple[list[Part], Totals]:
     """Write the labels of a run whose units all have their shard, and add up their receipts.
 
     Args:
-        run_uri: the folder that the shards lie in.
-        storage: how to reach it.
-        plan: whose units they are.
-        into: the run folder that the parts are written to, where it is another.
+        run: whose shards they are.
+        plan: the run's plan.
+        into: the run that the parts belong to, where it is another.
         first: number of the first part.
 
     Raises:
@@ -48,28 +47,32 @@ def compact(
     receipts: list[Receipt] = []
 
     def checked() -> Iterator[pa.Table]:
-        shards = read_shards(run_uri, storage, plan.units)
+        shards = read_shards(run, plan.units)
         for unit, (receipt, rows) in zip(plan.units, shards, strict=True):
             check_rows(plan.read_ids(unit), rows, unit)
             receipts.append(receipt)
             yield rows
 
-    parts = write_parts(into or run_uri, storage, checked(), first)
+    parts = write_parts(into or run, checked(), first)
     totals = add_up(receipts)
     rows = sum(part.rows for part in parts)
     if not plan.items == rows == totals.labelled + totals.error_count:
-        raise ReshelveError(f"{run_uri}: rows were lost or added; the run is not published")
+        raise ReshelveError(f"{run.uri}: rows were lost or added; the run is not published")
     return parts, totals
 
 
 def part_path(number: int) -> str:
     """Path of a part, relative to the run folder."""
-    return f"labels/part-{number:05d}.parquet"
+    return f"{files.LABELS}/part-{number:05d}.parquet"
 
 
-def write_parts(
-    run_uri: str, storage: Storage, tables: Iterable[pa.Table], first: int = 0
-) -> list[Part]:
+def finished_parts(run: Run, plan: Plan) -> list[int]:
+    """Units of a plan that are written as parts at once, and whose part is there, in order."""
+    names = run.names(files.LABELS)
+    return [unit for unit in plan.units if part_path(unit).rpartition("/")[2] in names]
+
+
+def write_parts(run: Run, tables: Iterable[pa.Table], first: int = 0) -> list[Part]:
     """Write tables of labels, in order, into parts of a million rows or 128 MB.
 
     The first of them gets the number `first`.
@@ -79,10 +82,14 @@ def write_parts(
     while (data := _fill_part(remaining)) is not None:
         rows, content = data
         path = part_path(first + len(parts))
-        storage.write(join(run_uri, path), content)
-        digest = digest_bytes(content)
-        parts.append(Part(path=path, rows=rows, size_bytes=len(content), sha256=digest))
+        run.write(path, content)
+        parts.append(describe_part(path, rows, content))
     return parts
+
+
+def describe_part(path: str, rows: int, content: bytes) -> Part:
+    """Say of a part what its manifest says."""
+    return Part(path=path, rows=rows, size_bytes=len(content), sha256=digest_bytes(content))
 
 
 def _fill_part(tables: Iterator[pa.Table]) -> tuple[int, bytes] | None:
@@ -98,7 +105,7 @@ def _fill_part(tables: Iterator[pa.Table]) -> tuple[int, bytes] | None:
 
 
 def check_rows(planned: pa.ChunkedArray, rows: pa.Table, unit: int) -> None:
-    """Hold a unit's rows against its plan: each item exactly once, a label or an error.
+    """Compare a unit's rows with its plan: each item exactly once, a label or an error.
 
     Raises:
         ReshelveError: they are not.

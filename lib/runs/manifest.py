@@ -3,12 +3,10 @@
 from pydantic import Field
 
 from lib.config.config import Config
+from lib.runs import files
 from lib.runs.compaction import Part
 from lib.runs.receipt import Totals
-from lib.storage.storage import Storage
-from lib.storage.uris import join
-
-NAME = "manifest.json"
+from lib.runs.run import Run
 
 
 class Manifest(Config):
@@ -27,14 +25,13 @@ class Manifest(Config):
     node_hours: dict[str, float] = Field(default_factory=dict)  # of all tries, by kind of node
 
 
-def write_manifest(run_uri: str, storage: Storage, manifest: Manifest) -> None:
+def write_manifest(run: Run, manifest: Manifest) -> None:
     """Write the manifest, unless another try of this run was first."""
-    storage.create(join(run_uri, NAME), manifest.model_dump_json(indent=2).encode())
+    run.create(files.MANIFEST, manifest.model_dump_json(indent=2).encode())
 
 
-def read_manifest(run_uri: str, storage: Storage) -> Manifest | None:
+def read_manifest(run: Run) -> Manifest | None:
     """Read a run's manifest, or None where the run is not finished."""
-    uri = join(run_uri, NAME)
-    if not storage.exists(uri):
+    if not run.exists(files.MANIFEST):
         return None
-    return Manifest.model_validate_json(storage.read(uri))
+    return Manifest.model_validate_json(run.read(files.MANIFEST))

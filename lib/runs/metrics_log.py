@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lib.errors import InputError
+from lib.runs import files
 from lib.runs.cost import add_hours
 from lib.runs.receipt import Receipt
 from lib.runs.run import Run
 
-NAME = "metrics.jsonl"
 EVERY_S = 15.0
 LINES = 500  # stores cannot append: the object is written anew, and so it is kept small
 LOGGER = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ Line = Mapping[str, Any]
 class Figures:
     """The lines of one run, in memory and in its folder.
 
-    A run that is taken up again goes on with the lines it has. Once there are more than `LINES`,
+    A run that is resumed goes on with the lines it has. Once there are more than `LINES`,
     every second one is dropped, so that a run of any length has its whole course in them.
     """
 
@@ -51,15 +51,15 @@ class Figures:
         self._lines = thinned([*self._lines, line], LINES)
         text = "".join(f"{json.dumps(line)}\n" for line in self._lines)
         try:
-            self._run.storage.write(self._run.at(NAME), text.encode())
+            self._run.write(files.METRICS, text.encode())
         except InputError as error:
             # the next write has this line, too; only after the last one is anything lost
             if last:
-                LOGGER.warning("%s was not written: %s", NAME, error)
+                LOGGER.warning("%s was not written: %s", files.METRICS, error)
 
 
 class UnitFigures:
-    """Adds up a classification's receipts, and says so in its folder."""
+    """Adds up the receipts of a run's units, and says so in its folder."""
 
     def __init__(self, run: Run, items: int, done: int) -> None:
         """Begin with `done` of `items` finished by an earlier try."""
@@ -68,6 +68,11 @@ class UnitFigures:
         self._errors: Counter[str] = Counter()
         self._sums: Counter[str] = Counter()
         self._started = time.monotonic()
+
+    def start_clock(self) -> None:
+        """Count seconds from here on, where nothing was done so far."""
+        if self._done == self._before:
+            self._started = time.monotonic()
 
     def spend(self, node_hours: Mapping[str, float]) -> None:
         """Count node hours, by kind."""
@@ -82,8 +87,9 @@ class UnitFigures:
         self._figures.add(self.line)
 
     def close(self) -> None:
-        """Say how it stands at the end of this try."""
-        self._figures.add(self.line, last=True)
+        """Say how it stands at the end of this try, where anything was done."""
+        if self._done > self._before:
+            self._figures.add(self.line, last=True)
 
     @property
     def images_per_s(self) -> float:
@@ -109,9 +115,9 @@ def hours_of(lines: Sequence[Line]) -> dict[str, float]:
 
 def read_figures(run: Run) -> list[Line]:
     """Read a run's lines, the oldest first; none where there are none yet."""
-    if not run.storage.exists(run.at(NAME)):
+    if not run.exists(files.METRICS):
         return []
-    return [json.loads(line) for line in run.storage.read(run.at(NAME)).decode().splitlines()]
+    return [json.loads(line) for line in run.read(files.METRICS).decode().splitlines()]
 
 
 def thinned(lines: list[Line], most: int) -> list[Line]:

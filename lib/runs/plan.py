@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from lib.runs import files
+from lib.runs.run import Run
 from lib.storage.parquet_reader import ParquetParts
-from lib.storage.storage import Storage
 
 # a plan is read one row group at a time: reading far ahead would fetch other actors' units
 PLAN_BLOCK_BYTES = 256 * 1024
@@ -14,9 +15,9 @@ PLAN_BLOCK_BYTES = 256 * 1024
 class Plan:
     """A written plan, read one unit at a time; threads may share it."""
 
-    def __init__(self, uri: str, storage: Storage) -> None:
-        """Open the plan at first use."""
-        self._file = ParquetParts(uri, storage, PLAN_BLOCK_BYTES)
+    def __init__(self, run: Run) -> None:
+        """Open a run's plan at first use."""
+        self._file = ParquetParts(run.at(files.PLAN), run.storage, PLAN_BLOCK_BYTES)
 
     @property
     def units(self) -> range:

@@ -1,4 +1,4 @@
-"""Run folders: one execution each, bound to its fingerprint, and taken up until it has ended."""
+"""Run folders: one execution each, bound to its fingerprint, and resumed until it has ended."""
 
 import io
 import json
@@ -13,8 +13,10 @@ import pyarrow as pa
 from pyarrow import parquet
 from pydantic import AfterValidator
 
+from lib.batches import to_parquet
+from lib.config.config import Config
 from lib.errors import InputError
-from lib.runs.shards import to_parquet
+from lib.runs import files
 from lib.storage.storage import Storage
 from lib.storage.uris import absolute, join
 
@@ -37,7 +39,23 @@ class Intent:
     job: str
     fingerprint: Fingerprint
     run_file: Mapping[str, Any]
-    fresh_for: timedelta | None = None  # how long an unfinished run is taken up; None: for good
+    fresh_for: timedelta | None = None  # how long an unfinished run is resumed; None: for good
+
+
+class RunRecord(Config):
+    """`run.json`: what the run was begun as."""
+
+    run_id: str
+    job: str
+    created_at: datetime
+    begun_by: str
+    fingerprint: dict[str, str]
+    run_file: dict[str, Any]
+
+    @property
+    def age(self) -> timedelta:
+        """Time since the run was begun."""
+        return datetime.now(UTC) - self.created_at
 
 
 @dataclass(frozen=True)
@@ -51,48 +69,87 @@ class Run:
 
     def __str__(self) -> str:
         """Name the run for the person who waits, and say whether it goes on."""
-        return f"run {self.run_id}" + (" (taken up again)" if self.resumed else "")
+        return f"run {self.run_id}" + (" (resumed)" if self.resumed else "")
 
     @property
     def unique_name(self) -> str:
         """A name that no run of another folder has, though its id may be the same."""
-        return f"{self.run_id}-{self.read_json('run.json')['begun_by']}"
+        return f"{self.run_id}-{self.record.begun_by}"
+
+    @property
+    def record(self) -> RunRecord:
+        """What the run was begun as.
+
+        Raises:
+            InputError: there is no such run.
+        """
+        return RunRecord.model_validate_json(self.read(files.RECORD))
 
     def at(self, name: str) -> str:
         """URI of something in the folder."""
         return join(self.uri, name)
 
+    def within(self, name: str) -> "Run":
+        """Return a folder in this one as a run folder of its own."""
+        return replace(self, uri=self.at(name))
+
+    def exists(self, name: str) -> bool:
+        """Say whether a file is there."""
+        return self.storage.exists(self.at(name))
+
+    def names(self, folder: str) -> set[str]:
+        """Names of what lies in a folder of the run."""
+        return self.storage.names(self.at(folder))
+
+    def read(self, name: str) -> bytes:
+        """Read a file."""
+        return self.storage.read(self.at(name))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, in one atomic step."""
+        self.storage.write(self.at(name), data)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a file unless it is there, as `Storage.create`."""
+        return self.storage.create(self.at(name), data)
+
     def write_json(self, name: str, value: Any) -> None:  # noqa: ANN401  # whatever JSON holds
         """Write a JSON file."""
-        self.storage.write(self.at(name), _json(value))
+        self.write(name, _json(value))
 
     def read_json(self, name: str) -> Any:  # noqa: ANN401  # whatever JSON holds
         """Read a JSON file."""
-        return json.loads(self.storage.read(self.at(name)))
+        return json.loads(self.read(name))
 
-    def write_table(self, name: str, table: pa.Table, row_group_size: int | None = None) -> None:
+    def write_table(self, name: str, table: pa.Table) -> None:
         """Write a Parquet file."""
-        self.storage.write(self.at(name), to_parquet(table, row_group_size))
+        self.write(name, to_parquet(table))
 
     def read_table(self, name: str) -> pa.Table:
         """Read a Parquet file."""
-        return parquet.read_table(io.BytesIO(self.storage.read(self.at(name))))
+        return parquet.read_table(io.BytesIO(self.read(name)))
 
     @property
     def outcome(self) -> dict[str, Any] | None:
         """How the run ended, or None while it has not."""
-        if not self.storage.exists(self.at("outcome.json")):
+        if not self.exists(files.OUTCOME):
             return None
-        found: dict[str, Any] = self.read_json("outcome.json")
+        found: dict[str, Any] = self.read_json(files.OUTCOME)
         return found
 
     def end(self, outcome: Mapping[str, Any]) -> None:
-        """Say how the run ended; it is not taken up again."""
-        self.storage.create(self.at("outcome.json"), _json(outcome))
+        """Say how the run ended; it is not resumed."""
+        self.create(files.OUTCOME, _json(outcome))
+
+
+def open_folder(folder: str, storage: Storage) -> Run:
+    """Return the run whose folder this is; its id is the folder's name."""
+    uri = absolute(folder)
+    return Run(uri.rsplit("/", 1)[-1], uri, storage)
 
 
 def find_run(output: str, run_id: str | None, intent: Intent, storage: Storage) -> Run | None:
-    """Find the run to take up: the one with this id, or the latest unfinished one that fits.
+    """Find the run to resume: the one with this id, or the latest unfinished one that fits.
 
     Args:
         output: the folder of run folders.
@@ -106,7 +163,7 @@ def find_run(output: str, run_id: str | None, intent: Intent, storage: Storage) 
     if run_id is None:
         return _find_unfinished(absolute(output), intent, storage)
     run = Run(run_id, join(absolute(output), run_id), storage, resumed=True)
-    if not storage.exists(run.at("run.json")):
+    if not run.exists(files.RECORD):
         return None
     _refuse_other(run, intent.fingerprint)
     return run
@@ -122,16 +179,16 @@ def begin_run(output: str, run_id: str | None, intent: Intent, storage: Storage)
         now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         run_id = f"{intent.job}-{now}-{secrets.token_hex(2)}"
     run = Run(run_id, join(absolute(output), run_id), storage)
-    record = {
-        "run_id": run_id,
-        "job": intent.job,
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    record = RunRecord(
+        run_id=run_id,
+        job=intent.job,
+        created_at=datetime.now(UTC).replace(microsecond=0),
         # no two processes write the same: to `create`, equal bytes are its own
-        "begun_by": secrets.token_hex(8),
-        "fingerprint": dict(intent.fingerprint),
-        "run_file": dict(intent.run_file),
-    }
-    if storage.create(run.at("run.json"), _json(record)):
+        begun_by=secrets.token_hex(8),
+        fingerprint=dict(intent.fingerprint),
+        run_file=dict(intent.run_file),
+    )
+    if run.create(files.RECORD, record.model_dump_json(indent=2).encode()):
         return run
     # another process was faster
     _refuse_other(run, intent.fingerprint)
@@ -139,30 +196,29 @@ def begin_run(output: str, run_id: str | None, intent: Intent, storage: Storage)
 
 
 def open_run(output: str, run_id: str | None, intent: Intent, storage: Storage) -> Run:
-    """Take up the run that fits, or begin one; raises as the two do."""
+    """Resume the run that fits, or begin one; raises as the two do."""
     found = find_run(output, run_id, intent, storage)
     return found or begin_run(output, run_id, intent, storage)
 
 
 def _find_unfinished(output: str, intent: Intent, storage: Storage) -> Run | None:
-    # ids that this function may take up sort by their time of creation
+    # ids that this function may resume sort by their time of creation
     for name in sorted(storage.names(output), reverse=True):
         if not name.startswith(f"{intent.job}-"):
             continue
         run = Run(name, join(output, name), storage, resumed=True)
-        if run.outcome is not None or not storage.exists(run.at("run.json")):
+        if run.outcome is not None or not run.exists(files.RECORD):
             continue
-        record = run.read_json("run.json")
-        age = datetime.now(UTC) - datetime.fromisoformat(record["created_at"])
-        if intent.fresh_for is not None and age > intent.fresh_for:
+        record = run.record
+        if intent.fresh_for is not None and record.age > intent.fresh_for:
             continue
-        if record["fingerprint"] == intent.fingerprint:
+        if record.fingerprint == intent.fingerprint:
             return run
     return None
 
 
 def _refuse_other(run: Run, fingerprint: Fingerprint) -> None:
-    before = run.read_json("run.json")["fingerprint"]
+    before = run.record.fingerprint
     parts = [
         part for part in {**before, **fingerprint} if before.get(part) != fingerprint.get(part)
     ]

@@ -1,6 +1,5 @@
-"""Unit shards: one Parquet file a unit, its receipt inside, written in one step."""
+"""Unit shards: a unit's labels with its receipt, and its embeddings, each written in one step."""
 
-import io
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,57 +7,67 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pyarrow as pa
 from pyarrow import parquet
 
+from lib.batches import to_parquet
+from lib.embeddings import store
+from lib.runs import files
 from lib.runs.receipt import Receipt
+from lib.runs.run import Run
 from lib.schemas import LABELS_SCHEMA
-from lib.storage.storage import Storage
-from lib.storage.uris import join
 
-FOLDER = "shards"
 RECEIPT_KEY = b"reshelve.receipt"
 READERS = 16
 
 
-def shard_uri(run_uri: str, unit: int) -> str:
-    """URI of a unit's shard: it follows from the unit alone."""
-    return join(run_uri, FOLDER, f"unit-{unit:07d}.parquet")
+def shard_name(unit: int) -> str:
+    """Name of a unit's shards: it follows from the unit alone."""
+    return f"unit-{unit:07d}.parquet"
 
 
-def finished_units(run_uri: str, storage: Storage) -> list[int]:
-    """Units whose shard is there, in order."""
-    names = storage.names(join(run_uri, FOLDER))
+def finished_units(run: Run) -> list[int]:
+    """Units whose labels are there, in order."""
     return sorted(
         int(name.removeprefix("unit-").removesuffix(".parquet"))
-        for name in names
+        for name in run.names(files.SHARDS)
         if name.startswith("unit-") and name.endswith(".parquet")
     )
 
 
-def write_shard(run_uri: str, storage: Storage, rows: pa.Table, receipt: Receipt) -> None:
-    """Write a unit's rows and receipt with one atomic PUT; a retry writes the same rows."""
+def with_receipt(rows: pa.Table, receipt: Receipt) -> bytes:
+    """Serialise a unit's rows with its receipt in their metadata."""
     metadata = {RECEIPT_KEY: receipt.model_dump_json().encode()}
-    storage.write(
-        shard_uri(run_uri, receipt.unit), to_parquet(rows.replace_schema_metadata(metadata))
-    )
+    return to_parquet(rows.replace_schema_metadata(metadata))
 
 
-def read_receipt(run_uri: str, storage: Storage, unit: int) -> Receipt | None:
-    """Read the receipt of a unit, or None where it has no shard yet."""
-    uri = shard_uri(run_uri, unit)
-    if not storage.exists(uri):
-        return None
-    schema = parquet.read_schema(pa.BufferReader(storage.read(uri)))
+def receipt_of(schema: pa.Schema) -> Receipt:
+    """Read the receipt that `with_receipt` has put beside the columns."""
     return Receipt.model_validate_json(schema.metadata[RECEIPT_KEY])
 
 
-def read_shards(
-    run_uri: str, storage: Storage, units: Iterable[int]
-) -> Iterator[tuple[Receipt, pa.Table]]:
-    """Read shards in the order of `units`, some ahead of the consumer."""
+def write_shard(run: Run, rows: pa.Table, receipt: Receipt) -> None:
+    """Write a unit's labels and receipt with one atomic PUT; a retry writes the same rows."""
+    run.write(f"{files.SHARDS}/{shard_name(receipt.unit)}", with_receipt(rows, receipt))
+
+
+def write_embeddings(run: Run, unit: int, rows: pa.Table) -> None:
+    """Write a unit's embeddings; before its labels, whose shard says that the unit is done."""
+    run.write(f"{files.EMBEDDINGS}/{shard_name(unit)}", store.to_parquet([rows], rows.schema))
+
+
+def read_receipt(run: Run, unit: int) -> Receipt | None:
+    """Read the receipt of a unit, or None where it has no shard yet."""
+    name = f"{files.SHARDS}/{shard_name(unit)}"
+    if not run.exists(name):
+        return None
+    return receipt_of(parquet.read_schema(pa.BufferReader(run.read(name))))
+
+
+def read_shards(run: Run, units: Iterable[int]) -> Iterator[tuple[Receipt, pa.Table]]:
+    """Read labels in the order of `units`, some ahead of the consumer."""
 
     def read(unit: int) -> tuple[Receipt, pa.Table]:
-        table = parquet.read_table(pa.BufferReader(storage.read(shard_uri(run_uri, unit))))
-        receipt = Receipt.model_validate_json(table.schema.metadata[RECEIPT_KEY])
-        return receipt, table.replace_schema_metadata(None).cast(LABELS_SCHEMA)
+        data = run.read(f"{files.SHARDS}/{shard_name(unit)}")
+        table = parquet.read_table(pa.BufferReader(data))
+        return receipt_of(table.schema), table.replace_schema_metadata(None).cast(LABELS_SCHEMA)
 
     ahead: deque[Future[tuple[Receipt, pa.Table]]] = deque()
     with ThreadPoolExecutor(READERS) as pool:
@@ -70,8 +79,9 @@ def read_shards(
             yield ahead.popleft().result()
 
 
-def to_parquet(table: pa.Table, row_group_size: int | None = None) -> bytes:
-    """Serialise a table, keeping its schema and metadata."""
-    buffer = io.BytesIO()
-    parquet.write_table(table, buffer, compression="zstd", row_group_size=row_group_size)
-    return buffer.getvalue()
+def read_embeddings(run: Run, units: Iterable[int]) -> Iterator[pa.Table]:
+    """Read the embeddings of units, in order; a unit without any has no shard."""
+    written = run.names(files.EMBEDDINGS)
+    for name in map(shard_name, units):
+        if name in written:
+            yield parquet.read_table(pa.BufferReader(run.read(f"{files.EMBEDDINGS}/{name}")))

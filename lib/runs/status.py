@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from lib.runs import files
+from lib.runs.compaction import finished_parts
 from lib.runs.manifest import read_manifest
 from lib.runs.metrics_log import read_figures
 from lib.runs.plan import Plan
@@ -19,12 +21,12 @@ def status_lines(run: Run) -> list[str]:
     Raises:
         InputError: there is no such run.
     """
-    record = run.read_json("run.json")
-    lines = [f"run {run.run_id}: {record['job']}, begun {record['created_at']}"]
+    record = run.record
+    lines = [f"run {run.run_id}: {record.job}, begun {record.created_at.isoformat()}"]
     outcome = run.outcome
     if outcome:
         return [*lines, f"ended: {outcome.get('sentence') or outcome['state']}", *_latest(run)]
-    if (manifest := read_manifest(run.uri, run.storage)) is not None:
+    if (manifest := read_manifest(run)) is not None:
         totals = manifest.totals
         counts = f"{totals.labelled:,} of {totals.items:,} items labelled"
         return [*lines, f"classified, not published: {counts}, {totals.error_count:,} errors"]
@@ -32,14 +34,18 @@ def status_lines(run: Run) -> list[str]:
 
 
 def _under_way(run: Run) -> str:
-    if run.storage.exists(run.at("night.json")):
-        plan = Plan(run.at("plan.parquet"), run.storage)
-        done = finished_units(run.uri, run.storage)
-        return (
-            f"under way: {plan.count(done):,} of {plan.items:,} items in {len(done):,} of "
-            f"{len(plan.units):,} units"
-        )
-    return "under way" if read_figures(run) else "begun, nothing done yet"
+    # a backfill has a second plan inside, of the rows that are classified from their images
+    parts = [each for each in (run, run.within(files.PIXELS)) if each.exists(files.PLAN)]
+    if not parts:
+        return "under way" if read_figures(run) else "begun, nothing done yet"
+    items = units = items_done = units_done = 0
+    for part in parts:
+        plan = Plan(part)
+        # a backfill's units are parts at once, all others are shards first
+        done = finished_units(part) or finished_parts(part, plan)
+        items, units = items + plan.items, units + len(plan.units)
+        items_done, units_done = items_done + plan.count(done), units_done + len(done)
+    return f"under way: {items_done:,} of {items:,} items in {units_done:,} of {units:,} units"
 
 
 def _latest(run: Run) -> list[str]:

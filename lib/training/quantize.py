@@ -1,4 +1,4 @@
-"""A trained backbone made ready for CPUs, and its int8 held against float32 on held-out items."""
+"""A trained backbone made ready for CPUs, and its int8 compared with float32 on held-out items."""
 
 import logging
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from lib.images.preparer import Preparer
 from lib.models.classifier import build_classifier
 from lib.models.int8 import FEWEST_ITEMS, Int8, Probabilities, judge_int8
 from lib.models.openvino_runtime import OpenVinoNetwork, convert, is_installed, quantise
-from lib.storage.storage import Storage
+from lib.runs import files
 from lib.training.checkpoint import read_best
 from lib.training.dataset import load_pixels
 from lib.training.trainer import TrainingJob
@@ -31,33 +31,32 @@ class Compiled:
     int8: Int8 | None = None
 
 
-def compile_backbone(
-    job: TrainingJob, train: pa.Table, held_out: pa.Table, temperature: float
-) -> Compiled:
+def compile_backbone(job: TrainingJob, temperature: float) -> Compiled:
     """Compile the best model of a training for OpenVINO, where it is installed.
 
     Args:
-        job: the training.
-        train: its items; some of them give the scales of int8.
-        held_out: its held-out items, which judge int8.
+        job: the training; some of its run's items give the scales of int8, and those held out
+            judge it.
         temperature: of the calibrated confidences.
     """
     if not is_installed():
         LOGGER.warning("openvino is not installed: the bundle has no faster model for CPUs")
         return Compiled(files={})
-    storage, size_px = Storage(job.storage), job.preprocessing.size_px
+    size_px = job.preprocessing.size_px
     classifier = build_classifier(job.architecture, len(job.category_ids), size_px)
-    classifier.load_state_dict(read_best(job.run_uri, storage))
-    files = convert(classifier.backbone, job.preprocessing)
+    classifier.load_state_dict(read_best(job.run))
+    converted = convert(classifier.backbone, job.preprocessing)
     if not is_installed("nncf"):
         LOGGER.warning("nncf is not installed: the bundle has no model in int8")
-        return Compiled(files=files)
+        return Compiled(files=converted)
+    held_out = job.run.read_table(files.VALIDATION_ITEMS)
     if held_out.num_rows < FEWEST_ITEMS:
-        return Compiled(files=files)
-    preparer = Preparer(job.preprocessing, job.reading, job.storage)
+        return Compiled(files=converted)
+    train = job.run.read_table(files.TRAIN_ITEMS)
+    preparer = Preparer(job.preprocessing, job.reading, job.run.storage.config)
     some = load_pixels(_spread(train, CALIBRATION_ITEMS), job.category_ids, size_px, preparer)
     judges = load_pixels(_spread(held_out, HELD_OUT_ITEMS), job.category_ids, size_px, preparer)
-    quantised = quantise(files, some.pixels)
+    quantised = quantise(converted, some.pixels)
     threads, head = torch.get_num_threads(), classifier.head
 
     def score(network: OpenVinoNetwork) -> Probabilities:
@@ -66,11 +65,11 @@ def compile_backbone(
         return found
 
     int8 = judge_int8(
-        score(OpenVinoNetwork(files, precision="fp32", batch=BATCH, threads=threads)),
+        score(OpenVinoNetwork(converted, precision="fp32", batch=BATCH, threads=threads)),
         score(OpenVinoNetwork(quantised, precision="int8", batch=BATCH, threads=threads)),
         judges.targets.numpy(),
     )
-    return Compiled(files={**files, **(quantised if int8 else {})}, int8=int8)
+    return Compiled(files={**converted, **(quantised if int8 else {})}, int8=int8)
 
 
 def _spread(items: pa.Table, count: int) -> pa.Table:

@@ -21,9 +21,8 @@ from lib.images.resize import normalise
 from lib.models.classifier import build_classifier
 from lib.models.device import pick_dtype
 from lib.models.pretrained import parameters_of, read_safetensors
-from lib.storage.config import StorageConfig
-from lib.storage.storage import Storage
-from lib.storage.uris import join
+from lib.runs import files
+from lib.runs.run import Run
 from lib.training.augmentation import augment
 from lib.training.checkpoint import read_best, read_checkpoint, write_best, write_checkpoint
 from lib.training.config import TrainingConfig, class_weights, rate_factor
@@ -35,34 +34,29 @@ from lib.training.history import EpochRecord
 class TrainingJob:
     """What the workers of a training have in common; travels to them."""
 
-    run_uri: str
+    run: Run
     architecture: str
     category_ids: tuple[str, ...]
     preprocessing: Preprocessing
     recipe: TrainingConfig
     reading: ReadingConfig
-    storage: StorageConfig
 
 
 class Trainer:
     """One worker's model, share of the images, and place in the schedule."""
 
-    def __init__(
-        self, job: TrainingJob, train: pa.Table, validation: pa.Table, device: torch.device
-    ) -> None:
-        """Read this worker's share of the images, and the run's initial model.
+    def __init__(self, job: TrainingJob, device: torch.device) -> None:
+        """Read this worker's share of the run's images, and its initial model.
 
-        Args:
-            job: what all workers have in common.
-            train: the items of all workers to train on.
-            validation: the items of all workers that are held out.
-            device: of this worker.
+        Raises:
+            InputError: a category, or the held-out side, has no image that can be read.
         """
-        self.job, self.device, self.storage = job, device, Storage(job.storage)
+        self.job, self.device = job, device
         self.dtype = pick_dtype(job.recipe.precision, device)
         self.rank, self.world = dist.get_rank(), dist.get_world_size()
-        preparer = Preparer(job.preprocessing, job.reading, job.storage)
-        self.train, self.validation = self._load(train, preparer), self._load(validation, preparer)
+        preparer = Preparer(job.preprocessing, job.reading, job.run.storage.config)
+        self.train = self._load(job.run.read_table(files.TRAIN_ITEMS), preparer)
+        self.validation = self._load(job.run.read_table(files.VALIDATION_ITEMS), preparer)
         counts = torch.bincount(self.train.targets, minlength=len(job.category_ids))
         self.counts: list[int] = self._sum(counts).tolist()
         if empty := [c for c, n in zip(job.category_ids, self.counts, strict=True) if not n]:
@@ -73,9 +67,7 @@ class Trainer:
         self.weights = None if weights is None else weights.to(device)
         self.steps = self._count_steps()
         model = build_classifier(job.architecture, len(job.category_ids), job.preprocessing.size_px)
-        model.load_state_dict(
-            read_safetensors(join(job.run_uri, "initial.safetensors"), self.storage)
-        )
+        model.load_state_dict(read_safetensors(job.run.at(files.INITIAL_MODEL), job.run.storage))
         self.model = model.to(device).to(memory_format=torch.channels_last)
         groups = [
             {"params": model.backbone.parameters(), "factor": job.recipe.backbone_factor},
@@ -90,7 +82,7 @@ class Trainer:
             on_epoch: called on the first worker after each epoch.
         """
         history: list[EpochRecord] = []
-        if found := read_checkpoint(self.job.run_uri, self.storage):
+        if found := read_checkpoint(self.job.run):
             history, state = found
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
@@ -102,10 +94,10 @@ class Trainer:
             if self.rank == 0:
                 best = max(history, key=_goodness, default=None)
                 if best is None or _goodness(record) > _goodness(best):
-                    write_best(self.job.run_uri, self.storage, parameters_of(self.model))
+                    write_best(self.job.run, parameters_of(self.model))
                 history.append(record)
                 state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
-                write_checkpoint(self.job.run_uri, self.storage, history, state)
+                write_checkpoint(self.job.run, history, state)
                 on_epoch(record)
             else:
                 history.append(record)
@@ -113,7 +105,7 @@ class Trainer:
 
     def score(self) -> Scored:
         """Score the held-out items of all workers with the best model of the training."""
-        self.model.load_state_dict(read_best(self.job.run_uri, self.storage))
+        self.model.load_state_dict(read_best(self.job.run))
         mine = Scored(
             item_ids=self.validation.item_ids,
             logits=self._validation_logits().cpu(),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.runs.run import Run
 from lib.training.checkpoint import read_best, read_checkpoint
 from tests.conftest import Bucket, Server
 from tests.helpers.far import Catalog, begin, end, role, submit
@@ -67,7 +68,7 @@ def test_classification_ends_as_if_no_node_was_lost(
 
 def epochs(catalog: Catalog, name: str) -> list[tuple[float, float, float]]:
     """The losses and accuracies of a training, epoch by epoch."""
-    found = read_checkpoint(f"{catalog.uri}/runs/{name}", catalog.storage)
+    found = read_checkpoint(Run(name, f"{catalog.uri}/runs/{name}", catalog.storage))
     assert found
     return [(e.train_loss, e.validation_loss, e.validation_accuracy) for e in found[0]]
 
@@ -89,7 +90,8 @@ def test_training_ends_as_if_no_node_was_lost_and_as_on_one_node(
     here("train", catalog.training("near", workers=2, epochs=EPOCHS))
     assert epochs(catalog, "far") == epochs(catalog, "near")
     far, near = (
-        read_best(f"{catalog.uri}/runs/{name}", catalog.storage) for name in ("far", "near")
+        read_best(Run(name, f"{catalog.uri}/runs/{name}", catalog.storage))
+        for name in ("far", "near")
     )
     assert all(far[key].equal(near[key]) for key in near)
 
@@ -131,4 +133,4 @@ def test_a_lost_head_ends_the_command_and_the_next_cluster_goes_on(
     with separate_nodes(["a"], [driver], role(s3_server, s3_server.secret)) as others:
         code, said, errors = submit(others, driver, "classify", run_file)
     assert code == 0, said + errors
-    assert "taken up again" in said
+    assert "resumed" in said

@@ -6,16 +6,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from pyarrow import parquet
 
 from lib.embeddings.store import (
     Embeddings,
     EmbeddingStore,
-    embeddings_schema,
-    read_shards,
     to_matrix,
     to_table,
-    write_shard,
 )
 from lib.errors import InputError
 from lib.storage.config import StorageConfig
@@ -120,24 +116,6 @@ def test_a_slice_of_a_column_is_viewed_at_its_own_place() -> None:
 
 def test_a_store_that_is_not_there_has_no_keys(local: EmbeddingStore) -> None:
     assert keys(local) == []
-
-
-def test_units_without_embeddings_have_no_shard(tmp_path: Path) -> None:
-    write_shard(str(tmp_path), STORAGE, 0, table(["a"]))
-    write_shard(str(tmp_path), STORAGE, 2, table(["b"]))
-
-    found = list(read_shards(str(tmp_path), STORAGE, range(4)))
-
-    assert [rows["uri"].to_pylist() for rows in found] == [["a"], ["b"]]
-    assert found[0].schema.equals(embeddings_schema(DIMENSIONS))
-
-
-def test_a_shard_appears_whole(tmp_path: Path) -> None:
-    write_shard(str(tmp_path), STORAGE, 3, table(["a"]))
-
-    (path,) = (tmp_path / "embeddings").iterdir()
-    assert path.name == "unit-0000003.parquet"
-    assert parquet.read_table(path).num_rows == 1
 
 
 def test_a_key_that_comes_twice_in_one_run_is_kept_once_over_all_its_files(

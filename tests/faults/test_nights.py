@@ -71,7 +71,7 @@ def test_a_second_run_of_the_same_night_changes_nothing(shop: Shop, undisturbed:
         assert night.changes == 0
         assert f"{len(FILES)} unchanged" in said
         check(undisturbed, night)
-        assert "run again (taken up again) has ended before" in night.finish()
+        assert "run again (resumed) has ended before" in night.finish()
         check(undisturbed, night)
 
 

@@ -217,9 +217,9 @@ def test_a_question_that_the_store_is_too_busy_for_eight_times_is_answered(
 def test_a_plan_whose_first_read_fails_gives_all_items(s3: Bucket, kind: str) -> None:
     store = Storage(StorageConfig())
     items = catalogs.read_items(catalogs.write_catalog(s3.uri, catalogs.pictures(5), store), store)
-    catalogs.write_plan(f"{s3.uri}/plan.parquet", items, 5, store)
+    catalogs.write_plan(catalogs.run_at(s3.uri, store), items, 5)
     with FaultProxy(s3.server.endpoint, only(kind, methods=("GET",), first=1)) as proxy:
-        plan = Plan(f"{s3.uri}/plan.parquet", storage_at(proxy))
+        plan = Plan(catalogs.run_at(s3.uri, storage_at(proxy)))
         assert plan.items == 5
         assert plan.read(0) == items
         assert proxy.counts[kind] == 1

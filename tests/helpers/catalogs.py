@@ -22,12 +22,16 @@ from lib.images.decode import decode
 from lib.images.formats import DecodeLimits
 from lib.images.preprocessing import Preprocessing
 from lib.images.resize import normalise, resize
+from lib.inference.config import EngineConfig
 from lib.models.bundle import Bundle, BundleInfo
 from lib.models.bundle_weights import write_bundle, write_compiled
 from lib.models.classifier import Classifier, build_classifier
 from lib.models.openvino_runtime import convert
+from lib.models.options import Precision
 from lib.reasons import Reason
+from lib.runs import files
 from lib.runs.plan import Plan
+from lib.runs.run import Run
 from lib.schemas import ITEM_SCHEMA, LABELS_SCHEMA
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
@@ -132,14 +136,26 @@ def read_items(manifest: str, storage: Storage = LOCAL) -> pa.Table:
     return read_catalog(CatalogConfig(uri=manifest), storage)
 
 
-def write_plan(uri: str, items: pa.Table, unit_size: int, storage: Storage = LOCAL) -> Plan:
-    """Write items as a plan of units, all of them to be done."""
+def run_at(folder: object, storage: Storage = LOCAL, run_id: str = "run") -> Run:
+    """Return the run of a folder, as if it had begun."""
+    return Run(run_id, str(folder), storage)
+
+
+def cpu_engine(batch_size: int, threads: int = 1, precision: Precision = "fp32") -> EngineConfig:
+    """Return an engine that gives the same on every machine, but for the precision."""
+    return EngineConfig(
+        device="cpu", precision=precision, batch_size=batch_size, cpus_per_actor=threads
+    )
+
+
+def write_plan(run: Run, items: pa.Table, unit_size: int) -> Plan:
+    """Write items as a run's plan of units, all of them to be done."""
     file = io.BytesIO()
     with parquet.ParquetWriter(file, ITEM_SCHEMA, compression="zstd") as writer:
         for unit in regroup(items.to_batches(), unit_size):
             writer.write_batch(unit)
-    storage.write(uri, file.getvalue())
-    return Plan(uri, storage)
+    run.write(files.PLAN, file.getvalue())
+    return Plan(run)
 
 
 def make_bundle(

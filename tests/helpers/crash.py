@@ -22,6 +22,7 @@ from lib.images.preparer import Decode, Preparer
 from lib.inference.classify_unit import UnitClassifier
 from lib.inference.config import UnitJob
 from lib.reasons import ItemError, Reason
+from lib.runs.run import Run
 from lib.storage.config import StorageConfig
 from tests.helpers import catalogs
 
@@ -100,19 +101,13 @@ def preparer_of(
     return Preparer(catalogs.PREPROCESSING, reading, StorageConfig(), decode)
 
 
-def classifier_of(bundle_uri: str, run_uri: str = "", plan_uri: str = "") -> UnitClassifier:
+def classifier_of(bundle_uri: str, run: Run | None = None) -> UnitClassifier:
     return UnitClassifier(
         UnitJob(
-            run_id="night",
-            run_uri=run_uri,
-            plan_uri=plan_uri,
+            run=run or catalogs.run_at(""),
             bundle_uri=bundle_uri,
-            storage=StorageConfig(),
+            engine=catalogs.cpu_engine(8),
             reading=ReadingConfig(threads=4),
-            device="cpu",
-            precision="fp32",
-            batch_size=8,
-            threads=1,
         )
     )
 

@@ -14,7 +14,7 @@ import yaml
 from lib.runs.manifest import Manifest, read_manifest
 from lib.runs.plan import Plan
 from lib.runs.run import Run
-from pipelines.classify_plan import read_plan
+from pipelines.classify_plan import read_night
 from tests.helpers.local_ray import start, wait_until
 from tests.helpers.proxy import FaultProxy, Faults
 from tests.helpers.shop import Reader, Shop
@@ -88,7 +88,7 @@ class Night:
 
     @property
     def manifest(self) -> Manifest:
-        found = read_manifest(self.run.uri, self.shop.storage)
+        found = read_manifest(self.run)
         assert found is not None
         return found
 
@@ -122,7 +122,7 @@ class Night:
     @property
     def changes(self) -> int:
         """Items that the night does to the table."""
-        plan = read_plan(self.run)
+        plan = read_night(self.run)
         assert plan is not None
         return plan.diff.planned + plan.diff.removed
 
@@ -134,7 +134,7 @@ class Night:
     def wasted(self) -> tuple[int, int]:
         """Units whose shard was written more than once, and all units."""
         written = self.proxy.written(f"/{self.name}/runs/{self.name}/shards/unit-")
-        units = Plan(self.run.at("plan.parquet"), self.shop.storage).units
+        units = Plan(self.run).units
         return sum(times > 1 for times in written.values()), len(units)
 
 

@@ -19,16 +19,10 @@ def test_every_odd_broken_or_hostile_file_is_one_row_a_label_or_an_error(
     items = read_catalog(config, Storage(StorageConfig()))
     bundle = catalogs.make_bundle(str(tmp_path / "bundle"))
     job = UnitJob(
-        run_id="run",
-        run_uri=str(tmp_path),
-        plan_uri="",
+        run=catalogs.run_at(tmp_path, run_id="run"),
         bundle_uri=bundle.uri,
-        storage=StorageConfig(),
+        engine=catalogs.cpu_engine(32, threads=2),
         reading=ReadingConfig(threads=4),
-        device="cpu",
-        precision="fp32",
-        batch_size=32,
-        threads=2,
     )
 
     rows, receipt = UnitClassifier(job).classify(items)

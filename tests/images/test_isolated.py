@@ -21,7 +21,8 @@ from lib.images.fetch import Fetcher
 from lib.images.isolated import CarefulPreparer
 from lib.images.preparer import Prepared, Preparer, StuckError
 from lib.inference.attempts import begin
-from lib.runs.shards import read_shards, to_parquet
+from lib.runs import files
+from lib.runs.shards import read_shards
 from tests.helpers import catalogs, crash
 from tests.helpers.local_ray import ROOT, wait_until
 
@@ -245,18 +246,18 @@ def test_a_unit_that_was_begun_before_is_done_with_care(
 ) -> None:
     crash_files = {n: d + crash.SEGFAULT * (n == "003.jpg") for n, d in PICTURES.items()}
     manifest = catalogs.write_catalog(str(tmp_path / "images"), crash_files)
-    run_uri, plan_uri = str(tmp_path / "run"), str(tmp_path / "plan.parquet")
-    catalogs.LOCAL.write(plan_uri, to_parquet(catalogs.read_items(manifest)))
+    run = catalogs.run_at(tmp_path / "run")
+    run.write_table(files.PLAN, catalogs.read_items(manifest))
     monkeypatch.setattr(
         "lib.inference.classify_unit.Preparer", partial(Preparer, decode=crash.decode)
     )
     bundle = catalogs.make_bundle(str(tmp_path / "bundle"))
-    classifier = crash.classifier_of(bundle.uri, run_uri, plan_uri)
-    begin(run_uri, 0, catalogs.LOCAL)
+    classifier = crash.classifier_of(bundle.uri, run)
+    begin(run, 0)
 
     receipt = classifier.run(0)
 
-    ((_, rows),) = read_shards(run_uri, catalogs.LOCAL, [0])
+    ((_, rows),) = read_shards(run, [0])
     assert receipt.errors == {"decoder_crash": 1}
     assert dict(zip(rows["item_id"].to_pylist(), rows["error"].to_pylist(), strict=True)) == {
         name: "decoder_crash" if name == "003.jpg" else None for name in PICTURES

@@ -38,16 +38,10 @@ SAME_EVERYWHERE = ["item_id", "category_id", "category_path", "confidence", "top
 def classifier_of(bundle: Bundle, precision: Precision = "fp32") -> UnitClassifier:
     return UnitClassifier(
         UnitJob(
-            run_id="run-1",
-            run_uri="",
-            plan_uri="",
+            run=catalogs.run_at("", run_id="run-1"),
             bundle_uri=bundle.uri,
-            storage=StorageConfig(),
+            engine=catalogs.cpu_engine(BATCH, precision=precision),
             reading=ReadingConfig(threads=4),
-            device="cpu",
-            precision=precision,
-            batch_size=BATCH,
-            threads=1,
         )
     )
 

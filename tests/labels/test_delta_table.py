@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
+from lib.batches import to_parquet
 from lib.errors import ConflictError, InputError
 from lib.labels.delta_table import Change, LabelsTable
-from lib.runs.shards import to_parquet
 from lib.schemas import LABELS_SCHEMA
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage

@@ -10,14 +10,13 @@ import yaml
 from deltalake import DeltaTable
 from pyarrow import parquet
 
+from lib.batches import to_parquet
 from lib.embeddings.store import EmbeddingStore
 from lib.images.config import ReadingConfig
 from lib.inference.classify_unit import Classified, UnitClassifier
 from lib.inference.config import UnitJob
 from lib.labels.delta_table import Change, LabelsTable
 from lib.models.bundle import read_bundle
-from lib.runs.shards import to_parquet
-from lib.storage.config import StorageConfig
 from tests.helpers import catalogs
 from tests.helpers.local_ray import local_ray, run_job
 
@@ -76,16 +75,10 @@ categories: [{id: shirt}, {id: knitwear}, {id: trousers}, {id: skirt}, {id: shoe
 def classify(bundle: str, items: pa.Table) -> Classified:
     """Classify items from their pixels, as a night does."""
     job = UnitJob(
-        run_id="first",
-        run_uri="",
-        plan_uri="",
+        run=catalogs.run_at("", run_id="first"),
         bundle_uri=bundle,
-        storage=StorageConfig(),
+        engine=catalogs.cpu_engine(8),
         reading=ReadingConfig(threads=4),
-        device="cpu",
-        precision="fp32",
-        batch_size=8,
-        threads=1,
     )
     return UnitClassifier(job).embed(items)
 
@@ -320,7 +313,7 @@ def test_a_run_that_was_cut_short_goes_on_from_its_parts(
     result = run_job("backfill", run_file)
 
     assert result.exit_code == 0, result.output
-    assert "run move (taken up again)" in result.output
+    assert "run move (resumed)" in result.output
     now = {p.name: p.stat().st_mtime_ns for p in (run / "labels").glob("*.parquet")}
     assert {name: now[name] for name in kept} == kept
     assert shop.rows()["item_id"].equals(shop.rows(0)["item_id"])

@@ -6,9 +6,9 @@ import pyarrow as pa
 import yaml
 from deltalake import DeltaTable
 
+from lib.batches import to_parquet
 from lib.embeddings.store import EmbeddingStore, to_table
 from lib.labels.delta_table import Change, LabelsTable
-from lib.runs.shards import to_parquet
 from tests.conftest import Bucket
 from tests.helpers import catalogs
 from tests.helpers.local_ray import run_job

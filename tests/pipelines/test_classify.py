@@ -288,7 +288,7 @@ def test_a_killed_job_goes_on_where_it_was_and_ends_with_the_same_rows(
     code, stdout, stderr = finish(start("jobs.classify", copy.run_file, environment=environment))
 
     assert code == 0, stderr
-    assert "run night (taken up again)" in stdout
+    assert "run night (resumed)" in stdout
     assert f"{len(finished)} done before" in stdout
     assert {name: copy.shards[name] for name in finished} == finished
     assert copy.rows["item_id"].to_pylist() == ITEM_IDS

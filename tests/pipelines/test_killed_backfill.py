@@ -49,6 +49,6 @@ def test_a_backfill_killed_at_a_step_and_run_again_ends_as_if_nothing_had_happen
         code, said, errors = finish(start("jobs.backfill", run_file))
 
     assert code == 0, said + errors
-    assert "taken up again" in said
+    assert "resumed" in said
     assert move.table().version() == 1
     assert move.rows().equals(undisturbed.rows())

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lib.runs.run import Run
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from lib.training.checkpoint import read_checkpoint
@@ -98,7 +99,8 @@ class Trainings:
 
     def epochs(self, name: str) -> list[int]:
         """Epochs of the latest checkpoint, which must be whole."""
-        history, _ = read_checkpoint(f"{self.bucket.uri}/{name}/one", self.storage) or ([], {})
+        run = Run("one", f"{self.bucket.uri}/{name}/one", self.storage)
+        history, _ = read_checkpoint(run) or ([], {})
         return [each.epoch for each in history]
 
 
@@ -133,7 +135,7 @@ def test_a_driver_killed_while_a_checkpoint_goes_to_s3_and_run_again_ends_as_if_
 
         said = trainings.finish(name)
 
-        assert "taken up again" in said
+        assert "resumed" in said
         assert epochs_said(said) == list(range(done + 1, EPOCHS + 1))
         # bit for bit: the model, its calibration, and its figures
         assert trainings.bundle(name) == trainings.bundle("undisturbed")

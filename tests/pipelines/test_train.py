@@ -19,7 +19,6 @@ from lib.images.preparer import StuckError
 from lib.inference.classify_unit import UnitClassifier
 from lib.inference.config import UnitJob
 from lib.models.bundle import read_bundle
-from lib.storage.config import StorageConfig
 from tests.helpers import catalogs
 from tests.helpers.local_ray import (
     descendants,
@@ -110,16 +109,10 @@ class School:
         folder = self.folder / f"others-{uuid.uuid4().hex}"
         items = catalogs.read_items(catalogs.write_catalog(str(folder), files))
         job = UnitJob(
-            run_id="a-test",
-            run_uri="",
-            plan_uri="",
+            run=catalogs.run_at("", run_id="a-test"),
             bundle_uri=str(self.run / "bundle"),
-            storage=StorageConfig(),
+            engine=catalogs.cpu_engine(16),
             reading=ReadingConfig(threads=2),
-            device="cpu",
-            precision="fp32",
-            batch_size=16,
-            threads=1,
         )
         rows, _ = UnitClassifier(job).classify(items)
         best = [top[0]["category_id"] for top in rows["top_k"].to_pylist()]
@@ -250,7 +243,7 @@ def test_a_killed_training_goes_on_from_its_checkpoint(school: School) -> None:
     code, stdout, stderr = finish(start("jobs.train", school.run_file, environment=environment))
 
     assert code == 0, stderr
-    assert "taken up again" in stdout
+    assert "resumed" in stdout
     assert epochs_said(stdout) == list(range(done + 1, epochs + 1))
     assert json.loads((school.run / "outcome.json").read_text())["state"] == "trained"
     assert (school.run / "bundle" / "bundle.json").exists()

@@ -5,10 +5,10 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from jobs.__main__ import app
+from lib.batches import to_parquet
 from lib.labels.delta_table import Change, LabelsTable
 from lib.runs.cleanup import find_leftovers
 from lib.runs.run import Intent, Run, begin_run
-from lib.runs.shards import to_parquet
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from tests.helpers import catalogs
@@ -23,9 +23,9 @@ def make_run(output: Path, run_id: str, *names: str, days_old: float = 30) -> Ru
     run = begin_run(
         str(output), run_id, Intent(job="classify", fingerprint={}, run_file=run_file), STORAGE
     )
-    record = run.read_json("run.json")
     created = datetime.now(UTC) - timedelta(days=days_old)
-    run.write_json("run.json", {**record, "created_at": created.isoformat()})
+    record = run.record.model_copy(update={"created_at": created})
+    run.write("run.json", record.model_dump_json().encode())
     for name in names:
         STORAGE.write(run.at(name), b"{}")
     return run

@@ -1,5 +1,3 @@
-import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,11 +6,8 @@ from lib.runs import metrics_log as figures
 from lib.runs.metrics_log import LINES, Figures, UnitFigures, read_figures, thinned
 from lib.runs.receipt import Receipt
 from lib.runs.run import Intent, Run, begin_run
-from lib.runs.status import status_lines
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
-from tests.helpers import catalogs
-from tests.helpers.local_ray import run_job
 
 RECEIPT = Receipt(
     unit=0,
@@ -57,7 +52,13 @@ def test_lines_are_written_every_some_seconds_and_at_the_end(run: Run) -> None:
     assert [line["done"] for line in read_figures(run)] == [10, 50]
 
 
-def test_a_run_that_is_taken_up_again_keeps_its_lines(run: Run) -> None:
+def test_a_try_that_finds_all_done_adds_no_line(run: Run) -> None:
+    UnitFigures(run, items=50, done=50).close()
+
+    assert read_figures(run) == []
+
+
+def test_a_run_that_is_resumed_keeps_its_lines(run: Run) -> None:
     Figures(run).add({"done": 1}, last=True)
     Figures(run).add({"done": 2}, last=True)
 
@@ -102,39 +103,3 @@ def test_a_line_that_could_not_be_written_stands_before_the_next_one(
     lines.add({"done": 2})
 
     assert [line["done"] for line in read_figures(run)] == [1, 2]
-
-
-def test_the_state_of_a_run_is_told_from_its_folder_alone(run: Run) -> None:
-    assert status_lines(run)[-1] == "begun, nothing done yet"
-    plan = catalogs.write_catalog(run.at("images"), catalogs.pictures(10))
-    catalogs.write_plan(run.at("plan.parquet"), catalogs.read_items(plan), unit_size=4)
-    run.write_json("night.json", {})
-    run.storage.write(run.at("shards/unit-0000001.parquet"), b"")
-    UnitFigures(run, items=10, done=4).close()
-
-    result = run_job("status", run.uri)
-
-    assert result.exit_code == 0
-    assert "under way: 4 of 10 items in 1 of 3 units" in result.output
-    assert "done 4" in result.output
-
-
-def test_a_run_that_was_not_heard_of_for_long_may_have_been_killed(run: Run) -> None:
-    long_ago = datetime.now(UTC) - timedelta(hours=2)
-    line = {"at": long_ago.isoformat(timespec="seconds"), "done": 1}
-    run.storage.write(run.at("metrics.jsonl"), f"{json.dumps(line)}\n".encode())
-
-    assert "nothing was heard of it for 2 h 00 min" in status_lines(run)[-1]
-
-
-def test_a_run_that_has_ended_says_how(run: Run) -> None:
-    run.end({"state": "published", "sentence": "published as version 3 of labels"})
-
-    assert status_lines(run)[1] == "ended: published as version 3 of labels"
-
-
-def test_a_run_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
-    result = run_job("status", str(tmp_path / "none"))
-
-    assert result.exit_code == 2
-    assert "none/run.json: not found" in result.output

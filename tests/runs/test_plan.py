@@ -20,7 +20,7 @@ def some_items(count: int) -> pa.Table:
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
-    return catalogs.write_plan(str(tmp_path / "plan.parquet"), some_items(23), 10)
+    return catalogs.write_plan(catalogs.run_at(tmp_path), some_items(23), 10)
 
 
 def test_units_are_cut_in_order_and_hold_every_item_once(plan: Plan) -> None:
@@ -43,7 +43,7 @@ def test_items_are_counted_over_all_units_or_some(plan: Plan) -> None:
 
 @pytest.mark.parametrize("unit_size", [1, 22, 23, 24, 1000])
 def test_no_unit_is_empty_or_too_large(unit_size: int, tmp_path: Path) -> None:
-    plan = catalogs.write_plan(str(tmp_path / "plan.parquet"), some_items(23), unit_size)
+    plan = catalogs.write_plan(catalogs.run_at(tmp_path), some_items(23), unit_size)
 
     sizes = [plan.count([unit]) for unit in plan.units]
 
@@ -53,7 +53,7 @@ def test_no_unit_is_empty_or_too_large(unit_size: int, tmp_path: Path) -> None:
 
 def test_pyarrow_and_duckdb_read_a_plan_without_help(tmp_path: Path) -> None:
     path = tmp_path / "plan.parquet"
-    catalogs.write_plan(str(path), some_items(23), 10)
+    catalogs.write_plan(catalogs.run_at(tmp_path), some_items(23), 10)
 
     assert parquet.read_table(path).equals(some_items(23))
     query = f"select count(distinct item_id) from '{path}'"  # noqa: S608  # our own path
@@ -62,7 +62,7 @@ def test_pyarrow_and_duckdb_read_a_plan_without_help(tmp_path: Path) -> None:
 
 def test_a_plan_on_s3_is_read_by_unit_and_by_pyarrow_s_own_s3(s3: Bucket) -> None:
     storage = Storage(StorageConfig())
-    plan = catalogs.write_plan(f"{s3.uri}/plan.parquet", some_items(23), 10, storage)
+    plan = catalogs.write_plan(catalogs.run_at(s3.uri, storage), some_items(23), 10)
 
     assert plan.read(1).equals(some_items(23).slice(10, 10))
     filesystem = catalogs.plain_s3(s3)

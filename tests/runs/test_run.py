@@ -3,6 +3,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -47,23 +48,24 @@ def test_a_new_run_has_a_folder_that_says_what_it_is(output: str) -> None:
     assert run.uri == join(output, run.run_id)
     assert not run.resumed
     assert run.outcome is None
-    record = run.read_json("run.json")
-    assert record["run_id"] == run.run_id
-    assert record["job"] == "classify"
-    assert record["fingerprint"] == INTENT.fingerprint
-    assert record["run_file"] == INTENT.run_file
+    record = run.record
+    assert record.run_id == run.run_id
+    assert record.job == "classify"
+    assert record.fingerprint == INTENT.fingerprint
+    assert record.run_file == INTENT.run_file
+    assert timedelta(0) <= record.age < timedelta(minutes=1)
 
 
-def test_an_unfinished_run_is_taken_up(output: str) -> None:
+def test_an_unfinished_run_is_resumed(output: str) -> None:
     first = begin(output)
     second = begin(output)
     assert second.uri == first.uri
     assert second.resumed
-    assert str(second) == f"run {first.run_id} (taken up again)"
+    assert str(second) == f"run {first.run_id} (resumed)"
     assert STORAGE.names(output) == {first.run_id}
 
 
-def test_an_ended_run_is_not_taken_up(output: str) -> None:
+def test_an_ended_run_is_not_resumed(output: str) -> None:
     first = begin(output)
     first.end({"status": "published"})
     second = begin(output)
@@ -71,18 +73,18 @@ def test_an_ended_run_is_not_taken_up(output: str) -> None:
     assert not second.resumed
 
 
-def test_a_run_with_another_fingerprint_is_not_taken_up(output: str) -> None:
+def test_a_run_with_another_fingerprint_is_not_resumed(output: str) -> None:
     first = begin(output)
     assert begin(output, intent=OTHER).run_id != first.run_id
     assert begin(output).run_id == first.run_id
 
 
-def test_a_run_of_another_job_is_not_taken_up(output: str) -> None:
+def test_a_run_of_another_job_is_not_resumed(output: str) -> None:
     first = begin(output)
     assert begin(output, intent=replace(INTENT, job="evaluate")).run_id != first.run_id
 
 
-def test_the_latest_of_several_unfinished_runs_is_taken_up(output: str) -> None:
+def test_the_latest_of_several_unfinished_runs_is_resumed(output: str) -> None:
     for run_id in ("classify-20260101-000000-ffff", "classify-20260102-000000-0000"):
         begin(output, run_id)
     assert begin(output).run_id == "classify-20260102-000000-0000"
@@ -157,7 +159,7 @@ def test_the_outcome_is_written_once(output: str) -> None:
 def test_json_and_tables_read_back_equal(output: str) -> None:
     run, table = begin(output), pa.table({"item_id": ["a", "b"], "size": [1, None]})
     run.write_json("metrics.json", {"name": "Füße", "share": 0.5})
-    run.write_table("snapshot.parquet", table, row_group_size=1)
+    run.write_table("snapshot.parquet", table)
     assert run.read_json("metrics.json") == {"name": "Füße", "share": 0.5}
     assert run.read_table("snapshot.parquet") == table
 
@@ -169,7 +171,7 @@ def test_a_relative_output_means_the_same_after_a_change_of_folder(
     run = begin("runs")
     monkeypatch.chdir("/")
     assert run.outcome is None
-    assert run.read_json("run.json")["run_id"] == run.run_id
+    assert run.record.run_id == run.run_id
     assert Path(run.uri).parent == tmp_path / "runs"
 
 

@@ -13,6 +13,7 @@ from lib.models.classifier import Classifier, build_classifier
 from lib.models.int8 import CLOSE
 from lib.models.openvino_runtime import FILES
 from lib.models.pretrained import parameters_of
+from lib.runs import files
 from lib.storage.config import StorageConfig
 from lib.training.checkpoint import write_best
 from lib.training.config import TrainingConfig
@@ -81,17 +82,19 @@ def missing(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -
 
 
 def compiled(folder: Path, classifier: Classifier, items: pa.Table) -> Compiled:
-    write_best(str(folder), catalogs.LOCAL, parameters_of(classifier))
+    run = catalogs.run_at(folder)
+    write_best(run, parameters_of(classifier))
+    run.write_table(files.TRAIN_ITEMS, items.slice(0, 40))
+    run.write_table(files.VALIDATION_ITEMS, items)
     job = TrainingJob(
-        run_uri=str(folder),
+        run=run,
         architecture="resnet18",
         category_ids=catalogs.TAXONOMY.leaves,
         preprocessing=catalogs.PREPROCESSING,
         recipe=TrainingConfig(),
         reading=ReadingConfig(threads=4),
-        storage=StorageConfig(),
     )
-    return compile_backbone(job, items.slice(0, 40), items, temperature=1.0)
+    return compile_backbone(job, temperature=1.0)
 
 
 def test_int8_that_keeps_the_labels_goes_into_the_bundle_with_what_was_measured(

@@ -24,14 +24,15 @@ from lib.images.config import ReadingConfig
 from lib.images.preprocessing import Preprocessing
 from lib.models.classifier import build_classifier
 from lib.models.pretrained import parameters_of
+from lib.runs import files
+from lib.runs.run import Run
 from lib.schemas import ITEM_SCHEMA
-from lib.storage.config import StorageConfig
-from lib.storage.storage import Storage
 from lib.training.augmentation import AugmentationConfig
 from lib.training.checkpoint import read_best, read_checkpoint, write_best, write_checkpoint
 from lib.training.config import TrainingConfig
 from lib.training.history import EpochRecord
 from lib.training.trainer import Trainer, TrainingJob
+from tests.helpers.catalogs import run_at
 from tests.helpers.gloo import WorkerError, Workers
 
 pytestmark = pytest.mark.timeout(120)
@@ -41,7 +42,6 @@ WITH_BATCH_NORMS = "shufflenet_v2_x0_5"
 # learns in a few steps
 QUICK = "squeezenet1_1"
 CATEGORIES = ("red", "green", "blue")
-STORAGE = Storage(StorageConfig())
 PREPROCESSING = Preprocessing(size_px=64, fit="crop", mean=(0.5, 0.5, 0.5), std=(0.3, 0.3, 0.3))
 RECIPE = TrainingConfig(
     head_epochs=1,
@@ -96,7 +96,9 @@ def train(
         if record.epoch == stop_after:
             raise KeyError(stop_after)
 
-    trainer = Watched(job, items, held_out, torch.device("cpu"))
+    job.run.write_table(files.TRAIN_ITEMS, items)
+    job.run.write_table(files.VALIDATION_ITEMS, held_out)
+    trainer = Watched(job, torch.device("cpu"))
     trainer.seen = []
     if trainer.rank == 1:
         trainer.killed_at_step = kill_at_step
@@ -130,15 +132,15 @@ def prepare(folder: Path, architecture: str = WITH_BATCH_NORMS, **changes: objec
     torch.manual_seed(0)
     initial = build_classifier(architecture, 3, PREPROCESSING.size_px)
     data = safetensors.torch.save(parameters_of(initial))
-    STORAGE.write(f"{folder}/initial.safetensors", data)
+    run = run_at(folder)
+    run.write(files.INITIAL_MODEL, data)
     return TrainingJob(
-        run_uri=str(folder),
+        run=run,
         architecture=architecture,
         category_ids=CATEGORIES,
         preprocessing=PREPROCESSING,
         recipe=RECIPE.model_copy(update=changes),
         reading=ReadingConfig(threads=2),
-        storage=StorageConfig(),
     )
 
 
@@ -247,9 +249,9 @@ def test_an_epochs_figures_are_those_of_the_model_that_is_kept(
 def test_the_checkpoint_holds_the_last_epochs_model_and_no_other_is_left(
     undisturbed: Training,
 ) -> None:
-    names = STORAGE.names(f"{undisturbed.job.run_uri}/checkpoints")
+    names = undisturbed.job.run.names(files.CHECKPOINTS)
     assert names == {"epoch-0005.pt", "best.safetensors"}
-    history, state = read_checkpoint(undisturbed.job.run_uri, STORAGE) or ([], {})
+    history, state = read_checkpoint(undisturbed.job.run) or ([], {})
     assert history == undisturbed.results[0].history
     model = build_classifier(WITH_BATCH_NORMS, 3, 64)
     model.load_state_dict(state["model"])
@@ -260,8 +262,8 @@ def assert_as_undisturbed(folder: Path, undisturbed: Training, results: list[Tra
     for mine, theirs in zip(results, undisturbed.results, strict=True):
         assert_equal(mine.parameters, theirs.parameters)
         assert torch.equal(mine.scored.logits, theirs.scored.logits)
-    assert_equal(read_best(str(folder), STORAGE), read_best(undisturbed.job.run_uri, STORAGE))
-    history, _ = read_checkpoint(str(folder), STORAGE) or ([], {})
+    assert_equal(read_best(run_at(folder)), read_best(undisturbed.job.run))
+    history, _ = read_checkpoint(run_at(folder)) or ([], {})
     assert figures(history) == figures(undisturbed.results[0].history)
 
 
@@ -381,23 +383,23 @@ def record(epoch: int) -> EpochRecord:
     )
 
 
-def write_for_ever(run_uri: str, history: list[EpochRecord]) -> None:
+def write_for_ever(run: Run, history: list[EpochRecord]) -> None:
     while True:
         history = [*history, record(len(history) + 1)]
-        write_checkpoint(run_uri, STORAGE, history, {"n": torch.full((300_000,), len(history))})
+        write_checkpoint(run, history, {"n": torch.full((300_000,), len(history))})
 
 
-def kill_writers(run_uri: str, kills: int) -> list[tuple[int, Tensor]]:
+def kill_writers(run: Run, kills: int) -> list[tuple[int, Tensor]]:
     """Kill processes that write checkpoints, each at another moment; read after each kill."""
     random, found = Random(0), []  # noqa: S311  # chooses moments, guards nothing
     for _ in range(kills):
-        history, _ = read_checkpoint(run_uri, STORAGE) or ([], {})
+        history, _ = read_checkpoint(run) or ([], {})
         if not (writer := os.fork()):
-            write_for_ever(run_uri, history)
+            write_for_ever(run, history)
         time.sleep(random.uniform(0.01, 0.1))
         os.kill(writer, signal.SIGKILL)
         os.waitpid(writer, 0)
-        if latest := read_checkpoint(run_uri, STORAGE):
+        if latest := read_checkpoint(run):
             assert [each.epoch for each in latest[0]] == list(range(1, len(latest[0]) + 1))
             found.append((len(latest[0]), latest[1]["n"]))
     return found
@@ -407,7 +409,7 @@ def test_whenever_a_writer_is_killed_the_latest_checkpoint_is_whole(
     workers: Workers, tmp_path: Path
 ) -> None:
     # in a worker: it has no threads that a fork would lose
-    (found,) = workers.run(1, kill_writers, str(tmp_path), 25)
+    (found,) = workers.run(1, kill_writers, run_at(tmp_path), 25)
     assert not isinstance(found, Exception), found
     assert len(found) > 10
     assert all(torch.equal(n, torch.full((300_000,), epoch)) for epoch, n in found)
@@ -417,9 +419,9 @@ def test_whenever_a_writer_is_killed_the_latest_checkpoint_is_whole(
 
 
 def test_before_the_first_epoch_there_is_no_checkpoint(tmp_path: Path) -> None:
-    assert read_checkpoint(str(tmp_path / "run"), STORAGE) is None
-    write_best(str(tmp_path), STORAGE, {"a": torch.ones(2)})
-    assert read_checkpoint(str(tmp_path), STORAGE) is None
+    assert read_checkpoint(run_at(tmp_path / "run")) is None
+    write_best(run_at(tmp_path), {"a": torch.ones(2)})
+    assert read_checkpoint(run_at(tmp_path)) is None
 
 
 def test_a_checkpoint_read_again_is_what_was_written(tmp_path: Path) -> None:
@@ -428,8 +430,8 @@ def test_a_checkpoint_read_again_is_what_was_written(tmp_path: Path) -> None:
         "model": {"w": torch.randn(3)},
         "optimizer": {"state": {0: {"step": 4}}, "lr": 0.1},
     }
-    write_checkpoint(str(tmp_path), STORAGE, history, state)
-    read_history, read_state = read_checkpoint(str(tmp_path), STORAGE) or ([], {})
+    write_checkpoint(run_at(tmp_path), history, state)
+    read_history, read_state = read_checkpoint(run_at(tmp_path)) or ([], {})
     assert read_history == history
     assert torch.equal(read_state["model"]["w"], state["model"]["w"])
     assert read_state["optimizer"] == state["optimizer"]
@@ -438,6 +440,6 @@ def test_a_checkpoint_read_again_is_what_was_written(tmp_path: Path) -> None:
 def test_the_tenth_epoch_comes_after_the_ninth(tmp_path: Path) -> None:
     for count in (9, 10, 11):
         history = [record(epoch + 1) for epoch in range(count)]
-        write_checkpoint(str(tmp_path), STORAGE, history, {})
-        assert STORAGE.names(f"{tmp_path}/checkpoints") == {f"epoch-{count:04d}.pt"}
-        assert len((read_checkpoint(str(tmp_path), STORAGE) or ([], {}))[0]) == count
+        write_checkpoint(run_at(tmp_path), history, {})
+        assert run_at(tmp_path).names(files.CHECKPOINTS) == {f"epoch-{count:04d}.pt"}
+        assert len((read_checkpoint(run_at(tmp_path)) or ([], {}))[0]) == count

@@ -1,0 +1,35 @@
+"""The names of the files and folders in a run's folder: they stand here alone."""
+
+from typing import Final
+
+RECORD: Final = "run.json"
+OUTCOME: Final = "outcome.json"
+METRICS: Final = "metrics.jsonl"
+REPORT: Final = "report.html"
+BUNDLE: Final = "bundle"
+
+# of a run in units
+PLAN: Final = "plan.parquet"
+SHARDS: Final = "shards"
+EMBEDDINGS: Final = "embeddings"
+ATTEMPTS: Final = "attempts"
+LABELS: Final = "labels"
+MANIFEST: Final = "manifest.json"
+
+# of a classification
+SNAPSHOT: Final = "snapshot.parquet"
+REMOVED: Final = "removed.parquet"
+NIGHT: Final = "night.json"
+
+# of a backfill
+BACKFILL: Final = "backfill.json"
+MIGRATION: Final = "migration.json"
+FIT: Final = "fit.json"
+HELD_OUT: Final = "held_out.parquet"
+PIXELS: Final = "pixels"  # a run in units within the run
+
+# of a training
+TRAIN_ITEMS: Final = "items-train.parquet"
+VALIDATION_ITEMS: Final = "items-validation.parquet"
+INITIAL_MODEL: Final = "initial.safetensors"
+CHECKPOINTS: Final = "checkpoints"

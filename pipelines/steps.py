@@ -1,0 +1,138 @@
+"""The steps that classify, embed and backfill share: find, plan, begin, work off units, end."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from lib.errors import GateError
+from lib.runs.metrics_log import UnitFigures
+from lib.runs.plan import Plan
+from lib.runs.progress import ItemProgress
+from lib.runs.receipt import Receipt
+from lib.runs.run import Intent, Run, begin_run, find_run
+from lib.storage.storage import Storage
+
+Say = Callable[[str], None]  # takes each line for the person who waits
+PlannedT = TypeVar("PlannedT")
+
+
+class Job(Protocol[PlannedT]):
+    """What is a job's own: its intent, its plan, its work, and how it ends."""
+
+    @property
+    def storage(self) -> Storage:
+        """How to reach all places."""
+        ...
+
+    @property
+    def intent(self) -> Intent:
+        """What the run is to do, by its fingerprint."""
+        ...
+
+    def plan(self, folder: Path) -> PlannedT:
+        """Write the plan into a local folder; what cannot be used is refused here."""
+        ...
+
+    def write_plan(self, run: Run, planned: PlannedT, folder: Path) -> None:
+        """Write the plan into the run's folder; what `read_plan` reads comes last."""
+        ...
+
+    def read_plan(self, run: Run) -> PlannedT | None:
+        """Read a run's plan, or None where it was not wholly written."""
+        ...
+
+    def work(self, run: Run, planned: PlannedT) -> None:
+        """Do what is left of the run."""
+        ...
+
+    def end(self, run: Run) -> None:
+        """Publish the run, or say how it ended."""
+        ...
+
+
+def carry_out(job: Job[Any], output: str, run_id: str | None, say: Say) -> None:
+    """Begin a job's run, or resume it, and bring it to its end.
+
+    Args:
+        job: what is to be done.
+        output: the folder of run folders.
+        run_id: a given id, or None.
+        say: takes each line for the person who waits.
+
+    Raises:
+        InputError: something given cannot be used; no work was done.
+        GateError: the run is finished, but a gate keeps it from being published.
+        ConflictError: another run has published the same items meanwhile.
+        ReshelveError: the run stopped; the same command resumes it.
+    """
+    run = find_run(output, run_id, job.intent, job.storage)
+    if run and (outcome := run.outcome):
+        answer_again(run, outcome, say)
+        return
+    planned = job.read_plan(run) if run else None
+    if run is None or planned is None:
+        # the run begins once it is known that all it needs can be read
+        with tempfile.TemporaryDirectory() as folder:
+            planned = job.plan(Path(folder))
+            run = run or begin_run(output, run_id, job.intent, job.storage)
+            job.write_plan(run, planned, Path(folder))
+    say(f"{run}: {planned.sentence}")
+    job.work(run, planned)
+    job.end(run)
+
+
+def answer_again(run: Run, outcome: dict[str, str], say: Say) -> None:
+    """Answer for a run that has ended before as it was answered then.
+
+    Raises:
+        GateError: a gate had refused it.
+    """
+    sentence = f"{run} has ended before: {outcome['sentence']}"
+    if outcome["state"] == "refused":
+        raise GateError(sentence)
+    say(sentence)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What this try has done of a run, and in what time."""
+
+    items: int
+    seconds: float
+
+    def __add__(self, other: "Effort") -> "Effort":
+        """Add what was done after it."""
+        return Effort(self.items + other.items, self.seconds + other.seconds)
+
+
+def work_off(
+    plan: Plan,
+    done: Sequence[int],
+    stream: Callable[[list[int], UnitFigures], Iterator[Receipt]],
+    figures: UnitFigures,
+    workers: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Effort:
+    """Do the units of a plan that are not done, with progress for whoever waits and figures.
+
+    Args:
+        plan: the run's.
+        done: units that an earlier try has finished.
+        stream: does units, and yields each one's receipt.
+        figures: of the run; counts the receipts.
+        workers: are there for as long as units are done.
+    """
+    left = sorted(set(plan.units) - set(done))
+    items, started = 0, time.monotonic()
+    if left:
+        with workers(), ItemProgress(plan.items, plan.count(done), sys.stdout) as progress:
+            figures.start_clock()
+            for receipt in stream(left, figures):
+                items += receipt.items
+                progress.add(receipt.items, sum(receipt.errors.values()))
+                figures.add(receipt)
+    return Effort(items, time.monotonic() - started)
