@@ -1,10 +1,6 @@
 """Move a labels table to a new taxonomy: `python -m jobs.backfill RUN.yaml`."""
 
-from typing import Annotated
-
-import typer
-
-from jobs.command import RunFile, Settings, reporting, run
+from jobs.command import DryRun, Publish, RunFile, Settings, reporting, run
 from lib.config.config import load_run_file
 
 
@@ -12,12 +8,8 @@ def main(
     run_file: RunFile,
     settings: Settings = None,
     *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done and how long it takes.")
-    ] = False,
-    publish: Annotated[
-        bool, typer.Option("--publish/--no-publish", help="Publish the labels of the run.")
-    ] = True,
+    dry_run: DryRun = False,
+    publish: Publish = True,
 ) -> None:
     """Move a labels table to a new taxonomy, from the embeddings that are kept."""
     with reporting() as say:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import RunFile, Settings, reporting, run
+from jobs.command import DryRun, Publish, RunFile, Settings, reporting, run
 from lib.config.config import load_run_file
 
 
@@ -12,18 +12,14 @@ def main(
     run_file: RunFile,
     settings: Settings = None,
     *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done and how long it takes.")
-    ] = False,
+    dry_run: DryRun = False,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Take only the first N items, by item id.")
     ] = None,
     full: Annotated[
         bool, typer.Option("--full", help="Classify unchanged items again, too.")
     ] = False,
-    publish: Annotated[
-        bool, typer.Option("--publish/--no-publish", help="Publish the labels of the run.")
-    ] = True,
+    publish: Publish = True,
 ) -> None:
     """Classify what is new or changed in a catalog, and publish its labels."""
     with reporting() as say:

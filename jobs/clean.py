@@ -1,19 +1,16 @@
 """Remove what runs have left behind: `python -m jobs.clean OUTPUT`."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from jobs.command import reporting, run
+from jobs.command import StorageOf, reporting, run
 
 
 def main(
     output: Annotated[str, typer.Argument(help="The folder of run folders.")],
-    run_file: Annotated[
-        Path | None, typer.Option(help="A run file whose 'storage' is used.", metavar="RUN.yaml")
-    ] = None,
+    run_file: StorageOf = None,
     older_than_days: Annotated[
         float, typer.Option(min=1, help="Younger runs are not touched.")
     ] = 7,
@@ -24,9 +21,18 @@ def main(
 ) -> None:
     """Say, or remove, what unfinished and superseded runs have left."""
     with reporting() as say:
-        from pipelines.clean import clean
+        from lib.runs.cleanup import clean
+        from lib.storage.config import storage_of
+        from lib.storage.storage import Storage
 
-        clean(output, run_file, timedelta(days=older_than_days), delete=delete, say=say)
+        storage = Storage(storage_of(run_file))
+        found = clean(output, timedelta(days=older_than_days), storage, delete=delete)
+        for leftover in found:
+            say(f"{'removed' if delete else 'would remove'} {leftover.uri}: {leftover.why}")
+        if not found:
+            say("nothing to remove")
+        elif not delete:
+            say("nothing was removed; --delete does it")
 
 
 if __name__ == "__main__":

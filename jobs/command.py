@@ -12,6 +12,16 @@ import typer
 from lib.errors import ReshelveError
 
 RunFile = Annotated[Path, typer.Argument(help="The run file, YAML.", metavar="RUN.yaml")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done and how long it takes.")
+]
+Publish = Annotated[
+    bool, typer.Option("--publish/--no-publish", help="Publish the labels of the run.")
+]
+StorageOf = Annotated[
+    Path | None, typer.Option(help="A run file whose 'storage' is used.", metavar="RUN.yaml")
+]
+RunFolder = Annotated[str, typer.Argument(help="The folder of the run.", metavar="RUN")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override a key of the run file.", metavar="A.B=VALUE"),

@@ -1,18 +1,15 @@
 """Publish a finished run, or roll the labels back: `python -m jobs.publish RUN`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from jobs.command import reporting, run
+from jobs.command import RunFolder, StorageOf, reporting, run
 
 
 def main(
-    folder: Annotated[str, typer.Argument(help="The folder of the run.", metavar="RUN")],
-    run_file: Annotated[
-        Path | None, typer.Option(help="A run file whose 'storage' is used.", metavar="RUN.yaml")
-    ] = None,
+    folder: RunFolder,
+    run_file: StorageOf = None,
     rollback: Annotated[
         int | None, typer.Option(help="Bring this version of RUN's table back.", metavar="VERSION")
     ] = None,

@@ -1,24 +1,21 @@
 """Say how a run stands: `python -m jobs.status RUN`."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from jobs.command import reporting, run
+from jobs.command import RunFolder, StorageOf, reporting, run
 
 
 def main(
-    folder: Annotated[str, typer.Argument(help="The folder of the run.", metavar="RUN")],
-    run_file: Annotated[
-        Path | None, typer.Option(help="A run file whose 'storage' is used.", metavar="RUN.yaml")
-    ] = None,
+    folder: RunFolder,
+    run_file: StorageOf = None,
 ) -> None:
     """Say how a run stands, from its folder alone."""
     with reporting() as say:
-        from pipelines.status import status
+        from lib.runs.run import open_folder
+        from lib.runs.status import status_lines
+        from lib.storage.config import storage_of
+        from lib.storage.storage import Storage
 
-        status(folder, run_file, say)
+        for line in status_lines(open_folder(folder, Storage(storage_of(run_file)))):
+            say(line)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Compare taxonomies: `python -m jobs.taxonomy diff OLD NEW`."""
 
-from pathlib import Path
+import json
+from pathlib import PurePosixPath
 from typing import Annotated
 
 import typer
 
-from jobs.command import new_app, reporting
+from jobs.command import StorageOf, new_app, reporting
 
 app = new_app()
 
@@ -20,19 +21,26 @@ def diff(
     taxonomies: Annotated[
         list[str], typer.Argument(help="Taxonomy files, oldest first.", metavar="OLD... NEW")
     ],
-    run_file: Annotated[
-        Path | None, typer.Option(help="A run file whose 'storage' is used.", metavar="RUN.yaml")
-    ] = None,
+    run_file: StorageOf = None,
 ) -> None:
     """Say what a taxonomy changes, and write the migration beside it."""
     with reporting() as say:
         from lib.storage.config import storage_of
         from lib.storage.storage import Storage
-        from pipelines.taxonomy_diff import diff as compare
+        from lib.taxonomy.migration import describe, migrate
+        from lib.taxonomy.taxonomy import read_taxonomy
 
         if len(taxonomies) < 2:
             raise typer.BadParameter("give two taxonomy files at least, the oldest first")
-        compare(taxonomies, Storage(storage_of(run_file)), say)
+        storage = Storage(storage_of(run_file))
+        migration = migrate([read_taxonomy(source, storage) for source in taxonomies])
+        for line in describe(migration):
+            say(line)
+        newest = taxonomies[-1]
+        target = newest.removesuffix(PurePosixPath(newest).suffix) + ".migration.json"
+        text = json.dumps(migration.to_json(), indent=2, ensure_ascii=False)
+        storage.write(target, text.encode())
+        say(f"migration: {target}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from lib.backfill.head_bundle import carry_head, write_head_bundle
 from lib.backfill.labelled_items import Labelled
 from lib.backfill.routing import Routes
 from lib.batches import to_parquet
-from lib.config.config import Config
 from lib.embeddings.store import EmbeddingStore
 from lib.errors import ReshelveError
 from lib.hashing import digest_bytes, digest_json
@@ -23,9 +22,8 @@ from lib.runs.manifest import Manifest, read_manifest, write_manifest
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
 from lib.runs.progress import duration
-from lib.runs.run import Intent, Run, RunId
+from lib.runs.run import Intent, Run, RunFile
 from lib.runs.shards import finished_units
-from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from lib.taxonomy.migration import migrate
 from lib.taxonomy.taxonomy import read_taxonomy
@@ -37,11 +35,9 @@ from pipelines.publication import PublishConfig, publish_finished
 from pipelines.steps import Say, carry_out
 
 
-class BackfillRun(Config):
+class BackfillRun(RunFile):
     """A backfill's run file."""
 
-    output: str = "runs"
-    run_id: RunId | None = None
     bundle: str
     taxonomy: str
     through: tuple[str, ...] = ()
@@ -51,7 +47,6 @@ class BackfillRun(Config):
     engine: EngineConfig = EngineConfig()
     reading: ReadingConfig = ReadingConfig()
     gates: GatesConfig = GatesConfig()
-    storage: StorageConfig = StorageConfig()
 
 
 def backfill(config: BackfillRun, say: Say, *, publish: bool = True) -> None:
@@ -116,6 +111,7 @@ def make_head(move: Move, labelled: Labelled, say: Say) -> Fitted | None:
 class Backfill:
     """A move to another taxonomy, as a job of units."""
 
+    read_plan = staticmethod(read_plan)
     config: BackfillRun
     move: Move
     labelled: Labelled
@@ -171,10 +167,6 @@ class Backfill:
             )
             run.write(files.FIT, record.model_dump_json().encode())
         write_plan(run, planned, folder)
-
-    def read_plan(self, run: Run) -> BackfillPlan | None:
-        """As `Job`."""
-        return read_plan(run)
 
     def work(self, run: Run, planned: BackfillPlan) -> None:
         """Relabel what is left, and write the manifest."""

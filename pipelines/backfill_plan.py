@@ -60,11 +60,6 @@ class FitRecord(Config):
     evaluation: Evaluation
 
 
-def read_fit(run: Run) -> FitRecord:
-    """Read what a run's head was fitted on."""
-    return FitRecord.model_validate_json(run.read(files.FIT))
-
-
 def read_migration(run: Run) -> Migration:
     """Read the migration of a run."""
     return Migration.from_record(run.read_json(files.MIGRATION), run.at(files.MIGRATION))
@@ -72,9 +67,7 @@ def read_migration(run: Run) -> Migration:
 
 def read_plan(run: Run) -> BackfillPlan | None:
     """Read a run's plan, or None where it was not wholly written."""
-    if not run.exists(files.BACKFILL):
-        return None
-    return BackfillPlan.model_validate_json(run.read(files.BACKFILL))
+    return run.find(files.BACKFILL, BackfillPlan)
 
 
 def route_files(folder: Path) -> RouteFiles:

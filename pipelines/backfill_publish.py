@@ -1,6 +1,7 @@
 """Publishing a backfill: gates on what the migration does not explain, its change, its report."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -9,7 +10,6 @@ from pyarrow import parquet
 from lib.backfill.allowed_moves import write_expected
 from lib.images.config import ReadingConfig
 from lib.labels.delta_table import Change
-from lib.labels.gates import Files
 from lib.reports.migration_rows import look_at
 from lib.runs import files
 from lib.runs.run import Run
@@ -43,12 +43,14 @@ class BackfillPublisher:
         """As `Publisher`."""
         return self.planned.base_version
 
-    def compare(self, connection: duckdb.DuckDBPyConnection, finished: Finished) -> Files:
+    def compare(
+        self, connection: duckdb.DuckDBPyConnection, finished: Finished
+    ) -> tuple[Path, Path]:
         """As `Publisher`: a row that the migration lets move counts as one that has not."""
         expected, removed = finished.folder / "expected.parquet", finished.folder / files.REMOVED
         parquet.write_table(pa.table({"item_id": pa.array([], pa.string())}), removed)
         write_expected(connection, self.migration, finished.before, finished.rows, expected)
-        return Files(rows=finished.rows, before=expected, removed=removed)
+        return expected, removed
 
     def change(self, finished: Finished) -> Change | None:
         """As `Publisher`."""

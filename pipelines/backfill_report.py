@@ -1,6 +1,5 @@
 """The report of a backfill: what flowed where, with pictures of what moved."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from lib.evaluation.metrics import evaluate
@@ -16,8 +15,8 @@ from lib.reports.render import render_migration
 from lib.runs import files
 from lib.runs.run import Run
 from lib.taxonomy.migration import Migration
-from pipelines.backfill_plan import BackfillPlan, read_fit
-from pipelines.publication import Judged
+from pipelines.backfill_plan import BackfillPlan, FitRecord
+from pipelines.publication import Judged, heading
 
 ARROW = "\N{RIGHTWARDS ARROW}"
 
@@ -30,39 +29,24 @@ def write_report(
     reading: ReadingConfig,
 ) -> None:
     """Write the report into the run's folder."""
-    finished, publication = judged.finished, judged.publication
+    finished = judged.finished
     run, manifest = finished.run, finished.manifest
-    totals, record = manifest.totals, run.record
     bundle = read_bundle(manifest.bundle, run.storage)
     evaluation, evaluated_on, facts = judge_labels(run, rows, bundle)
     pictures = show(run, rows, judged.moves, reading)
     report = MigrationReport(
-        run_id=run.run_id,
-        started_at=record.created_at.isoformat(),
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        labels_table=publication.table,
+        **heading(judged, bundle),
         base_version=planned.base_version,
-        published_version=None if publication.error else publication.version,
-        unpublished_because=str(publication.error) if publication.error else None,
         old_version=migration.old.version,
         new_version=migration.new.version,
-        old_bundle=record.run_file["bundle"],
-        bundle=bundle.uri,
-        bundle_digest=bundle.digest,
-        engine="; ".join(totals.engines),
-        items=totals.items,
-        labelled=totals.labelled,
-        errors=totals.error_count,
+        old_bundle=run.record.run_file["bundle"],
         by_rule=planned.routes.rule,
         by_model=planned.routes.model,
         by_pixels=planned.routes.pixels,
-        decisions=totals.decisions,
         seconds=manifest.seconds,
-        threshold=bundle.info.threshold,
         confidence_counts=rows.histogram,
         flows=rows.flows,
         categories=rows.categories,
-        gates=judged.gates,
         moved=[
             ContactSheet(
                 category=f"{was} {ARROW} {becomes}",
@@ -84,7 +68,7 @@ def judge_labels(
     run: Run, rows: BackfillRows, bundle: Bundle
 ) -> tuple[Evaluation | None, str, list[tuple[str, str]]]:
     """Give an estimate of accuracy, what it is made on, and facts of the head's fitting."""
-    fit = read_fit(run) if run.exists(files.FIT) else None
+    fit = run.find(files.FIT, FitRecord)
     facts = []
     if fit:
         facts = [

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pyarrow import parquet
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
 from lib.catalog.catalog import CatalogConfig
 from lib.catalog.diff import NightConfig
@@ -28,22 +28,19 @@ from lib.runs.manifest import Manifest, read_manifest, write_manifest
 from lib.runs.metrics_log import UnitFigures, hours_of, read_figures
 from lib.runs.plan import Plan
 from lib.runs.progress import duration
-from lib.runs.run import Intent, Run, RunId
+from lib.runs.run import Intent, Run, RunFile
 from lib.runs.shards import finished_units
-from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from pipelines.classify_missing import classify_left, sample_items
 from pipelines.classify_plan import NightPlan, NightSource, compare, read_night, write_night
 from pipelines.classify_publish import NightPublisher
 from pipelines.publication import PublishConfig, publish_finished
-from pipelines.steps import Say, carry_out
+from pipelines.steps import Say, carry_out, within_catalogs
 
 
-class ClassifyRun(Config):
+class ClassifyRun(RunFile):
     """A classification's run file."""
 
-    output: str = "runs"
-    run_id: RunId | None = None
     catalog: CatalogConfig
     bundle: str
     labels_table: str = "labels"
@@ -53,13 +50,8 @@ class ClassifyRun(Config):
     reading: ReadingConfig = Field(default=ReadingConfig(), validate_default=True)
     gates: GatesConfig = GatesConfig()
     prices: PricesConfig = PricesConfig()
-    storage: StorageConfig = StorageConfig()
 
-    @field_validator("reading")
-    @classmethod
-    def _of_the_catalog(cls, reading: ReadingConfig, info: ValidationInfo) -> ReadingConfig:
-        catalog = info.data.get("catalog")  # missing where it is not valid itself
-        return reading.within([catalog.store] if catalog else [])
+    _within = field_validator("reading")(within_catalogs)
 
 
 class Options(Config):
@@ -94,6 +86,7 @@ def classify(config: ClassifyRun, options: Options, say: Say) -> None:
 class Classification:
     """A night, as a job of units."""
 
+    read_plan, write_plan = staticmethod(read_night), staticmethod(write_night)
     config: ClassifyRun
     options: Options
     bundle: Bundle
@@ -128,14 +121,6 @@ class Classification:
             full=self.options.full,
         )
         return compare(source, self.bundle, self.storage, folder)
-
-    def write_plan(self, run: Run, planned: NightPlan, folder: Path) -> None:
-        """As `Job`."""
-        write_night(run, planned, folder)
-
-    def read_plan(self, run: Run) -> NightPlan | None:
-        """As `Job`."""
-        return read_night(run)
 
     def work(self, run: Run, _: NightPlan) -> None:
         """Classify what is left, write the manifest, and say what it cost."""

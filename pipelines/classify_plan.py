@@ -42,9 +42,7 @@ class NightSource(Config):
 
 def read_night(run: Run) -> NightPlan | None:
     """Read what a run is planned against, or None where the plan was not wholly written."""
-    if not run.exists(files.NIGHT):
-        return None
-    return NightPlan.model_validate_json(run.read(files.NIGHT))
+    return run.find(files.NIGHT, NightPlan)
 
 
 def write_night(run: Run, night: NightPlan, folder: Path) -> None:

@@ -1,12 +1,12 @@
 """Publishing a classification: what its gates compare, its change to the table, its report."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 
 from lib.images.config import ReadingConfig
 from lib.labels.delta_table import Change
-from lib.labels.gates import Files
 from lib.reports.formats import items as items_of
 from lib.runs import files
 from lib.runs.run import Run
@@ -37,11 +37,11 @@ class NightPublisher:
         """As `Publisher`."""
         return self.night.base_version
 
-    def compare(self, _: duckdb.DuckDBPyConnection, finished: Finished) -> Files:
+    def compare(self, _: duckdb.DuckDBPyConnection, finished: Finished) -> tuple[Path, Path]:
         """As `Publisher`."""
         run, removed = finished.run, finished.folder / files.REMOVED
         run.storage.download(run.at(files.REMOVED), removed)
-        return Files(rows=finished.rows, before=finished.before, removed=removed)
+        return finished.before, removed
 
     def change(self, finished: Finished) -> Change | None:
         """As `Publisher`."""

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,14 +21,14 @@ from lib.reports.render import render_classification
 from lib.runs import files
 from lib.runs.cost import PricesConfig
 from lib.runs.run import Run
-from pipelines.publication import Judged
+from pipelines.publication import Judged, heading
 
 ROWS_AT_ONCE = 65_536
 
 
 def write_report(judged: Judged, diff: Diff, reading: ReadingConfig) -> Evaluation | None:
     """Write the report into the run's folder; return the evaluation, where labels are known."""
-    finished, publication = judged.finished, judged.publication
+    finished = judged.finished
     run, manifest = finished.run, finished.manifest
     totals = manifest.totals
     bundle = read_bundle(manifest.bundle, run.storage)
@@ -40,31 +39,17 @@ def write_report(judged: Judged, diff: Diff, reading: ReadingConfig) -> Evaluati
     evaluation = None
     if collected.truth:
         evaluation = evaluate(collected.truth, collected.predicted, bundle.taxonomy)
-    record = run.record
-    prices = PricesConfig.model_validate(record.run_file.get("prices", {}))
+    prices = PricesConfig.model_validate(run.record.run_file.get("prices", {}))
     report = ClassificationReport(
-        run_id=run.run_id,
-        started_at=record.created_at.isoformat(),
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        **heading(judged, bundle),
         catalog=manifest.catalog,
-        labels_table=publication.table,
-        published_version=None if publication.error else publication.version,
-        unpublished_because=str(publication.error) if publication.error else None,
-        bundle=bundle.uri,
-        bundle_digest=bundle.digest,
         taxonomy_version=manifest.taxonomy_version,
-        engine="; ".join(totals.engines),
-        items=totals.items,
-        labelled=totals.labelled,
-        errors=totals.error_count,
-        decisions=totals.decisions,
         bytes_fetched=totals.bytes_fetched,
         retries=totals.retries,
         wall_s=manifest.seconds,
         images_per_s=manifest.images_per_s,
         stages={"fetch": totals.fetch_s, "decode": totals.decode_s, "forward": totals.forward_s},
         confidence_counts=collected.histogram.tolist(),
-        threshold=bundle.info.threshold,
         categories=collected.categories,
         error_reasons=[
             ErrorReason(code=code, meaning=MEANINGS[Reason(code)], items=count)
@@ -82,7 +67,6 @@ def write_report(judged: Judged, diff: Diff, reading: ReadingConfig) -> Evaluati
         least_sure=[thumbnails[row["item_id"]] for row in collected.least_sure],
         evaluation=evaluation,
         diff=diff.model_dump(),
-        gates=judged.gates,
         moves=[
             replace(
                 thumbnails[row["item_id"]],

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from pyarrow import parquet
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
 from lib.batches import in_units
 from lib.catalog.catalog import CatalogConfig
@@ -20,14 +20,13 @@ from lib.runs import files
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
 from lib.runs.receipt import add_up
-from lib.runs.run import Intent, Run, RunId
+from lib.runs.run import Intent, Run, RunFile
 from lib.runs.shards import finished_units, read_shards
 from lib.schemas import ITEM_SCHEMA
 from lib.sql import open_duckdb, read_rows, streamed
-from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from pipelines.classify_missing import classify_left
-from pipelines.steps import Say, carry_out
+from pipelines.steps import Say, carry_out, within_catalogs
 
 MISSING = """
     SELECT * FROM read_parquet($snapshot) i WHERE NOT EXISTS (
@@ -35,23 +34,16 @@ MISSING = """
     ORDER BY item_id"""
 
 
-class EmbedRun(Config):
+class EmbedRun(RunFile):
     """The run file of `reshelve embed`."""
 
-    output: str = "runs"
-    run_id: RunId | None = None
     catalog: CatalogConfig
     bundle: str
     embeddings: str = "embeddings"
     engine: EngineConfig = EngineConfig()
     reading: ReadingConfig = Field(default=ReadingConfig(), validate_default=True)
-    storage: StorageConfig = StorageConfig()
 
-    @field_validator("reading")
-    @classmethod
-    def _of_the_catalog(cls, reading: ReadingConfig, info: ValidationInfo) -> ReadingConfig:
-        catalog = info.data.get("catalog")  # missing where it is not valid itself
-        return reading.within([catalog.store] if catalog else [])
+    _within = field_validator("reading")(within_catalogs)
 
 
 def embed(config: EmbedRun, say: Say) -> None:

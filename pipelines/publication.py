@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,8 @@ from lib.config.config import Config
 from lib.errors import ConflictError, GateError, InputError
 from lib.images.config import ReadingConfig
 from lib.labels.delta_table import Change, LabelsTable
-from lib.labels.gates import Files, GateResult, GatesConfig, judge, measure_changes, moved_items
+from lib.labels.gates import GateResult, GatesConfig, judge, measure_changes, moved_items
+from lib.models.bundle import Bundle
 from lib.runs import files
 from lib.runs.manifest import Manifest, read_manifest
 from lib.runs.run import Run
@@ -94,19 +96,17 @@ class Publisher(Protocol):
     @property
     def base_version(self) -> int | None:
         """Version of the table that the run was planned against, or None where there was none."""
-        ...
 
-    def compare(self, connection: duckdb.DuckDBPyConnection, finished: Finished) -> Files:
-        """Give what the gates compare."""
-        ...
+    def compare(
+        self, connection: duckdb.DuckDBPyConnection, finished: Finished
+    ) -> tuple[Path, Path]:
+        """Give what the gates compare the run's rows with: the rows before, and removed ids."""
 
     def change(self, finished: Finished) -> Change | None:
         """Give what the run does to the table, or None where that is nothing."""
-        ...
 
     def report(self, judged: Judged, reading: ReadingConfig) -> Sequence[str]:
         """Write the report; give the lines that say the same in short."""
-        ...
 
 
 def publish_finished(config: PublishConfig, run: Run, publisher: Publisher, say: Say) -> None:
@@ -124,8 +124,9 @@ def publish_finished(config: PublishConfig, run: Run, publisher: Publisher, say:
     with tempfile.TemporaryDirectory() as folder:
         finished = _fetch(run, manifest, table, publisher.base_version, Path(folder))
         with open_duckdb(DUCK_MB) as connection:
-            compared = publisher.compare(connection, finished)
-            gates = judge(config.gates, measure_changes(connection, compared))
+            before, removed = publisher.compare(connection, finished)
+            measured = measure_changes(connection, finished.rows, before, removed)
+            gates = judge(config.gates, measured)
             moves = moved_items(connection)
         publication = _take_in(publisher, finished, table, gates)
         judged = Judged(finished=finished, publication=publication, gates=gates, moves=moves)
@@ -137,6 +138,29 @@ def publish_finished(config: PublishConfig, run: Run, publisher: Publisher, say:
     if publication.error:
         raise publication.error
     say(publication.sentence)
+
+
+def heading(judged: Judged, bundle: Bundle) -> dict[str, Any]:
+    """Give what the report of every run that publishes says: fields of `PublishedReport`."""
+    run, manifest = judged.finished.run, judged.finished.manifest
+    totals, publication = manifest.totals, judged.publication
+    return {
+        "run_id": run.run_id,
+        "started_at": run.record.created_at.isoformat(),
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "bundle": bundle.uri,
+        "bundle_digest": bundle.digest,
+        "threshold": bundle.info.threshold,
+        "labels_table": publication.table,
+        "published_version": None if publication.error else publication.version,
+        "unpublished_because": str(publication.error) if publication.error else None,
+        "engine": "; ".join(totals.engines),
+        "items": totals.items,
+        "labelled": totals.labelled,
+        "errors": totals.error_count,
+        "decisions": totals.decisions,
+        "gates": judged.gates,
+    }
 
 
 def unfinished(run: Run) -> InputError:

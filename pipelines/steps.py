@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from pydantic import ValidationInfo
+
 from lib.errors import GateError
+from lib.images.config import ReadingConfig
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
 from lib.runs.progress import ItemProgress
@@ -21,38 +24,38 @@ Say = Callable[[str], None]  # takes each line for the person who waits
 PlannedT = TypeVar("PlannedT")
 
 
+def within_catalogs(reading: ReadingConfig, info: ValidationInfo) -> ReadingConfig:
+    """Let a run file's images be read from the stores of its catalogs, unless it says which."""
+    # a catalog is missing where it is not valid itself
+    catalogs = (info.data.get("catalog"), info.data.get("validation"))
+    return reading.within(each.store for each in catalogs if each)
+
+
 class Job(Protocol[PlannedT]):
     """What is a job's own: its intent, its plan, its work, and how it ends."""
 
     @property
     def storage(self) -> Storage:
         """How to reach all places."""
-        ...
 
     @property
     def intent(self) -> Intent:
         """What the run is to do, by its fingerprint."""
-        ...
 
     def plan(self, folder: Path) -> PlannedT:
         """Write the plan into a local folder; what cannot be used is refused here."""
-        ...
 
     def write_plan(self, run: Run, planned: PlannedT, folder: Path) -> None:
         """Write the plan into the run's folder; what `read_plan` reads comes last."""
-        ...
 
     def read_plan(self, run: Run) -> PlannedT | None:
         """Read a run's plan, or None where it was not wholly written."""
-        ...
 
     def work(self, run: Run, planned: PlannedT) -> None:
         """Do what is left of the run."""
-        ...
 
     def end(self, run: Run) -> None:
         """Publish the run, or say how it ended."""
-        ...
 
 
 def carry_out(job: Job[Any], output: str, run_id: str | None, say: Say) -> None:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import safetensors.torch
 import torch
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
 from lib.batches import to_parquet
 from lib.catalog.catalog import CatalogConfig, labels_of, read_catalog
@@ -28,8 +28,7 @@ from lib.reports.data import TrainingReport
 from lib.reports.render import render_training
 from lib.runs import files
 from lib.runs.progress import duration
-from lib.runs.run import Intent, Run, RunId, open_run
-from lib.storage.config import StorageConfig
+from lib.runs.run import Intent, Run, RunFile, open_run
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import Taxonomy, read_taxonomy
 from lib.training.checkpoint import read_best, read_checkpoint
@@ -37,7 +36,7 @@ from lib.training.config import TrainingConfig
 from lib.training.history import EpochRecord
 from lib.training.quantize import Compiled
 from lib.training.trainer import TrainingJob
-from pipelines.steps import Say
+from pipelines.steps import Say, within_catalogs
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -52,11 +51,9 @@ class ModelConfig(Config):
     )
 
 
-class TrainRun(Config):
+class TrainRun(RunFile):
     """A training's run file."""
 
-    output: str = "runs"
-    run_id: RunId | None = None
     taxonomy: str
     catalog: CatalogConfig
     validation: CatalogConfig | None = None
@@ -65,13 +62,8 @@ class TrainRun(Config):
     training: TrainingConfig = TrainingConfig()
     workers: WorkersConfig = WorkersConfig()
     reading: ReadingConfig = Field(default=ReadingConfig(), validate_default=True)
-    storage: StorageConfig = StorageConfig()
 
-    @field_validator("reading")
-    @classmethod
-    def _of_the_catalogs(cls, reading: ReadingConfig, info: ValidationInfo) -> ReadingConfig:
-        catalogs = (info.data.get("catalog"), info.data.get("validation"))
-        return reading.within(each.store for each in catalogs if each)
+    _within = field_validator("reading")(within_catalogs)
 
 
 def train(config: TrainRun, say: Say) -> Bundle:

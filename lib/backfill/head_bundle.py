@@ -4,11 +4,11 @@ from dataclasses import dataclass, field, replace
 
 import safetensors.torch
 import torch
-from torch import Tensor
 
 from lib.backfill.head_split import carry_rows
 from lib.hashing import digest_bytes
 from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
+from lib.models.bundle_weights import read_tensors
 from lib.models.head import Head
 from lib.models.openvino_runtime import FILES
 from lib.models.runtimes import read_head
@@ -36,17 +36,6 @@ class NewHead:
     keeps_int8: bool = False
 
 
-def read_state(bundle: Bundle, storage: Storage) -> dict[str, Tensor]:
-    """Read a bundle's tensors.
-
-    Raises:
-        InputError: the file is not there, or is not the one that bundle.json describes.
-    """
-    digest = bundle.info.digests.get("model")
-    data = read_part(bundle.uri, "model.safetensors", digest, storage)
-    return dict(safetensors.torch.load(data))
-
-
 def carry_head(bundle: Bundle, migration: Migration, storage: Storage) -> NewHead:
     """Give the old head under new ids, where each old leaf becomes one new leaf for certain.
 
@@ -70,7 +59,7 @@ def write_head_bundle(
         taxonomy: whose leaves the head's rows stand for.
     """
     head = new.head
-    state = {**read_state(old, storage), "head.weight": head.weight, "head.bias": head.bias}
+    state = {**read_tensors(old, storage), "head.weight": head.weight, "head.bias": head.bias}
     state |= {APART_WEIGHT: head.apart_weight, APART_BIAS: head.apart_bias}
     model = safetensors.torch.save({name: value.contiguous() for name, value in state.items()})
     text = taxonomy.to_yaml().encode()

@@ -9,7 +9,8 @@ from torch.nn.functional import linear
 
 from lib.backfill.lda import Moments
 from lib.evaluation.calibration import fit_temperature
-from lib.models.head import Head, Row
+from lib.models.bundle import Row
+from lib.models.head import Head
 from lib.taxonomy.migration import Migration
 
 

@@ -55,25 +55,23 @@ MEANINGS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Files:
-    """What is compared, as local Parquet files.
+def measure_changes(
+    connection: duckdb.DuckDBPyConnection, rows: Sequence[Path], before: Path, removed: Path
+) -> Measured:
+    """Measure a run against the table that it is to change.
 
-    Attributes:
-        rows: the run's labels.
+    Args:
+        connection: does the work, in bounded memory.
+        rows: the run's labels, as local Parquet files.
         before: item_id, category_id and category_path of the table's rows; without rows where
             there is no table.
         removed: the ids that the run takes out of the table.
     """
-
-    rows: Sequence[Path]
-    before: Path
-    removed: Path
-
-
-def measure_changes(connection: duckdb.DuckDBPyConnection, files: Files) -> Measured:
-    """Measure a run against the table it is to change, in the connection's bounded memory."""
-    _load(connection, files)
+    views = {"labels": rows, "before": [before], "removed": [removed]}
+    for name, paths in views.items():
+        relation = connection.read_parquet([str(path) for path in paths])
+        relation.create_view(name, replace=True)
+    connection.execute(RUN)
     items, errors, reviews, added, changed = _one(
         connection,
         """SELECT count(*), count(error), count(*) FILTER (decision = 'review'),
@@ -104,7 +102,7 @@ def moved_items(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def judge(config: GatesConfig, measured: Measured) -> list[GateResult]:
-    """Hold what was measured against the limits."""
+    """Compare what was measured with the limits."""
     results = []
     for name, value in measured:
         key = f"max_{name}"
@@ -116,6 +114,11 @@ def judge(config: GatesConfig, measured: Measured) -> list[GateResult]:
     return results
 
 
+RUN = """CREATE OR REPLACE TEMP TABLE run AS
+    SELECT l.item_id, l.uri, l.category_id, l.category_path, l.confidence, l.decision,
+           l.error, b.item_id IS NOT NULL AS known, b.category_id AS was,
+           b.category_path AS was_path
+    FROM labels l LEFT JOIN before b USING (item_id)"""
 # half the sum of the differences of shares, 0 where sizes keep their proportions
 MIX_SHIFT = """
     WITH sizes AS (
@@ -131,20 +134,6 @@ MIX_SHIFT = """
     SELECT coalesce(sum(abs(
         was / greatest((SELECT sum(was) FROM summed), 1)
         - becomes / greatest((SELECT sum(becomes) FROM summed), 1))) / 2, 0) FROM summed"""
-
-
-def _load(connection: duckdb.DuckDBPyConnection, files: Files) -> None:
-    views = {"labels": files.rows, "before": [files.before], "removed": [files.removed]}
-    for name, paths in views.items():
-        relation = connection.read_parquet([str(path) for path in paths])
-        relation.create_view(name, replace=True)
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE run AS
-           SELECT l.item_id, l.uri, l.category_id, l.category_path, l.confidence, l.decision,
-                  l.error, b.item_id IS NOT NULL AS known, b.category_id AS was,
-                  b.category_path AS was_path
-           FROM labels l LEFT JOIN before b USING (item_id)"""
-    )
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:

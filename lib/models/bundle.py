@@ -1,5 +1,6 @@
 """Bundles: all that inference needs, in one folder that says what it is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import Field, ValidationError
@@ -19,6 +20,15 @@ FORMAT = 1
 APART_WEIGHT, APART_BIAS = "apart.weight", "apart.bias"
 
 
+Row = str | tuple[str, ...]  # the leaf that a row of a head stands for, or those it is split into
+
+
+def leaves_of(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return the leaves that the rows of a head stand for, each once, in order."""
+    parts = [row if isinstance(row, tuple) else (row,) for row in rows]
+    return tuple(dict.fromkeys(leaf for part in parts for leaf in part))
+
+
 class BundleInfo(Config):
     """`bundle.json`: what the other two files are, and how to use them."""
 
@@ -28,7 +38,7 @@ class BundleInfo(Config):
     weights: str
     preprocessing: Preprocessing
     # the leaf of each of the head's rows, or those that it is split into; rows of one leaf add up
-    category_ids: tuple[str | tuple[str, ...], ...]
+    category_ids: tuple[Row, ...]
     temperature: float = Field(gt=0)
     threshold: float = Field(ge=0, le=NEVER)
     target_precision: float
@@ -39,8 +49,7 @@ class BundleInfo(Config):
     @property
     def leaves(self) -> tuple[str, ...]:
         """The leaves, in the order of the columns of probabilities."""
-        rows = [row if isinstance(row, tuple) else (row,) for row in self.category_ids]
-        return tuple(dict.fromkeys(leaf for row in rows for leaf in row))
+        return leaves_of(self.category_ids)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import safetensors.torch
+from torch import Tensor
 
 from lib.errors import InputError
 from lib.hashing import digest_bytes
@@ -49,18 +50,28 @@ def write_bundle(
     return Bundle(uri, described, taxonomy, digest_bytes(data))
 
 
+def read_tensors(bundle: Bundle, storage: Storage) -> dict[str, Tensor]:
+    """Read a bundle's tensors by name.
+
+    Raises:
+        InputError: the file is not there, or is not the one that bundle.json describes.
+    """
+    digest = bundle.info.digests.get("model")
+    data = read_part(bundle.uri, "model.safetensors", digest, storage)
+    return dict(safetensors.torch.load(data))
+
+
 def load_classifier(bundle: Bundle, storage: Storage) -> Classifier:
     """Load a bundle's model in float32, in evaluation mode; its head as it was trained.
 
     Raises:
         InputError: the weights are damaged or are another model's.
     """
-    data = read_part(bundle.uri, "model.safetensors", bundle.info.digests.get("model"), storage)
     info = bundle.info
     classifier = build_classifier(
         info.architecture, len(info.category_ids), info.preprocessing.size_px
     )
-    state = safetensors.torch.load(data)
+    state = read_tensors(bundle, storage)
     for name in (APART_WEIGHT, APART_BIAS):
         state.pop(name, None)
     try:

@@ -1,6 +1,5 @@
 """The head: from embeddings to calibrated probabilities of leaves."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,13 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-Row = str | tuple[str, ...]  # the leaf that a row of a head stands for, or those it is split into
-
-
-def leaves_of(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Give the leaves that the rows of a head stand for, each once, in order."""
-    parts = [row if isinstance(row, tuple) else (row,) for row in rows]
-    return tuple(dict.fromkeys(leaf for part in parts for leaf in part))
+from lib.models.bundle import Row, leaves_of
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,12 @@
 import logging
 from typing import Protocol
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from lib.errors import InputError
 from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
-from lib.models.bundle_weights import load_classifier
+from lib.models.bundle_weights import load_classifier, read_tensors
 from lib.models.device import computes_bf16, pick_device
 from lib.models.head import Head
 from lib.models.openvino_runtime import FILES, OpenVinoNetwork, convert, is_installed
@@ -27,7 +26,6 @@ class Network(Protocol):
 
     def __call__(self, images: Tensor) -> Tensor:
         """Give the embeddings of a batch."""
-        ...
 
 
 def read_head(bundle: Bundle, storage: Storage, device: torch.device) -> Head:
@@ -36,9 +34,7 @@ def read_head(bundle: Bundle, storage: Storage, device: torch.device) -> Head:
     Raises:
         InputError: the file is not there, or is not the one that bundle.json describes.
     """
-    info = bundle.info
-    data = read_part(bundle.uri, "model.safetensors", info.digests.get("model"), storage)
-    state = safetensors.torch.load(data)
+    info, state = bundle.info, read_tensors(bundle, storage)
     weight, bias = state["head.weight"].to(device), state["head.bias"].to(device)
     nothing = weight.new_empty(0, weight.shape[1]), bias.new_empty(0)
     apart = state.get(APART_WEIGHT, nothing[0]), state.get(APART_BIAS, nothing[1])

@@ -50,53 +50,60 @@ class ErrorReason:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassificationReport:
-    """A classification run. `stages` holds seconds, summed over the run's threads."""
+class RunReport:
+    """What every report says of its run."""
 
     run_id: str
     started_at: str
     finished_at: str
-    catalog: str
+    bundle: str
+    bundle_digest: str
+    threshold: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedReport(RunReport):
+    """What the report of a run says that was to be published."""
+
     labels_table: str
     published_version: int | None
     unpublished_because: str | None
-    bundle: str
-    bundle_digest: str
-    taxonomy_version: str
     engine: str
     items: int
     labelled: int
     errors: int
     decisions: dict[str, int]
+    confidence_counts: list[int]
+    categories: list[CategoryCount]
+    evaluation: Evaluation | None
+    gates: list[GateResult] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationReport(PublishedReport):
+    """A classification run. `stages` holds seconds, summed over the run's threads."""
+
+    catalog: str
+    taxonomy_version: str
     bytes_fetched: int
     wall_s: float
     images_per_s: float
     stages: dict[str, float]
-    confidence_counts: list[int]
-    threshold: float
-    categories: list[CategoryCount]
     error_reasons: list[ErrorReason]
     error_items: list[ErrorItem]
     sheets: list[ContactSheet]
     least_sure: list[Thumbnail]
-    evaluation: Evaluation | None
     diff: dict[str, int] = field(default_factory=dict)
     retries: int = 0
-    gates: list[GateResult] = field(default_factory=list)
     moves: list[Thumbnail] = field(default_factory=list)
     cost: str | None = None  # a sentence; None where the run file gives no prices
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingReport:
+class TrainingReport(RunReport):
     """A training run, with its evaluation on the held-out validation items."""
 
-    run_id: str
-    started_at: str
-    finished_at: str
     catalog: str
-    bundle: str
-    bundle_digest: str
     taxonomy_version: str
     architecture: str
     weights: str
@@ -111,6 +118,4 @@ class TrainingReport:
     calibration_error_before: float
     calibration_error_after: float
     reliability: list[ReliabilityBin]
-    threshold: float
     coverage: float
-    samples: list[ContactSheet] = field(default_factory=list)

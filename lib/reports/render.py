@@ -55,7 +55,6 @@ def render_training(report: TrainingReport) -> str:
         if any(each.items for each in report.reliability)
         else None,
         unusable=report.unusable[:_ERRORS_LIMIT],
-        samples=report.samples[:_SHEETS_LIMIT],
         scores=scores(report.evaluation),
     )
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lib.reports.data import ClassificationReport, TrainingReport
+from lib.reports.data import ClassificationReport, PublishedReport, TrainingReport
 from lib.reports.formats import count, decimal, items, percent, share
 from lib.reports.migration_data import MigrationReport
 from lib.reports.scores import wilson
@@ -56,7 +56,7 @@ def migration_verdict(report: MigrationReport) -> Verdict:
     )
 
 
-def _publication(report: ClassificationReport | MigrationReport) -> tuple[str, str, str]:
+def _publication(report: PublishedReport) -> tuple[str, str, str]:
     if report.published_version is not None:
         table = report.labels_table.rstrip("/").rsplit("/", 1)[-1] or report.labels_table
         version = count(report.published_version)

@@ -25,6 +25,21 @@ class Leftover:
     why: str
 
 
+def clean(output: str, older_than: timedelta, storage: Storage, *, delete: bool) -> list[Leftover]:
+    """Find, or remove, what runs have left in their folder, and in the tables they published to.
+
+    Raises:
+        InputError: the folder cannot be listed, or the store refuses.
+    """
+    found = list(find_leftovers(output, older_than, storage))
+    for leftover in found:
+        if delete:
+            storage.delete_below(leftover.uri)
+    for table in tables_of(output, storage):
+        found += stale_files(table, older_than, storage, delete=delete)
+    return found
+
+
 def find_leftovers(output: str, older_than: timedelta, storage: Storage) -> Iterator[Leftover]:
     """Find what can go in a folder of run folders.
 

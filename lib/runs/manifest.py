@@ -32,6 +32,4 @@ def write_manifest(run: Run, manifest: Manifest) -> None:
 
 def read_manifest(run: Run) -> Manifest | None:
     """Read a run's manifest, or None where the run is not finished."""
-    if not run.exists(files.MANIFEST):
-        return None
-    return Manifest.model_validate_json(run.read(files.MANIFEST))
+    return run.find(files.MANIFEST, Manifest)

@@ -1,15 +1,15 @@
 """Receipts: what a finished unit tells the driver. Progress, metrics and manifest are their sum."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from lib.config.config import Config
 
 
-class Receipt(Config):
-    """One unit's counts and seconds; travels as JSON in the metadata of its shard."""
+class Counts(Config):
+    """What adds up over units."""
 
-    unit: int
     items: int
     labelled: int
     errors: dict[str, int]
@@ -19,6 +19,12 @@ class Receipt(Config):
     fetch_s: float  # waiting for the store, summed over threads
     decode_s: float  # of one core
     forward_s: float  # of the device
+
+
+class Receipt(Counts):
+    """One unit's counts and seconds; travels as JSON in the metadata of its shard."""
+
+    unit: int
     seconds: float  # from the unit's start to its end
     engine: str
 
@@ -28,19 +34,10 @@ class Receipt(Config):
         return self.items / self.seconds
 
 
-class Totals(Config):
+class Totals(Counts):
     """The sum of receipts."""
 
     units: int
-    items: int
-    labelled: int
-    errors: dict[str, int]
-    decisions: dict[str, int]
-    bytes_fetched: int
-    retries: int
-    fetch_s: float
-    decode_s: float
-    forward_s: float
     engines: tuple[str, ...]
 
     @property
@@ -48,44 +45,28 @@ class Totals(Config):
         """Items that are error rows."""
         return sum(self.errors.values())
 
-    @property
-    def error_rate(self) -> float:
-        """Share of items that are error rows, 0 to 1."""
-        return self.error_count / self.items if self.items else 0.0
-
     def __add__(self, other: "Totals") -> "Totals":
         """Sum the totals of distinct units."""
-        summed = {
-            name: getattr(self, name) + getattr(other, name)
-            for name in type(self).model_fields
-            if name not in {"errors", "decisions", "engines"}
-        }
-        return Totals(
-            **summed,
-            errors=dict((Counter(self.errors) + Counter(other.errors)).most_common()),
-            decisions=dict(Counter(self.decisions) + Counter(other.decisions)),
-            engines=tuple(sorted({*self.engines, *other.engines})),
-        )
+        engines = tuple(sorted({*self.engines, *other.engines}))
+        return Totals(**_sum([self, other]), units=self.units + other.units, engines=engines)
 
 
 def add_up(receipts: Iterable[Receipt]) -> Totals:
     """Sum receipts of distinct units."""
     every = list(receipts)
-    errors: Counter[str] = Counter()
-    decisions: Counter[str] = Counter()
-    for receipt in every:
-        errors.update(receipt.errors)
-        decisions.update(receipt.decisions)
-    return Totals(
-        units=len(every),
-        items=sum(r.items for r in every),
-        labelled=sum(r.labelled for r in every),
-        errors=dict(errors.most_common()),
-        decisions=dict(decisions),
-        bytes_fetched=sum(r.bytes_fetched for r in every),
-        retries=sum(r.retries for r in every),
-        fetch_s=sum(r.fetch_s for r in every),
-        decode_s=sum(r.decode_s for r in every),
-        forward_s=sum(r.forward_s for r in every),
-        engines=tuple(sorted({r.engine for r in every})),
-    )
+    engines = tuple(sorted({receipt.engine for receipt in every}))
+    return Totals(**_sum(every), units=len(every), engines=engines)
+
+
+def _sum(every: Sequence[Counts]) -> dict[str, Any]:
+    summed: dict[str, Any] = {}
+    for name, field in Counts.model_fields.items():
+        values = [getattr(each, name) for each in every]
+        if field.annotation in (int, float):
+            summed[name] = sum(values)
+        else:
+            counter: Counter[str] = Counter()
+            for value in values:
+                counter.update(value)
+            summed[name] = dict(counter.most_common())
+    return summed

@@ -14,9 +14,10 @@ from pyarrow import parquet
 from pydantic import AfterValidator
 
 from lib.batches import to_parquet
-from lib.config.config import Config
+from lib.config.config import Config, ConfigT
 from lib.errors import InputError
 from lib.runs import files
+from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from lib.storage.uris import absolute, join
 
@@ -40,6 +41,14 @@ class Intent:
     fingerprint: Fingerprint
     run_file: Mapping[str, Any]
     fresh_for: timedelta | None = None  # how long an unfinished run is resumed; None: for good
+
+
+class RunFile(Config):
+    """What every run file has: where runs lie, the run's id if it is given, and the stores."""
+
+    output: str = "runs"
+    run_id: RunId | None = None
+    storage: StorageConfig = StorageConfig()
 
 
 class RunRecord(Config):
@@ -112,6 +121,10 @@ class Run:
     def create(self, name: str, data: bytes) -> bool:
         """Write a file unless it is there, as `Storage.create`."""
         return self.storage.create(self.at(name), data)
+
+    def find(self, name: str, model: type[ConfigT]) -> ConfigT | None:
+        """Read a file that a model describes, or None where it is not there."""
+        return model.model_validate_json(self.read(name)) if self.exists(name) else None
 
     def write_json(self, name: str, value: Any) -> None:  # noqa: ANN401  # whatever JSON holds
         """Write a JSON file."""

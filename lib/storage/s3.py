@@ -60,16 +60,27 @@ class BotocoreCredentials:
         """Find the chain's credentials; nothing is asked of the network for static keys."""
         self._credentials = botocore.session.get_session().get_credentials()
 
-    def __call__(self) -> dict[str, Any]:
-        """Give keys that are valid now; botocore renews those of a role before they expire."""
+    @property
+    def keys(self) -> tuple[str, str, str | None]:
+        """Key, secret and token that are valid now; botocore renews those of a role in time.
+
+        Raises:
+            PermissionError: there are none.
+        """
         if self._credentials is None:
             raise PermissionError("no AWS credentials: set AWS_ACCESS_KEY_ID and its secret")
         frozen = self._credentials.get_frozen_credentials()
+        return frozen.access_key, frozen.secret_key, frozen.token
+
+    def __call__(self) -> dict[str, Any]:
+        """Give the keys as obstore takes them."""
+        key, secret, token = self.keys
+        expires_at = datetime.now(UTC) + timedelta(minutes=5)
         return {
-            "access_key_id": frozen.access_key,
-            "secret_access_key": frozen.secret_key,
-            "token": frozen.token,
-            "expires_at": datetime.now(UTC) + timedelta(minutes=5),
+            "access_key_id": key,
+            "secret_access_key": secret,
+            "token": token,
+            "expires_at": expires_at,
         }
 
 
@@ -83,10 +94,6 @@ def delta_options(uri: str, config: StorageConfig) -> dict[str, str]:
         options |= {"AWS_ALLOW_HTTP": str(endpoint.startswith("http://")).lower()}
     if config.anonymous:
         return options | {"AWS_SKIP_SIGNATURE": "true"}
-    if keys := config.s3_keys():
-        key, secret, token = keys
-    else:
-        found = BotocoreCredentials()()
-        key, secret, token = found["access_key_id"], found["secret_access_key"], found["token"]
+    key, secret, token = config.s3_keys() or BotocoreCredentials().keys
     options |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
     return options | ({"AWS_SESSION_TOKEN": token} if token else {})

@@ -199,3 +199,27 @@ def _check_destiny(old: str, new: str, taxonomy: Taxonomy, *, named: bool) -> No
             f"taxonomy version {taxonomy.version} {what} categories below it; items are labelled "
             "with leaves: say under 'split' which of them"
         )
+
+
+def describe(migration: Migration) -> list[str]:
+    """Say of each old category, in a line, what becomes of it, and what is needed for that."""
+    old, new = migration.old, migration.new
+    lines = [f"version {old.version} to {new.version}:"]
+    for leaf, becomes in migration.by_rule.items():
+        if leaf != becomes or old.path(leaf) != new.path(becomes):
+            lines.append(f"  by rule: {leaf} ({old.path(leaf)}) -> {becomes} ({new.path(becomes)})")
+    unchanged = sum(
+        leaf == becomes and old.path(leaf) == new.path(becomes)
+        for leaf, becomes in migration.by_rule.items()
+    )
+    if unchanged:
+        lines.append(f"  as they are: {unchanged:,}")
+    for leaf in migration.for_model:
+        news = migration.destinies[leaf]
+        becomes = " or ".join(news) if news else "whatever the model says"
+        also = f", or {' or '.join(migration.added)}" if news and migration.added else ""
+        lines.append(f"  by the model: {leaf} -> {becomes}{also}")
+    needed = [
+        f"  needs new examples: {leaf} ({new.path(leaf)})" for leaf in migration.without_examples
+    ]
+    return [*lines, *needed]

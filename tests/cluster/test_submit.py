@@ -246,7 +246,7 @@ def test_no_cluster_at_the_address_is_one_sentence(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["clasify", "RUN"], "'clasify' is no job that can be submitted"),
+        (["clasify", "RUN"], "'clasify' cannot be submitted"),
         (["classify", "RUN", "--set", "output=runs"], "a folder that a cluster's nodes do not"),
         (["classify", "RUN", "--set", "engine.actor=2"], "did you mean 'actors'"),
         (["classify", "RUN", "--", "--set=storage.x=y"], "--set goes before"),

@@ -152,5 +152,4 @@ TRAINING = TrainingReport(
     reliability=[ReliabilityBin(confidence=0.75, accuracy=0.7, items=30)],
     threshold=0.62,
     coverage=0.842,
-    samples=[ContactSheet(category="Clothing > Kind 0", items=50, thumbnails=[THUMBNAIL])],
 )

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from lib.labels.gates import Files, GatesConfig, Measured, judge, measure_changes, moved_items
+from lib.labels.gates import GatesConfig, Measured, judge, measure_changes, moved_items
 from lib.sql import open_duckdb
 
 ROW = pa.schema(
@@ -42,13 +42,10 @@ def run(
     }
     for name, table in tables.items():
         parquet.write_table(table, folder / f"{name}.parquet")
-    files = Files(
-        rows=[folder / "rows.parquet"],
-        before=folder / "before.parquet",
-        removed=folder / "removed.parquet",
-    )
+    rows_file, before_file, removed_file = (folder / f"{name}.parquet" for name in tables)
     with open_duckdb() as connection:
-        return measure_changes(connection, files), moved_items(connection)
+        measured = measure_changes(connection, [rows_file], before_file, removed_file)
+        return measured, moved_items(connection)
 
 
 def test_a_first_run_is_measured_by_its_errors_and_reviews_alone(tmp_path: Path) -> None:

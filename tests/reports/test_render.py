@@ -45,7 +45,6 @@ PAGES = {
             epochs=[],
             evaluation=NOTHING_KNOWN,
             reliability=[],
-            samples=[],
             coverage=math.nan,
             calibration_error_before=math.nan,
             calibration_error_after=math.nan,
