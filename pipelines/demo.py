@@ -1,13 +1,13 @@
 """The demo, step by step: draw a catalog, train on its labelled part, classify all of it."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from examples.demo_catalog.catalog import draw_catalog
 from lib.config.config import load_run_file
 from lib.errors import InputError
 from lib.labels.delta_table import LabelsTable
@@ -19,10 +19,11 @@ FOLDER = Path("demo")
 ROWS = 10
 
 
-def demo(run_files: Path, console: Console) -> None:
+def demo(draw_catalog: Callable[[Path], Path], run_files: Path, console: Console) -> None:
     """Run the whole path on a drawn catalog, in the folder `demo` below the current one.
 
     Args:
+        draw_catalog: draws a catalog into a folder; returns its manifest.
         run_files: the folder of `demo-train.yaml` and `demo-classify.yaml`.
         console: takes what there is to see.
 
