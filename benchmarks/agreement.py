@@ -43,5 +43,5 @@ def measure_agreement(photos: Path, bundle: str, folder: Path) -> dict[str, floa
 
 
 def share_equal(one: list[str], other: list[str]) -> float:
-    """Give the share of places where two lists are equal."""
+    """Return the share of places where two lists are equal."""
     return sum(a == b for a, b in zip(one, other, strict=True)) / len(one)

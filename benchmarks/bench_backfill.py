@@ -65,7 +65,7 @@ class Drawn:
         return drawn
 
     def keys(self, start: int) -> pa.Table:
-        """Give a chunk's uris and etags."""
+        """Return a chunk's uris and etags."""
         numbers = range(start, min(start + CHUNK, self.items))
         uris = [f"s3://catalog/images/{n:08d}.jpg" for n in numbers]
         etags = [f"{n * 2654435761 % 2**64:032x}" for n in numbers]
@@ -187,7 +187,7 @@ def labelled(drawn: Drawn, leaves: list[str], local: Path) -> None:
 
 
 def run(local: Path) -> dict[str, float]:
-    """Run the command; give the seconds of its parts, by what it says, and its peak of memory."""
+    """Run the command; return the seconds of its parts, by what it says, and its peak of memory."""
     marks: dict[str, float] = {}
     started = time.perf_counter()
     command = [sys.executable, "-m", "jobs.backfill", str(local / "backfill.yaml")]

@@ -57,7 +57,7 @@ class Shop:
                 pass
 
     def night(self, name: str, images: str, table: str, endpoint: str | None = None) -> float:
-        """Run a night; give its seconds."""
+        """Run a night; return its seconds."""
         uri = f"s3://{self.bucket}"
         run_file = self.folder / f"{name}.yaml"
         described = {

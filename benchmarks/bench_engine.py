@@ -121,7 +121,7 @@ def write_catalog(path: Path, items: int) -> None:
 
 
 def measure(folder: Path, items: int) -> dict[str, Any]:
-    """Run both commands; give the figures."""
+    """Run both commands; return the figures."""
     write_catalog(folder / "catalog.parquet", items)
     prepare = [sys.executable, "-m", "benchmarks.standins", str(folder / "bundle")]
     standins_us = float(subprocess.run(prepare, check=True, capture_output=True).stdout)  # noqa: S603  # our own program

@@ -1,11 +1,11 @@
 # ruff: noqa: T201  # they speak to a person
-"""What fifty kills of one run cost: units done again, held against those in flight at each kill.
+"""What fifty kills of one run cost: units done again, compared with those in flight at each kill.
 
     python -m benchmarks.bench_kills [--kills N] [--seed N]
 
 The job, its Ray and all its workers are killed at random moments, one in three before its first
 unit and the others in the seconds after it, and the same command is run again. At the end the rows
-are held against those of a run that nobody disturbed.
+are compared with those of a run that nobody disturbed.
 """
 
 import argparse
@@ -83,7 +83,7 @@ class Victim:
 
 
 def kill_once(victim: Victim, dice: random.Random, first_s: float) -> int:
-    """Start the command, kill all of it at some moment; give the units that were in flight."""
+    """Start the command, kill all of it at some moment; return the units that were in flight."""
     before, finished = victim.begun, victim.finished
     marker = uuid.uuid4().hex
     driver = victim.start(marker)

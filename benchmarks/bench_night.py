@@ -56,7 +56,7 @@ def prepare(folder: Path, items: int) -> None:
 
 
 def compare(folder: Path) -> dict[str, float]:
-    """Do what a night does between its listing and its first unit; give seconds and peak."""
+    """Do what a night does between its listing and its first unit; return seconds and peak."""
     started = time.perf_counter()
     labels = folder / "known.parquet"
     LabelsTable(str(folder / "labels"), Storage(StorageConfig())).dump(0, COMPARED, labels)

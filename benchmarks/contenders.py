@@ -93,7 +93,7 @@ class Watch:
 def run(
     command: Sequence[str], environment: Mapping[str, str], limit_s: float
 ) -> tuple[float, float, Watch]:
-    """Run a command; give when it began, its seconds, and what was watched.
+    """Run a command; return when it began, its seconds, and what was watched.
 
     Raises:
         SystemExit: it failed; with the end of what it said.

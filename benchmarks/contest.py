@@ -71,7 +71,7 @@ class Contest:
         return path
 
     def summary(self, items: int) -> dict[str, dict[str, float]]:
-        """Give each contender's medians; a whole job is scaled to `items`."""
+        """Return each contender's medians; a whole job is scaled to `items`."""
         return {
             name: {
                 "steady": round(statistics.median(each.steady for each in runs), 1),

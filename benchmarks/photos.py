@@ -27,7 +27,7 @@ class Place:
     folder: Path
 
     def manifest(self, items: int) -> str:
-        """Give the manifest of the first items."""
+        """Return the manifest of the first items."""
         whole = parquet.read_table(self.folder / f"{self.name}.parquet")
         path = self.folder / f"{self.name}-{items}.parquet"
         if not path.exists():

@@ -1,4 +1,4 @@
-"""Labels from kept embeddings held against labels from pixels, with one head, on real photos."""
+"""Labels from kept embeddings compared with labels from pixels, with one head, on real photos."""
 
 import tempfile
 import time
@@ -36,7 +36,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def agree(shared: Path) -> dict[str, float]:
-    """Give the share of equal labels, and the images/s of classifying from pixels.
+    """Return the share of equal labels, and the images/s of classifying from pixels.
 
     A pre-trained backbone, an old head by which close calls were made again in float32, and a new
     head on other categories: each photo's label from its kept embedding, and from its pixels.

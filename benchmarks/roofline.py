@@ -20,7 +20,7 @@ ROUNDS = 3
 
 
 def measure(bundle_uri: str, files: Sequence[bytes], batch: int) -> dict[str, float]:
-    """Give the core-milliseconds of an image, and the images/s that all cores could do."""
+    """Return the core-milliseconds of an image, and the images/s that all cores could do."""
     cores = os.cpu_count() or 1
     storage = Storage(StorageConfig())
     bundle = read_bundle(bundle_uri, storage)
@@ -48,7 +48,7 @@ def measure(bundle_uri: str, files: Sequence[bytes], batch: int) -> dict[str, fl
 
 
 def _core_seconds(work: Callable[[], None]) -> float:
-    """Give the least of some rounds, in seconds of this process's threads on any core."""
+    """Return the least of some rounds, in seconds of this process's threads on any core."""
     found = []
     for _ in range(ROUNDS):
         before = time.process_time()

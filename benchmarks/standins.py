@@ -38,7 +38,7 @@ class StandInPreparer:
         self.retries = Retries(0)
 
     def stream(self, uris: Iterable[str], etags: Iterable[str | None]) -> Iterator[Prepared]:
-        """Give one result an item."""
+        """Yield one result per item."""
         for _ in zip(uris, etags, strict=True):
             yield PREPARED
 
@@ -56,7 +56,7 @@ class StandInPredictor:
         self._embeddings = draw.normal(size=(BATCH, DIMENSIONS)).astype(np.float16)
 
     def predict(self, images: Iterable[torch.Tensor]) -> Predicted:
-        """Give as many rows as there are images."""
+        """Return as many rows as there are images."""
         rows = np.arange(sum(1 for _ in images)) % BATCH
         return Predicted(
             probabilities=self._probabilities[rows], embeddings=self._embeddings[rows], seconds=0.0

@@ -30,7 +30,7 @@ Settings = Annotated[
 
 @contextmanager
 def reporting() -> Iterator[Callable[[str], None]]:
-    """Give a way to print lines; end the process as documented when the job cannot go on."""
+    """Yield a way to print lines; end the process as documented when the job cannot go on."""
     # what a store's client leaves unread is in the job's own sentence, or a retry has mended it
     logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
     try:

@@ -29,7 +29,7 @@ def open_duckdb(
     Args:
         memory_mb: what DuckDB may hold in memory; the folder takes the rest. The folder is made
             where TMPDIR says, which must not be a file system in memory.
-        threads: at a time; without it, one a core, up to 4.
+        threads: at a time; without it, one per core, up to 4.
     """
     threads = threads or max(1, min(MOST_THREADS, os.cpu_count() or 1))
     with tempfile.TemporaryDirectory(prefix="reshelve-", ignore_cleanup_errors=True) as folder:

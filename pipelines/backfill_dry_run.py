@@ -58,7 +58,7 @@ def estimate(config: BackfillRun, say: Say) -> None:
 def time_sample(
     planned: BackfillPlan, new: NewHead, migration: Migration, folder: Path, storage: Storage
 ) -> float:
-    """Relabel a few rows of each route; give the seconds that all of them would take."""
+    """Relabel a few rows of each route; return the seconds that all of them would take."""
     routes = planned.routes
     file = parquet.ParquetFile(route_files(folder).plan)
     head = new.head

@@ -83,7 +83,7 @@ def read_labelled(
 
 
 def _of_the_table(item_ids: pa.ChunkedArray, table: LabelsTable) -> pa.Table:
-    """Give the rows of some items of the labels table, columns item_id, uri and etag."""
+    """Return the rows of some items of the labels table, columns item_id, uri and etag."""
     schema = pa.schema([ITEM_SCHEMA.field(name) for name in KNOWN])
     version, wanted = table.version(), item_ids.combine_chunks()
     batches = table.batches(version, KNOWN) if version is not None else ()
@@ -186,7 +186,7 @@ def _refit(
 
 
 def locate(labelled: Labelled, files: Sequence[ParquetParts]) -> tuple[pa.Table, pa.Table]:
-    """Give the items to train on and those held out that have an embedding, with its `place`.
+    """Return the items to train on and those held out that have an embedding, with its `place`.
 
     Args:
         labelled: the items.

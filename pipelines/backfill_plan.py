@@ -71,7 +71,7 @@ def read_plan(run: Run) -> BackfillPlan | None:
 
 
 def route_files(folder: Path) -> RouteFiles:
-    """Give the places of a plan in a local folder."""
+    """Return the places of a plan in a local folder."""
     return RouteFiles(
         folder / "settled.parquet", folder / files.PLAN, folder / f"{files.PIXELS}.parquet"
     )

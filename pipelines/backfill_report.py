@@ -67,7 +67,7 @@ def write_report(
 def judge_labels(
     run: Run, rows: BackfillRows, bundle: Bundle
 ) -> tuple[Evaluation | None, str, list[tuple[str, str]]]:
-    """Give an estimate of accuracy, what it is made on, and facts of the head's fitting."""
+    """Return an estimate of accuracy, what it is made on, and facts of the head's fitting."""
     fit = run.find(files.FIT, FitRecord)
     facts = []
     if fit:

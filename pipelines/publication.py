@@ -100,13 +100,13 @@ class Publisher(Protocol):
     def compare(
         self, connection: duckdb.DuckDBPyConnection, finished: Finished
     ) -> tuple[Path, Path]:
-        """Give what the gates compare the run's rows with: the rows before, and removed ids."""
+        """Return what the gates compare the run's rows with: the rows before, and removed ids."""
 
     def change(self, finished: Finished) -> Change | None:
-        """Give what the run does to the table, or None where that is nothing."""
+        """Return what the run does to the table, or None where that is nothing."""
 
     def report(self, judged: Judged, reading: ReadingConfig) -> Sequence[str]:
-        """Write the report; give the lines that say the same in short."""
+        """Write the report; return the lines that say the same in short."""
 
 
 def publish_finished(config: PublishConfig, run: Run, publisher: Publisher, say: Say) -> None:
@@ -141,7 +141,7 @@ def publish_finished(config: PublishConfig, run: Run, publisher: Publisher, say:
 
 
 def heading(judged: Judged, bundle: Bundle) -> dict[str, Any]:
-    """Give what the report of every run that publishes says: fields of `PublishedReport`."""
+    """Return what the report of every run that publishes says: fields of `PublishedReport`."""
     run, manifest = judged.finished.run, judged.finished.manifest
     totals, publication = manifest.totals, judged.publication
     return {
@@ -164,7 +164,7 @@ def heading(judged: Judged, bundle: Bundle) -> dict[str, Any]:
 
 
 def unfinished(run: Run) -> InputError:
-    """Give the error of a run that cannot be published yet."""
+    """Return the error of a run that cannot be published yet."""
     return InputError(f"{run.uri}: this run is not finished; the command that began it resumes it")
 
 

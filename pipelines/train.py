@@ -122,7 +122,7 @@ def train(config: TrainRun, say: Say) -> Bundle:
 
 
 def recipe_of(config: TrainRun) -> TrainingConfig:
-    """Give the recipe that fits the weights: without any there is no head-only stage."""
+    """Return the recipe that fits the weights: without any there is no head-only stage."""
     scratch = config.model.weights == "none"
     return config.training.from_scratch() if scratch else config.training
 
@@ -155,7 +155,7 @@ def read_labelled(
 
 
 def describe(config: TrainRun, taxonomy: Taxonomy, items: pa.Table, held_out: pa.Table) -> Intent:
-    """Give the run's fingerprint, and its run file without secrets."""
+    """Return the run's fingerprint, and its run file without secrets."""
     described = config.model_dump(mode="json", exclude={"storage"})
     return Intent(
         job="train",
@@ -170,7 +170,7 @@ def describe(config: TrainRun, taxonomy: Taxonomy, items: pa.Table, held_out: pa
 
 
 def initial_model(config: TrainRun, taxonomy: Taxonomy, storage: Storage) -> bytes:
-    """Give the model that every worker, and every later try, begins with, as safetensors."""
+    """Return the model that every worker, and every later try, begins with, as safetensors."""
     torch.manual_seed(config.training.seed)
     model = config.model
     size_px = model.preprocessing.size_px

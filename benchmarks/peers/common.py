@@ -27,7 +27,7 @@ def arguments() -> argparse.Namespace:
 def load_model(architecture: str, weights: str) -> nn.Module:
     """Build a torchvision model with the weights of a file, in evaluation mode."""
     state = torch.load(weights, weights_only=True)
-    *_, bias = state.values()  # the head's, one a category
+    *_, bias = state.values()  # the head's, one per category
     model: nn.Module = torchvision.models.get_model(
         architecture, weights=None, num_classes=len(bias)
     )
@@ -36,7 +36,7 @@ def load_model(architecture: str, weights: str) -> nn.Module:
 
 
 def transform() -> v2.Compose:
-    """Give the transform of torchvision's ImageNet weights: one image, float32 [3, 224, 224]."""
+    """Return the transform of torchvision's ImageNet weights: one image, float32 [3, 224, 224]."""
     return v2.Compose(
         [
             v2.ToImage(),
@@ -49,7 +49,7 @@ def transform() -> v2.Compose:
 
 
 def classify(model: nn.Module, images: Tensor) -> list[int]:
-    """Give the class of each image, float32 [n, 3, 224, 224]."""
+    """Return the class of each image, float32 [n, 3, 224, 224]."""
     with torch.inference_mode():
         classes: list[int] = model(images).argmax(dim=1).tolist()
     return classes

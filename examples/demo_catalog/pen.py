@@ -43,7 +43,7 @@ class Look:
         return self.rng.random() < share
 
     def between(self, low: float, high: float) -> float:
-        """Give a length, evenly from low to high."""
+        """Return a length, evenly from low to high."""
         return self.rng.uniform(low, high)
 
 
@@ -59,7 +59,7 @@ class Pen:
         self._draw = ImageDraw.Draw(self.layer)
 
     def finished(self) -> Image.Image:
-        """Give the layer at its final size, edges smooth."""
+        """Return the layer at its final size, edges smooth."""
         return self.layer.reduce(SAMPLES)
 
     def fill(self, points: Iterable[Point], paint: Paint | Colour, *, alpha: int = 255) -> None:

@@ -37,7 +37,7 @@ class NewHead:
 
 
 def carry_head(bundle: Bundle, migration: Migration, storage: Storage) -> NewHead:
-    """Give the old head under new ids, where each old leaf becomes one new leaf for certain.
+    """Return the old head under new ids, where each old leaf becomes one new leaf for certain.
 
     Rows of merged leaves add up, so the probabilities are exactly those that the old head gives.
     """

@@ -29,7 +29,7 @@ class LabelledEmbeddings:
 
 
 def carry_rows(rows: tuple[Row, ...], destinies: Mapping[str, tuple[str, ...]]) -> tuple[Row, ...]:
-    """Give rows under their new ids; a row whose leaf becomes several is split into these."""
+    """Return rows under their new ids; a row whose leaf becomes several is split into these."""
     carried: list[Row] = []
     for row in rows:
         if isinstance(row, tuple):
@@ -53,7 +53,7 @@ def can_split(head: Head, migration: Migration) -> bool:
 def split_head(
     old: Head, migration: Migration, moments: Moments, held_out: LabelledEmbeddings
 ) -> Head:
-    """Give the old head with some of its rows split.
+    """Return the old head with some of its rows split.
 
     What tells the parts of a row apart is fitted on the examples of these alone, and calibrated on
     those held out; the rest is the old head's, and so are the probabilities of all other leaves.

@@ -60,7 +60,7 @@ def read_examples(uri: str, taxonomy: Taxonomy, storage: Storage) -> pa.Table:
 
 
 def find_examples(examples: pa.Table, known: pa.Table, uri: str) -> pa.Table:
-    """Give the examples with their images, columns of `ITEM_SCHEMA`.
+    """Return the examples with their images, columns of `ITEM_SCHEMA`.
 
     Args:
         examples: as `read_examples` gives them.
@@ -87,7 +87,7 @@ def find_examples(examples: pa.Table, known: pa.Table, uri: str) -> pa.Table:
 def map_labels(
     train: pa.Table, held_out: pa.Table, examples: pa.Table, migration: Migration, fraction: float
 ) -> Labelled:
-    """Give the labelled items their new labels, and split the examples.
+    """Put the new labels on the labelled items, and split the examples.
 
     An example stands for its item whatever the old label said.
 

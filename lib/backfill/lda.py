@@ -30,7 +30,7 @@ class Moments:
         return factor
 
     def discriminants(self, leaves: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
-        """Give the rows that tell some leaves, or all, apart, as if each were equally frequent.
+        """Return the rows that tell some leaves, or all, apart, as if each were equally frequent.
 
         Each leaf is taken to be normal, all with one covariance (Hastie, Tibshirani, Friedman,
         "The Elements of Statistical Learning", 4.3).

@@ -47,7 +47,7 @@ class Relabeller:
         return pc.or_(pc.or_(sure, carried), pc.is_valid(rows["error"]))
 
     def relabel(self, rows: pa.Table) -> pa.Table:
-        """Give the rows with what the new taxonomy says of them.
+        """Return the rows with what the new taxonomy says of them.
 
         A category that several become is as sure as they were together. Candidates that have no
         certain place in the new taxonomy leave the list.
@@ -68,7 +68,7 @@ class Relabeller:
         return rows
 
     def _candidates(self, top_k: pa.ChunkedArray) -> tuple[Any, Any]:
-        """Give columns of new leaves, int64 [n, k], and probabilities, float32 [n, k], in order."""
+        """Return columns of new leaves, int64 [n, k], and their probabilities, float32 [n, k]."""
         lists = top_k.combine_chunks()
         pairs = pc.list_flatten(lists)
         names = pc.struct_field(pairs, "category_id").dictionary_encode()

@@ -106,7 +106,7 @@ class RouteFiles:
 
     Attributes:
         settled: what `settle` writes.
-        plan: of `ROUTED_SCHEMA`, a row group a unit; rows for the model are in the order of their
+        plan: of `ROUTED_SCHEMA`, a row group per unit; rows for the model are in the order of their
             places.
         pixels: of `ITEM_SCHEMA`, the plan of the items that are read anew.
     """
@@ -130,7 +130,7 @@ class Router:
 
         Args:
             stored: files of the embedding store; read where the rules leave a row open.
-            unit_size: items a unit of the plan of pixels.
+            unit_size: items per unit of the plan of pixels.
         """
         (count,) = self._connection.execute(
             "SELECT count(*) FROM rows_before WHERE NOT settled"

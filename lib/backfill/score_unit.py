@@ -115,7 +115,7 @@ class UnitScorer:
         return receipt
 
     def _score(self, places: Ints) -> tuple[pa.Table, float]:
-        """Give what the head says of the embeddings at these places, and the seconds of reading."""
+        """Return what the head says of the embeddings at these places, and seconds of reading."""
         found, read_s = [], 0.0
         before = time.perf_counter()
         for embeddings in self._reader.read(places):
@@ -161,7 +161,7 @@ class UnitScorer:
 
 
 def best_of(probabilities: torch.Tensor) -> tuple[Ints, Floats]:
-    """Give the columns and values of the best leaves, the first among equals first.
+    """Return the columns and values of the best leaves, the first among equals first.
 
     Args:
         probabilities: float32 [n, leaves].

@@ -1,4 +1,4 @@
-"""What a run has to do: the snapshot held against the labels table."""
+"""What a run has to do: the snapshot compared with the labels table."""
 
 from pathlib import Path
 from typing import Literal
@@ -74,7 +74,7 @@ class Night:
             snapshot: Parquet of `ITEM_SCHEMA`, sorted by item id.
             labels: Parquet of the columns `COMPARED` of the table's rows.
             target: the plan.
-            unit_size: items a unit, but for the first few.
+            unit_size: items per unit, but for the first few.
 
         Returns:
             The counts but `removed`.
@@ -99,7 +99,7 @@ class Night:
         return Diff(**counts, unchanged=items - sum(counts.values()))
 
     def _status(self) -> str:
-        """Give the case expression; without any etag the uri stands for the version."""
+        """Return the case expression; without any etag the uri stands for the version."""
         redo = [f"l.{column} <> ${column}" for column in self._redo()]
         rest = "redone" if self._full else "unchanged"
         return f"""CASE
@@ -128,7 +128,7 @@ def write_removed(
     *,
     whole: bool,
 ) -> int:
-    """Write the ids of the table's items that the snapshot lacks; give their number.
+    """Write the ids of the table's items that the snapshot lacks; return their number.
 
     Where the snapshot is not the `whole` catalog, nothing is known to be gone.
     """

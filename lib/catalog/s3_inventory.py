@@ -68,7 +68,8 @@ def read_inventory(
     """Read the images that an inventory lists: the latest versions of those that were not deleted.
 
     Its files lie in the bucket `destinationBucket`; where the manifest is a local file, that may be
-    a folder too, relative to the manifest's. A few are read at a time, and held against their MD5.
+    a folder too, relative to the manifest's. A few are read at a time, and compared with their
+    MD5.
 
     Args:
         uri: the inventory's manifest.json.
@@ -126,7 +127,7 @@ def _folder_of_files(manifest: _Manifest, uri: str) -> str:
 
 @contextmanager
 def _on_disk(uri: str, storage: Storage) -> Iterator[Path]:
-    """Give a file's path on local disk, where it is copied to unless it is there already."""
+    """Yield a file's path on local disk, where it is copied to unless it is there already."""
     if protocol_of(uri) == "file":
         yield Path(local_path(uri))
         return

@@ -54,7 +54,7 @@ class UnitActor:
     """What Ray Data calls: a batch of one unit in, its receipt out."""
 
     def __init__(self, job: UnitJob, helpers: Sequence[Any]) -> None:
-        """Load the model, once an actor; helpers, where there are any, fetch and decode for it."""
+        """Load the model, once per actor; helpers, where there are any, fetch and decode for it."""
         from lib.cluster.pool_preparer import PoolPreparer  # noqa: PLC0415  # as above
         from lib.inference.classify_unit import UnitClassifier  # noqa: PLC0415  # torch is the actors', not the job's
 
@@ -76,7 +76,7 @@ class UnitActor:
 
 
 def classify_sample(job: UnitJob, pool: Pool, sample: pa.Table) -> Receipt:
-    """Classify a few items as one actor would; give the receipt."""
+    """Classify a few items as one actor would; return the receipt."""
 
     @ray.remote(num_cpus=pool.num_cpus, num_gpus=pool.num_gpus)
     def receipt_of() -> Receipt:

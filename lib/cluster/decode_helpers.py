@@ -28,7 +28,7 @@ class Helper:
         self._preparer = Preparer(info.preprocessing, job.reading, storage.config)
 
     def prepare(self, items: Sequence[tuple[str, str | None]]) -> Any:  # noqa: ANN401  # loads torch
-        """Prepare items, each a URI and an etag; give their pixels, and all else beside."""
+        """Prepare items, each a URI and an etag; return their pixels, and all else beside."""
         from lib.cluster.pool_preparer import pack  # noqa: PLC0415  # as above
         from lib.images.preparer import StuckError  # noqa: PLC0415  # as above
 

@@ -97,14 +97,14 @@ class JobServer:
                 )
 
     def find_running(self, name: str) -> str | None:
-        """Give the submission of that name which has not ended, or None."""
+        """Return the submission of that name which has not ended, or None."""
         for each, job in self._submissions(name).items():
             if job.status not in ENDED:
                 return each
         return None
 
     def submit(self, name: str, entrypoint: str, folder: Path) -> str:
-        """Submit a job that runs in a copy of `folder`; give its id.
+        """Submit a job that runs in a copy of `folder`; return its id.
 
         An id is used once on a cluster: the second submission is `name-2`, and so on.
         """
@@ -119,7 +119,7 @@ class JobServer:
         return job_id
 
     def follow(self, job_id: str, write: Callable[[str], None]) -> int:
-        """Pass the job's log on until it ends; give its exit code.
+        """Pass the job's log on until it ends; return its exit code.
 
         Raises:
             ReshelveError: the job was stopped, killed or never begun, or the server is gone.
@@ -152,7 +152,7 @@ class JobServer:
                 log.finish(self._client.get_job_logs(job_id))
 
     def _submissions(self, name: str) -> dict[str, JobDetails]:
-        """Give the submissions of a name, `name`, `name-2` and so on, in their order."""
+        """Return the submissions of a name, `name`, `name-2` and so on, in their order."""
         with client_errors(self.address):
             jobs = {job.submission_id: job for job in self._client.list_jobs()}
         found: dict[str, JobDetails] = {}
@@ -172,7 +172,7 @@ class JobServer:
 
 
 def exit_code(job_id: str, job: JobDetails) -> int:
-    """Give the exit code of a job that has ended by itself.
+    """Return the exit code of a job that has ended by itself.
 
     Raises:
         ReshelveError: it has not: it was stopped or killed, or has never begun.

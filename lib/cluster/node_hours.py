@@ -22,7 +22,7 @@ class NodeClock:
         return time.monotonic() - self._at >= EVERY_S
 
     def tick(self) -> dict[str, float]:
-        """Give the hours since the last tick, of the nodes that are there now."""
+        """Return the hours since the last tick, of the nodes that are there now."""
         before, self._at = self._at, time.monotonic()
         hours = (self._at - before) / 3600
         return {kind: count * hours for kind, count in nodes_by_kind().items()}

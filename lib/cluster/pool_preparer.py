@@ -51,7 +51,7 @@ class PoolPreparer(Preparer):
         self._helpers = helpers
 
     def stream(self, uris: Iterable[str], etags: Iterable[str | None]) -> Iterator[Prepared]:
-        """Prepare items, many at a time, and give them in their order.
+        """Prepare items, many at a time, and yield them in their order.
 
         Raises:
             ReshelveError: nothing can be read, or the budget of retries is spent.

@@ -50,7 +50,7 @@ class TrainingMetrics:
         }
 
     def add(self, epoch: EpochRecord) -> None:
-        """Give the figures of an epoch."""
+        """Report the figures of an epoch."""
         for name, gauge in self._gauges.items():
             gauge.set(float(getattr(epoch, name)), self._run)
 

@@ -18,7 +18,7 @@ class ScoreActor:
     """Scores one unit after another."""
 
     def __init__(self, job: ScoreJob) -> None:
-        """Load the head, once an actor."""
+        """Load the head, once per actor."""
         import torch  # noqa: PLC0415  # torch is the actors', not the job's
 
         from lib.backfill.score_unit import UnitScorer  # noqa: PLC0415  # as above
@@ -27,7 +27,7 @@ class ScoreActor:
         self._scorer = UnitScorer(job)
 
     def run(self, unit: int) -> str:
-        """Score a unit; give its receipt as JSON."""
+        """Score a unit; return its receipt as JSON."""
         return self._scorer.run(unit).model_dump_json()
 
 

@@ -52,7 +52,7 @@ def load_run_file(model: type[ConfigT], path: Path, overrides: Sequence[str] = (
 
 
 def merge_run_file(path: Path, overrides: Sequence[str] = ()) -> str:
-    """Give the YAML text of a run file into which `--set` overrides have been taken.
+    """Return the YAML text of a run file into which `--set` overrides have been taken.
 
     Raises:
         InputError: it cannot be read, or is not YAML.

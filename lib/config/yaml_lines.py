@@ -18,7 +18,7 @@ class Place:
     text: str
 
     def __str__(self) -> str:
-        """Give the place for use in a sentence."""
+        """Return the place for use in a sentence."""
         return self.text
 
 
@@ -31,7 +31,7 @@ class YamlFile:
     places: dict[Path, Place] = field(default_factory=dict)
 
     def place(self, path: Path) -> Place:
-        """Give the place of the value at `path`, or of the nearest parent that stands there."""
+        """Return the place of the value at `path`, or of the nearest parent that stands there."""
         for length in range(len(path), -1, -1):
             if path[:length] in self.places:
                 return self.places[path[:length]]

@@ -65,7 +65,7 @@ class PlacedReader:
         return matrix if np.array_equal(rows, np.arange(len(matrix))) else matrix[rows]
 
     def _ends_of(self, number: int) -> Places:
-        """Give the row after the last of each row group of a file, which must be of the kind."""
+        """Return the row after the last of each row group of a file, which must be of the kind."""
         if number not in self._ends:
             file = self._files[number]
             kind = file.schema.field(EMBEDDING).type

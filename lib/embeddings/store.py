@@ -81,7 +81,7 @@ def to_parquet(tables: Iterable[pa.Table], schema: pa.Schema) -> bytes:
 
 
 def store_file(uri: str, storage: Storage) -> ParquetParts:
-    """Give one file of a store."""
+    """Return one file of a store."""
     return ParquetParts(uri, storage, EMBEDDING_BLOCK_BYTES)
 
 
@@ -114,7 +114,7 @@ class EmbeddingStore:
                 yield from read_key_groups(file)
 
     def append(self, name: str, tables: Iterable[pa.Table]) -> int:
-        """Add the embeddings of a run that the store has not got; give how many.
+        """Add the embeddings of a run that the store has not got; return how many.
 
         Args:
             name: of the run's own, for the files; the same run writes the same ones again.
@@ -154,5 +154,5 @@ def _by_file(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def name_of(uri: str) -> str:
-    """Give the name under which a file of a store was appended."""
+    """Return the name under which a file of a store was appended."""
     return uri.rsplit("/", 1)[-1][: -len(".00000.parquet")]

@@ -1,4 +1,4 @@
-"""Predictions held against known labels."""
+"""Predictions compared with known labels."""
 
 from collections.abc import Sequence
 

@@ -13,7 +13,7 @@ class ReadingConfig(Config):
     """How images are read, and which are refused as too large or too slow."""
 
     threads: int = Field(default=16, ge=1)
-    max_retries: int = Field(default=1000, ge=0, description="of reads, an actor and run")
+    max_retries: int = Field(default=1000, ge=0, description="of reads, per actor and run")
     max_image_pixels: int = Field(default=64_000_000, ge=1)
     max_image_bytes: int = Field(default=100 * 2**20, ge=1)
     stores: tuple[str, ...] | None = None

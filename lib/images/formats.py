@@ -91,13 +91,13 @@ def _quietly() -> Iterator[None]:
 def read_image(
     data: bytes, limits: DecodeLimits, take: Callable[[ImageFile, bytes], Taken]
 ) -> Taken:
-    """Open an image file and give what `take` makes of it, as `to_rgb` and `orientation_of` would.
+    """Open an image file and return what `take` makes of it, as `to_rgb` and `orientation_of` do.
 
     Of several frames the first counts. Colour profiles are not applied. Any thread may call this.
 
     Args:
         data: the file.
-        limits: held against the header before `take` decodes any pixel.
+        limits: compared with the header before `take` decodes any pixel.
         take: is given the file opened by Pillow, and its bytes; what it raises is explained.
 
     Raises:
@@ -161,14 +161,14 @@ def _check_size(name: str, image: ImageFile, limits: DecodeLimits) -> None:
 
 
 def orientation_of(image: ImageFile) -> int:
-    """Give the EXIF orientation, 1 to 8; some formats turn themselves as they are loaded."""
+    """Return the EXIF orientation, 1 to 8; some formats turn themselves as they are loaded."""
     with contextlib.suppress(Exception):  # broken metadata is no reason to lose the picture
         return int(image.getexif().get(_ORIENTATION, 1))
     return 1
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Give 8-bit RGB.
+    """Return 8-bit RGB.
 
     Transparency is laid on white; 16-bit grey keeps its high byte, and deeper grey is scaled (see
     `_eight_bits`).

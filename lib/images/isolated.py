@@ -43,7 +43,7 @@ class CarefulPreparer:
         self._preparer = preparer
 
     def stream(self, uris: Iterable[str], etags: Iterable[str | None]) -> Iterator[Prepared]:
-        """Prepare items and give them in their order; fetching goes ahead of decoding.
+        """Prepare items and yield them in their order; fetching goes ahead of decoding.
 
         Raises:
             ReshelveError: the other process cannot be started, or is killed again and again.
@@ -174,7 +174,7 @@ class _Child:
                 _work(theirs, self._decoder, self._timeout_s)
 
     def decode(self, data: bytes) -> bytes:
-        """Give the answer, or the verdict on an image that gets none.
+        """Return the answer, or the verdict on an image that gets none.
 
         Raises:
             EOFError: nobody waits for it any more.

@@ -15,7 +15,7 @@ _MEMORY_PER_BYTE: Final = 4
 
 
 def allowance(limits: DecodeLimits) -> int:
-    """Give what decoding within the limits may take: about twice what images need."""
+    """Return what decoding within the limits may take: about twice what images need."""
     return _MEMORY + _MEMORY_PER_PIXEL * limits.max_pixels + _MEMORY_PER_BYTE * limits.max_bytes
 
 
@@ -32,7 +32,7 @@ def limit_memory(more: int) -> None:
 def return_what_is_freed() -> None:
     """Let blocks of a megabyte and more go back to the system as soon as they are freed.
 
-    glibc learns from each large block that is freed to keep the next one, in an arena a thread.
+    glibc learns from each large block that is freed to keep the next one, in an arena per thread.
     """
     with contextlib.suppress(AttributeError):  # another C library
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 2**20)

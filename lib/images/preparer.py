@@ -94,7 +94,7 @@ class Preparer:
         self._decoding: dict[int, tuple[str, float]] = {}  # by thread: what, and since when
 
     def stream(self, uris: Iterable[str], etags: Iterable[str | None]) -> Iterator[Prepared]:
-        """Prepare items, many at a time, and give them in their order.
+        """Prepare items, many at a time, and yield them in their order.
 
         Raises:
             StuckError: an image takes so long to decode that it may never end.
@@ -124,7 +124,7 @@ class Preparer:
         return replace(decoded, bytes_fetched=fetched.bytes_fetched, fetch_s=fetched.fetch_s)
 
     def fetch(self, uri: str, etag: str | None) -> tuple[bytes | None, Prepared]:
-        """Give an item's bytes, or none; and what is known of it so far."""
+        """Return an item's bytes, or none; and what is known of it so far."""
         started = time.perf_counter()
         try:
             check_store(uri, self.config.stores)

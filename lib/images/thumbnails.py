@@ -32,7 +32,7 @@ TURNS = {
 def read_thumbnails(
     uris: Sequence[str], reading: ReadingConfig, storage: StorageConfig
 ) -> list[bytes | None]:
-    """Read images and give each as a small square JPEG; None where it cannot be shown."""
+    """Read images and return each as a small square JPEG; None where it cannot be shown."""
     fetcher = Fetcher(storage, Retries(reading.max_retries))
 
     def read(uri: str) -> bytes | None:

@@ -95,7 +95,7 @@ class UnitClassifier:
     def classify(
         self, items: pa.Table, unit: int = 0, *, careful: bool = False
     ) -> tuple[pa.Table, Receipt]:
-        """Give the rows and the receipt alone, as `embed`."""
+        """Return the rows and the receipt alone, as `embed`."""
         done = self.embed(items, unit, careful=careful)
         return done.rows, done.receipt
 
@@ -108,7 +108,7 @@ class UnitClassifier:
             careful: decode each image in a process of its own, since one may kill this one.
 
         Returns:
-            One row an item, in the items' order, the embeddings and the receipt.
+            One row per item, in the items' order, the embeddings and the receipt.
 
         Raises:
             StuckError: an image may never end to decode; does not happen with care.

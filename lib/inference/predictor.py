@@ -78,7 +78,7 @@ class Predictor:
         return Pass(network, batch, _margin(precision, self._bundle))
 
     def _again(self, precision: ChosenPrecision) -> Pass:
-        """Give a finer pass; it is opened at the first close call, and for all threads."""
+        """Return a finer pass; it is opened at the first close call, and for all threads."""
         with self._lock:
             if precision not in self._opened:
                 self._opened[precision] = self._open(precision, AGAIN_BATCH)
@@ -86,7 +86,7 @@ class Predictor:
 
     @torch.inference_mode()
     def predict(self, images: Iterable[Tensor]) -> Predicted:
-        """Give calibrated probabilities, and the embeddings that they follow from.
+        """Return calibrated probabilities, and the embeddings that they follow from.
 
         Calls that are close are made again at the end, in a finer precision.
 

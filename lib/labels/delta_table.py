@@ -117,7 +117,7 @@ class LabelsTable:
         raise AssertionError("the last attempt returns or raises")
 
     def roll_back(self, version: int) -> int:
-        """Bring an earlier version's rows back, as a new version; give its number.
+        """Bring an earlier version's rows back, as a new version; return its number.
 
         Raises:
             InputError: there is no such version.
@@ -128,7 +128,7 @@ class LabelsTable:
         return int(table.version())
 
     def vacuum(self, older_than: timedelta, *, delete: bool) -> list[str]:
-        """Give the files that no version since then points to; remove them if told to.
+        """Return the files that no version since then points to; remove them if told to.
 
         A week's versions stay, whatever is asked for: readers may be at them.
         """

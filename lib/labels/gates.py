@@ -37,7 +37,7 @@ class Measured(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class GateResult:
-    """One gate: a share from 0 to 1, and the limit it is held against, or None."""
+    """One gate: a share from 0 to 1, and the limit it is compared with, or None."""
 
     key: str
     meaning: str

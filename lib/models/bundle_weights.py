@@ -16,7 +16,7 @@ from lib.taxonomy.taxonomy import Taxonomy
 
 
 def write_compiled(uri: str, storage: Storage, files: Mapping[str, bytes]) -> dict[str, str]:
-    """Write a model as another runtime wants it, before the bundle; give the files' digests."""
+    """Write a model as another runtime wants it, before the bundle; return the files' digests."""
     for name, content in files.items():
         storage.write(join(uri, name), content)
     return {name: digest_bytes(content) for name, content in files.items()}

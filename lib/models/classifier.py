@@ -23,13 +23,13 @@ class Classifier(nn.Module):
         self.head = head
 
     def forward(self, images: Tensor) -> Tensor:
-        """Give the logits of normalised images."""
+        """Return the logits of normalised images."""
         logits: Tensor = self.head(self.backbone(images))
         return logits
 
 
 def torchvision_models() -> Any:  # noqa: ANN401  # a module
-    """Give torchvision's models, imported at first use: most who import this build no network."""
+    """Return torchvision's models, imported at first use: most who import this build no network."""
     import torchvision  # noqa: PLC0415  # takes two seconds
 
     return torchvision.models

@@ -6,7 +6,7 @@ from lib.models.options import Device, Precision
 
 
 def pick_device(wanted: Device) -> torch.device:
-    """Give the wanted device; `auto` takes a GPU where there is one.
+    """Return the wanted device; `auto` takes a GPU where there is one.
 
     Raises:
         RuntimeError: a GPU is wanted and this process sees none.
@@ -17,7 +17,7 @@ def pick_device(wanted: Device) -> torch.device:
 
 
 def pick_dtype(wanted: Precision, device: torch.device) -> torch.dtype:
-    """Give the wanted precision; `auto` takes bf16 where the device computes in it."""
+    """Return the wanted precision; `auto` takes bf16 where the device computes in it."""
     if wanted == "fp32" or (wanted == "auto" and not computes_bf16(device)):
         return torch.float32
     return torch.bfloat16

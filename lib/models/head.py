@@ -64,7 +64,7 @@ class Head:
         return found
 
     def probabilities(self, embeddings: Tensor) -> Tensor:
-        """Give calibrated probabilities.
+        """Return calibrated probabilities.
 
         Args:
             embeddings: float16 [n, d], as they are kept.

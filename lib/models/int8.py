@@ -49,7 +49,7 @@ def margins(probabilities: Probabilities) -> Probabilities:
 
 
 def judge_int8(exact: Probabilities, int8: Probabilities, targets: Columns) -> Int8 | None:
-    """Choose the margin below which calls in int8 are made again, or give None: int8 is no good.
+    """Choose the margin below which calls in int8 are made again, or return None: int8 is no good.
 
     Args:
         exact: float32 [n, categories], held-out items in float32.

@@ -49,7 +49,7 @@ class _FromPixels(nn.Module):
 
 
 def convert(backbone: nn.Module, preprocessing: Preprocessing) -> dict[str, bytes]:
-    """Convert a backbone in evaluation mode, for batches of any size; give the files by name."""
+    """Convert a backbone in evaluation mode, for batches of any size; return the files by name."""
     openvino = _openvino()
     from openvino.frontend import FrontEndManager  # noqa: PLC0415  # optional
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # noqa: PLC0415
@@ -71,7 +71,7 @@ def convert(backbone: nn.Module, preprocessing: Preprocessing) -> dict[str, byte
 
 
 def quantise(files: Mapping[str, bytes], pixels: Tensor) -> dict[str, bytes]:
-    """Quantise a converted backbone to int8, after training; give the files by name.
+    """Quantise a converted backbone to int8, after training; return the files by name.
 
     Scales come from the activations that some images cause, by NNCF's post-training quantization
     (https://docs.openvino.ai/2026/openvino-workflow/model-optimization.html).
@@ -134,7 +134,7 @@ class OpenVinoNetwork:
         self.description = f"openvino {version}, cpu, {precision}"
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Give the embeddings of a batch."""
+        """Return the embeddings of a batch."""
         if hasattr(self._of_a_thread, "request"):
             return self._infer(images)
         # OpenVINO makes tables at their first use, and threads that make one at once wait for each

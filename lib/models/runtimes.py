@@ -25,7 +25,7 @@ class Network(Protocol):
     description: str
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Give the embeddings of a batch."""
+        """Return the embeddings of a batch."""
 
 
 def read_head(bundle: Bundle, storage: Storage, device: torch.device) -> Head:
@@ -100,7 +100,7 @@ class Networks:
         return TorchNetwork(backbone, preprocessing, self._device, precision)
 
     def open_head(self) -> Head:
-        """Give the head, on the device."""
+        """Return the head, on the device."""
         return read_head(self._bundle, self._storage, self._device)
 
     def _read_files(self, name: str) -> dict[str, bytes]:

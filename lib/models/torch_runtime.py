@@ -34,7 +34,7 @@ class TorchNetwork:
         self.description = f"torch {torch.__version__}, {device.type}, {precision}"
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Give the embeddings of a batch."""
+        """Return the embeddings of a batch."""
         with self._lock:
             pixels = normalise(images.to(self._device), self._preprocessing, self._dtype)
             pixels = pixels.contiguous(memory_format=torch.channels_last)

@@ -12,7 +12,7 @@ from lib.reports.formats import items as items_of
 from lib.reports.migration_data import Flow
 from lib.reports.scores import short_labels
 
-MOST = 18  # categories a side; the smallest are drawn together
+MOST = 18  # categories per side; the smallest are drawn together
 WIDTH, BAR, LEFT, GAP = 760, 10, 210, 9
 HEIGHT = 420  # of all bands together
 LEAST = 1.2  # a band is seen, however few its items
@@ -112,7 +112,7 @@ def _centre(bands: Sequence[_Band], side: str, name: str, others: Sequence[str])
 def _stack(
     bands: Sequence[_Band], tall: Mapping[_Band, float], names: Sequence[str], side: str
 ) -> tuple[dict[str, tuple[float, float]], dict[_Band, float]]:
-    """Give each node its top and height, and each band its top at that side."""
+    """Find each node's top and height, and each band's top at that side."""
     other = "becomes" if side == "was" else "was"
     nodes, tops = {}, {}
     y = 4.0

@@ -70,7 +70,7 @@ def find_leftovers(output: str, older_than: timedelta, storage: Storage) -> Iter
 
 
 def tables_of(output: str, storage: Storage) -> list[str]:
-    """Give the labels tables that the runs of a folder have published to."""
+    """Return the labels tables that the runs of a folder have published to."""
     tables: set[str] = set()
     for run_id in storage.names(absolute(output)):
         run = Run(run_id, join(absolute(output), run_id), storage)

@@ -14,7 +14,7 @@ class PricesConfig(Config):
     node_hour: dict[str, float] = Field(default_factory=dict)
 
     def cost(self, node_hours: Mapping[str, float]) -> float | None:
-        """Give what these hours cost, or None where a kind has no price."""
+        """Return what these hours cost, or None where a kind has no price."""
         if not self.node_hour or not node_hours.keys() <= self.node_hour.keys():
             return None
         return sum(hours * self.node_hour[kind] for kind, hours in node_hours.items())

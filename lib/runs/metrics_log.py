@@ -93,7 +93,7 @@ class UnitFigures:
 
     @property
     def images_per_s(self) -> float:
-        """Items a second of this try."""
+        """Items per second of this try."""
         return (self._done - self._before) / max(time.monotonic() - self._started, 1e-9)
 
     @property
@@ -109,7 +109,7 @@ class UnitFigures:
 
 
 def hours_of(lines: Sequence[Line]) -> dict[str, float]:
-    """Give the node hours that a run has taken, over all its tries, by kind."""
+    """Return the node hours that a run has taken, over all its tries, by kind."""
     return dict(lines[-1].get("node_hours", {})) if lines else {}
 
 

@@ -1,4 +1,4 @@
-"""The plan: a run's items in units, one Parquet row group a unit."""
+"""The plan: a run's items in units, one Parquet row group per unit."""
 
 from collections.abc import Iterable
 

@@ -7,7 +7,7 @@ from lib.storage.uris import join, local_path, protocol_of
 
 
 def store_of(uri: str) -> str:
-    """Give the store that a URI lies in: this machine's disk, a bucket, or a host."""
+    """Return the store that a URI lies in: this machine's disk, a bucket, or a host."""
     protocol = protocol_of(uri)
     return "/" if protocol == "file" else f"{protocol}://{_place(uri)[0]}/"
 

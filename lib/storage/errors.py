@@ -39,7 +39,7 @@ def may_pass(error: Exception) -> bool:
 
 
 def code_of(error: BaseException | None) -> str:
-    """Give the S3 error code behind an error, as the store says it, or an empty text."""
+    """Return the S3 error code behind an error, as the store says it, or an empty text."""
     response: dict[str, Any] = getattr(getattr(error, "__cause__", None), "response", {})
     return str(response.get("Error", {}).get("Code", ""))
 

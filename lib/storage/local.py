@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def appearing(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
-    """Give a temporary file to write, which takes its place on disk when the block ends well.
+    """Yield a temporary file to write, which takes its place on disk when the block ends well.
 
     Args:
         path: of the file; its folder is made.

@@ -34,7 +34,7 @@ class ParquetParts:
         self._lock = threading.Lock()  # the file has one place where it reads
 
     def again(self, block_bytes: int) -> "ParquetParts":
-        """Give the same file, opened on its own, with another size of blocks."""
+        """Return the same file, opened on its own, with another size of blocks."""
         return ParquetParts(self.uri, self._storage, block_bytes)
 
     @property

@@ -73,7 +73,7 @@ class BotocoreCredentials:
         return frozen.access_key, frozen.secret_key, frozen.token
 
     def __call__(self) -> dict[str, Any]:
-        """Give the keys as obstore takes them."""
+        """Return the keys as obstore takes them."""
         key, secret, token = self.keys
         expires_at = datetime.now(UTC) + timedelta(minutes=5)
         return {

@@ -52,7 +52,7 @@ class Storage:
         )
 
     def open(self, uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
-        """Give the file system of a URI and the path inside it."""
+        """Return the file system of a URI and the path inside it."""
         protocol = protocol_of(uri)
         if protocol == "s3":
             return self._s3, uri.split("://", 1)[1]

@@ -72,7 +72,7 @@ class Migration:
         return digest_json([self.old.digest, self.new.digest, self.destinies, self.added])
 
     def to_json(self) -> dict[str, Any]:
-        """Give the migration as a file holds it."""
+        """Return the migration as a file holds it."""
         return {
             "old_version": self.old.version,
             "new_version": self.new.version,
@@ -83,7 +83,7 @@ class Migration:
         }
 
     def to_record(self) -> dict[str, Any]:
-        """Give all of the migration, as `from_record` reads it."""
+        """Return all of the migration, as `from_record` reads it."""
         return {
             "old": self.old.to_yaml(),
             "new": self.new.to_yaml(),

@@ -51,7 +51,7 @@ class Taxonomy:
         return tuple(above)
 
     def path(self, category_id: str) -> str:
-        """Give the names from the top to a category, joined by ' > '."""
+        """Return the names from the top to a category, joined by ' > '."""
         ids = (*reversed(self.ancestors(category_id)), category_id)
         return " > ".join(self.by_id[each].name for each in ids)
 

@@ -41,7 +41,7 @@ class TrainingConfig(Config):
         return self.head_epochs + self.epochs
 
     def from_scratch(self) -> Self:
-        """Give the recipe for a backbone without weights: one stage, one rate."""
+        """Return the recipe for a backbone without weights: one stage, one rate."""
         return self.model_copy(update={"head_epochs": 0, "backbone_factor": 1.0})
 
 

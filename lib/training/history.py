@@ -21,7 +21,7 @@ class EpochRecord:
 
 
 def epoch_line(epoch: EpochRecord) -> Line:
-    """Give the figures of a training's epoch."""
+    """Return the figures of a training's epoch."""
     return {
         "epoch": epoch.epoch,
         "epochs": epoch.epochs,

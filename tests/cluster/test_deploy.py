@@ -1,4 +1,4 @@
-"""What is shipped for clusters, held against Ray's own schema and KubeRay's published fields."""
+"""What is shipped for clusters, compared with Ray's own schema and KubeRay's published fields."""
 
 import json
 import re

@@ -13,7 +13,7 @@ from lib.taxonomy.taxonomy import parse_taxonomy
 
 
 def drawn(items: int = 4000, categories: int = 10) -> tuple[Tensor, Tensor]:
-    """Give logits that are exactly as sure as they are right: targets drawn from them."""
+    """Return logits that are exactly as sure as they are right: targets drawn from them."""
     generator = torch.Generator().manual_seed(0)
     logits = 2 * torch.randn(items, categories, generator=generator)
     targets = torch.multinomial(logits.softmax(dim=1), 1, generator=generator)[:, 0]

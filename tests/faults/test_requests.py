@@ -31,7 +31,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def put_photos(s3: Bucket, count: int) -> dict[tuple[str, str], bytes]:
-    """Write images of any bytes, and give them by uri and etag."""
+    """Write images of any bytes, and return them by uri and etag."""
     dice = random.Random(1)  # noqa: S311  # the same bytes in each run
     photos = [dice.randbytes(dice.randrange(2_000, 60_000)) for _ in range(count)]
     with ThreadPoolExecutor(8) as pool:

@@ -118,7 +118,7 @@ def write_catalog(
     missing: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
 ) -> str:
-    """Write files and a manifest that lists them, and those `missing`; give the manifest's URI."""
+    """Write files and a manifest that lists them and those `missing`; return the manifest's URI."""
     for name, data in files.items():
         storage.write(f"{uri}/{name}", data)
     text = io.StringIO()

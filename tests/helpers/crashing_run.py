@@ -73,7 +73,7 @@ class CrashingRun:
         return run_job("classify", str(self._run_file))
 
     def classify(self) -> pa.Table:
-        """Run the command, which must succeed, and give the published rows."""
+        """Run the command, which must succeed, and return the published rows."""
         result = self.start()
         assert result.exit_code == 0, result.output
         rows: pa.Table = DeltaTable(self._table).to_pyarrow_table().sort_by("item_id")

@@ -134,7 +134,7 @@ def begin(nodes: Nodes, driver: Path, *arguments: str, **variables: str) -> subp
 
 
 def end(job: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Wait for a submitted job; give the command's exit code and what it said."""
+    """Wait for a submitted job; return the command's exit code and what it said."""
     return finish(job, at_most_s=PATIENCE_S)
 
 

@@ -65,5 +65,5 @@ def only(kind: str, **others: Any) -> Faults:  # noqa: ANN401  # any of the fiel
 
 
 def storm(rate: float) -> dict[str, Any]:
-    """Give each kind that may befall any request at any time, with its rate."""
+    """Return each kind that may befall any request at any time, with its rate."""
     return {kind: rate for kind in PASSING if kind != "conflict"}

@@ -29,7 +29,7 @@ class Workers:
         self.workers = [_Worker() for _ in range(count)]
 
     def run(self, world: int, work: Callable[..., Any], *arguments: object) -> list[Any]:
-        """Let the first `world` workers do `work(*arguments)` together; give their results.
+        """Let the first `world` workers do `work(*arguments)` together; return their results.
 
         A result is what the work returned, the InputError that it raised, or a WorkerError.
         """

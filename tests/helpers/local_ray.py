@@ -61,7 +61,7 @@ def start(
 
 
 def finish(process: subprocess.Popen[str], *, at_most_s: float = 150) -> tuple[int, str, str]:
-    """Wait for a job; give its exit code, and what it said on stdout and stderr."""
+    """Wait for a job; return its exit code, and what it said on stdout and stderr."""
     with process:
         try:
             stdout, stderr = process.communicate(timeout=at_most_s)

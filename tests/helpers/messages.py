@@ -46,7 +46,7 @@ def stays_open(request: Head, answer: Head) -> bool:
 async def read_body(
     reader: asyncio.StreamReader, head: Head, *, to_the_end: bool = False
 ) -> AsyncIterator[bytes]:
-    """Give a body as it is on the wire; without a length it is empty, or goes `to_the_end`."""
+    """Return a body as it is on the wire; without a length it is empty, or goes `to_the_end`."""
     if head.is_chunked:
         size = 1
         while size:

@@ -116,7 +116,7 @@ class Night:
         self.proxy.drop()
 
     def finish(self, *options: str, ray: str | None = None) -> str:
-        """Run the command, or run it again, to its end; give what it said."""
+        """Run the command, or run it again, to its end; return what it said."""
         return succeeded(self.start(*options, ray=ray))
 
     @property
@@ -139,7 +139,7 @@ class Night:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Wait for a job; give its exit code, and what it said on stdout and stderr."""
+    """Wait for a job; return its exit code, and what it said on stdout and stderr."""
     try:
         stdout, stderr = process.communicate(timeout=LONGEST_S)
     finally:
@@ -148,7 +148,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def succeeded(process: subprocess.Popen[str]) -> str:
-    """Wait for a job that must end well; give what it said."""
+    """Wait for a job that must end well; return what it said."""
     code, stdout, stderr = ended(process)
     assert code == 0, stderr
     return stdout

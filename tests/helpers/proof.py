@@ -10,7 +10,7 @@ from tests.helpers.shop import Reader
 
 
 def check(expected: pa.Table, *nights: Night) -> None:
-    """Hold what nights have published in one table against what undisturbed ones published.
+    """Compare what nights have published in one table against what undisturbed ones published.
 
     Each item of the snapshots is one row, with the undisturbed label; each night that changes
     anything was one commit; the reader saw the table before, after, and between two commits, and
@@ -39,7 +39,7 @@ def check(expected: pa.Table, *nights: Night) -> None:
 
 
 def check_reader(reader: Reader, versions: Sequence[int]) -> None:
-    """Hold what a reader saw against the versions that there may be."""
+    """Compare what a reader saw against the versions that there may be."""
     if reader.error:
         raise reader.error
     reader.look()

@@ -49,7 +49,7 @@ class FaultProxy:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Give how many requests came (`requests`) and what befell them, by kind of fault."""
+        """Return how many requests came (`requests`) and what befell them, by kind of fault."""
         return self._tell("counts")
 
     def down(self) -> None:

@@ -62,7 +62,7 @@ def refusal(
 
 
 def input_error(uri: str, config: StorageConfig | None = None) -> str:
-    """Fetch where nothing can be had, and give the sentence, which took no retry."""
+    """Fetch where nothing can be had, and return the sentence, which took no retry."""
     counted = Retries(BUDGET)
     with pytest.raises(InputError) as caught:
         Fetcher(config or StorageConfig(), counted).fetch(uri)
@@ -72,7 +72,7 @@ def input_error(uri: str, config: StorageConfig | None = None) -> str:
 
 
 def list_items(prefix: str) -> dict[str, tuple[str, str]]:
-    """Give uri and etag of each item below a prefix."""
+    """Return uri and etag of each item below a prefix."""
     items = read_catalog(CatalogConfig(uri=prefix), Storage(StorageConfig()))
     columns = [items[name].to_pylist() for name in ("item_id", "uri", "etag")]
     return {item_id: (uri, etag) for item_id, uri, etag in zip(*columns, strict=True)}
@@ -406,7 +406,7 @@ def test_the_same_bytes_twice_show_a_store_whose_etags_are_no_md5(store: Store) 
     assert fetcher.fetch("s3://bucket/1.jpg", "0" * 32) == b"data"
     assert retries.spent == 1
     assert fetcher.fetch("s3://bucket/2.jpg", "1" * 32) == b"data"
-    assert retries.spent == 1  # the second is not held against its etag
+    assert retries.spent == 1  # the second is not compared with its etag
 
 
 @pytest.mark.parametrize("etag", ["0" * 32 + "-2", "W/abc", "0" * 31])

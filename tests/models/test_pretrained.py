@@ -32,7 +32,7 @@ def make(seed: int, architecture: str = ARCHITECTURE) -> Classifier:
 
 
 def torchvision_state(seed: int = 1, architecture: str = ARCHITECTURE) -> dict[str, Tensor]:
-    """Give a whole torchvision model's tensors: the backbone, and a head for 1000 categories."""
+    """Return a whole torchvision model's tensors: the backbone, and a head for 1000 categories."""
     state = make(seed, architecture).backbone.state_dict()
     return {**state, "fc.weight": torch.ones(1000, 1024), "fc.bias": torch.ones(1000)}
 
@@ -57,7 +57,7 @@ def assert_equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give torch hub's folder, empty, with every way out of this machine closed."""
+    """Return torch hub's folder, empty, with every way out of this machine closed."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")

@@ -112,7 +112,7 @@ class Shop:
         table.publish(change)
 
     def write(self, taxonomy: str, **changes: Any) -> str:  # noqa: ANN401  # any value of a run file
-        """Write the taxonomy and the run file; give its path."""
+        """Write the taxonomy and the run file; return its path."""
         (self.folder / "taxonomy.yaml").write_text(taxonomy)
         described = {
             "output": str(self.folder / "runs"),

@@ -45,7 +45,7 @@ class Move:
         catalogs.LOCAL.write(f"{self.uri}/taxonomy.yaml", SPLIT.encode())
 
     def write_run_file(self, folder: Path, endpoint: str | None = None) -> str:
-        """Write the run file to local disk; give its path."""
+        """Write the run file to local disk; return its path."""
         described = {
             "output": f"{self.uri}/runs",
             "run_id": "move",

@@ -65,7 +65,7 @@ def ray_is_up() -> Iterator[None]:
 
 
 def classify(s3: Bucket, folder: Path, catalog: str, *, errors: float) -> pa.Table:
-    """Classify a catalog; give the table's rows as another program reads them."""
+    """Classify a catalog; return the table's rows as another program reads them."""
     catalogs.make_bundle(f"{s3.uri}/bundle", architecture="squeezenet1_1")
     run_file = folder / "run.yaml"
     engine = {"device": "cpu", "precision": "fp32", "actors": 1, "cpus_per_actor": 1}

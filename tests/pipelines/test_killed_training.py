@@ -66,7 +66,7 @@ class Trainings:
         return start("jobs.train", str(run_file), environment=environment)
 
     def finish(self, name: str) -> str:
-        """Run the command, or run it again, to its end; give what it said."""
+        """Run the command, or run it again, to its end; return what it said."""
         process = self.start(name)
         with killed_at_last(process):
             stdout, stderr = process.communicate(timeout=LONGEST_S)

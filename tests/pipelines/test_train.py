@@ -49,7 +49,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 
 
 def draw_labelled(count: int, first: int = 0) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Draw images on a ground of their category's colour; give files and labels by name."""
+    """Draw images on a ground of their category's colour; return files and labels by name."""
     files, labels = {}, {}
     for number in range(first, first + count):
         category = list(COLOURS)[number % len(COLOURS)]
@@ -105,7 +105,7 @@ class School:
         return max((int(name.removeprefix("epoch-")) for name in names), default=0)
 
     def classify(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        """Classify other images with the bundle; give the best leaf of each, by name."""
+        """Classify other images with the bundle; return the best leaf of each, by name."""
         folder = self.folder / f"others-{uuid.uuid4().hex}"
         items = catalogs.read_items(catalogs.write_catalog(str(folder), files))
         job = UnitJob(

@@ -150,7 +150,7 @@ def assert_equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
 
 
 def figures(history: list[EpochRecord]) -> list[dict[str, Any]]:
-    """Give all that a history holds except how long it took."""
+    """Return all that a history holds except how long it took."""
     return [{**asdict(each), "seconds": 0, "images_per_s": 0} for each in history]
 
 
