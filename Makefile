@@ -1,5 +1,6 @@
 # make demo   draws a catalog, trains on a part of it, classifies and publishes all of it
 # make test   every test that this machine can run
+# make test-fast   those that need no Ray, no server and no process to kill, in a minute
 # make test-faults   kills and disturbs runs at every step, for 30 minutes at most; SEED=1 draws others
 # make test-cluster  submits jobs to nodes that share no disk, and loses whole nodes
 # make check  format, lint, types
@@ -16,13 +17,19 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test test-faults test-cluster check layers lock bench bench-listing bench-night bench-changed \
+.PHONY: demo test test-fast test-faults test-cluster check layers lock bench bench-listing bench-night bench-changed \
   bench-kills bench-engine bench-backfill
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
 test: $(VENV)/.installed
 	$(RUN) pytest -n 2 --dist loadfile
+
+# the folders left out need Ray to be imported at all
+test-fast: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile \
+	  -m "not ray and not s3 and not faults and not processes" \
+	  --ignore tests/cluster --ignore tests/faults --ignore tests/pipelines
 
 SEED ?= 0
 FAULTS := tests/faults tests/inference/test_crash.py tests/pipelines/test_classify.py \

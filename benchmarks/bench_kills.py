@@ -26,7 +26,7 @@ from pyarrow import parquet
 
 from lib.schemas import LABELS_SCHEMA
 from tests.helpers import catalogs
-from tests.helpers.local_ray import start, started_with, wait_until
+from tests.helpers.jobs import start, started_with, wait_until
 
 ITEMS, UNIT_SIZE, PICTURES = 32_000, 64, 64
 OF_A_RUN = ["run_id", "classified_at"]

@@ -135,5 +135,8 @@ def shared() -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what talks to an S3 server, so that it can be run against another one."""
     for item in items:
-        if {"s3", "s3_server"} & set(getattr(item, "fixturenames", ())):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        # a fixture may be asked for by its name, for one parameter alone
+        chosen = getattr(item, "callspec", None)
+        if {"s3", "s3_server"} & fixtures or (chosen and "s3" in map(str, chosen.params.values())):
             item.add_marker("s3")

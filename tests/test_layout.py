@@ -37,6 +37,7 @@ def test_jobs_are_thin() -> None:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("module", "not_loaded"),
     [

@@ -12,9 +12,9 @@ import yaml
 from deltalake import DeltaTable
 
 from tests.helpers import catalogs
-from tests.helpers.local_ray import ROOT
+from tests.helpers.jobs import ROOT
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.processes]
 
 
 @pytest.fixture(scope="module")

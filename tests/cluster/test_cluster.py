@@ -14,7 +14,7 @@ from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from tests.conftest import Bucket, Server
 from tests.helpers import catalogs
-from tests.helpers.local_ray import finish, start, started_with, wait_until
+from tests.helpers.jobs import finish, start, started_with, wait_until
 
 PICTURES = catalogs.pictures(45)
 FILES = {**PICTURES, **catalogs.BROKEN_FILES}

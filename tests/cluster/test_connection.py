@@ -7,7 +7,8 @@ import yaml
 from lib.cluster import connection as cluster
 from lib.cluster.train_workers import WorkersConfig
 from lib.errors import InputError
-from tests.helpers.local_ray import ROOT, local_ray
+from tests.helpers.jobs import ROOT
+from tests.helpers.local_ray import local_ray
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(120)]
 

@@ -18,7 +18,8 @@ from lib.reasons import ItemError, Reason
 from lib.runs.receipt import Receipt
 from lib.storage.config import StorageConfig
 from tests.helpers import catalogs
-from tests.helpers.local_ray import local_ray, run_job
+from tests.helpers.jobs import run_job
+from tests.helpers.local_ray import local_ray
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 FILES = {**catalogs.pictures(150), **catalogs.BROKEN_FILES}

@@ -10,7 +10,7 @@ from lib.runs.run import Run
 from lib.training.checkpoint import read_best, read_checkpoint
 from tests.conftest import Bucket, Server
 from tests.helpers.far import Catalog, begin, end, role, submit
-from tests.helpers.local_ray import finish, start, wait_until
+from tests.helpers.jobs import finish, start, wait_until
 from tests.helpers.nodes import Nodes, separate_nodes
 
 PICTURES, UNITS = 900, 113

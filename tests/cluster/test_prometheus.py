@@ -6,7 +6,8 @@ import ray
 
 from lib.cluster.prometheus import TrainingMetrics, UnitMetrics
 from lib.training.history import EpochRecord
-from tests.helpers.local_ray import local_ray, wait_until
+from tests.helpers.jobs import wait_until
+from tests.helpers.local_ray import local_ray
 from tests.runs.test_metrics_log import RECEIPT
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(200)]

@@ -17,7 +17,7 @@ from lib.cluster.job_server import exit_code
 from lib.errors import InputError, ReshelveError
 from tests.conftest import Bucket, Server
 from tests.helpers.far import RENAMED, Catalog, role, submit
-from tests.helpers.local_ray import ROOT, finish, run_job, start
+from tests.helpers.jobs import ROOT, finish, run_job, start
 from tests.helpers.nodes import Nodes, free_port, separate_nodes
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]

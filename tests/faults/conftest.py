@@ -9,7 +9,7 @@ from ray.cluster_utils import Cluster
 
 from tests.conftest import Bucket, Server
 from tests.helpers import catalogs
-from tests.helpers.local_ray import started_with, wait_until
+from tests.helpers.jobs import started_with, wait_until
 from tests.helpers.nights import UNIT_SIZE, Night
 from tests.helpers.nodes import free_port
 from tests.helpers.proof import check

@@ -8,7 +8,7 @@ import pytest
 from ray.cluster_utils import Cluster
 
 from lib.models.options import UNITS_AT_ONCE
-from tests.helpers.local_ray import started_with
+from tests.helpers.jobs import started_with
 from tests.helpers.nights import Night, ended, sentences, shard, succeeded
 from tests.helpers.nodes import free_port
 from tests.helpers.proof import check

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from tests.helpers import catalogs
-from tests.helpers.local_ray import start
+from tests.helpers.jobs import start
 from tests.helpers.nights import Night, shard, succeeded
 from tests.helpers.proof import check
 from tests.helpers.shop import FILES, Shop

@@ -3,7 +3,7 @@ import subprocess
 import pyarrow as pa
 import pytest
 
-from tests.helpers.local_ray import wait_until
+from tests.helpers.jobs import wait_until
 from tests.helpers.nights import LONGEST_S, Night, ended, sentences, succeeded
 from tests.helpers.proof import check
 from tests.helpers.shop import FILES, Shop

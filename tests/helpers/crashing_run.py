@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from typer.testing import Result
 
 from tests.helpers import catalogs, crash
-from tests.helpers.local_ray import ROOT, run_job
+from tests.helpers.jobs import ROOT, run_job
 
 UNIT_SIZE = 8
 TIMEOUT_S = 3

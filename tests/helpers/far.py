@@ -11,7 +11,7 @@ from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from tests.conftest import Bucket, Server
 from tests.helpers import catalogs
-from tests.helpers.local_ray import ROOT, finish, start
+from tests.helpers.jobs import ROOT, finish, start
 from tests.helpers.nodes import Nodes
 
 RENAMED = {"shoes": "footwear", "knitwear": "knits"}

@@ -15,7 +15,7 @@ from lib.runs.manifest import Manifest, read_manifest
 from lib.runs.plan import Plan
 from lib.runs.run import Run
 from pipelines.classify_plan import read_night
-from tests.helpers.local_ray import start, wait_until
+from tests.helpers.jobs import start, wait_until
 from tests.helpers.proxy import FaultProxy, Faults
 from tests.helpers.shop import Reader, Shop
 

@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.helpers.local_ray import ROOT, wait_until
+from tests.helpers.jobs import ROOT, wait_until
 
 # a node is taken for lost after seconds, not half a minute
 SOON_LOST = json.dumps({"health_check_period_ms": 1000, "health_check_failure_threshold": 10})

@@ -24,7 +24,9 @@ from lib.inference.attempts import begin
 from lib.runs import files
 from lib.runs.shards import read_shards
 from tests.helpers import catalogs, crash
-from tests.helpers.local_ray import ROOT, wait_until
+from tests.helpers.jobs import ROOT, wait_until
+
+pytestmark = pytest.mark.processes
 
 PICTURES = catalogs.pictures(8)
 DEATHS = {

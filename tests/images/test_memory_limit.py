@@ -12,7 +12,9 @@ import torch
 from lib.images.isolated import CarefulPreparer
 from tests.helpers import catalogs, crash
 from tests.helpers.crashing_run import UNIT_SIZE, CrashingRun, crashing_ray, errors_of, labels_of
-from tests.helpers.local_ray import descendants
+from tests.helpers.jobs import descendants
+
+pytestmark = pytest.mark.processes
 
 PICTURES = catalogs.pictures(24)
 SMALL = {"max_image_pixels": 10_000, "max_image_bytes": 10_000}

@@ -1,7 +1,6 @@
 import pytest
 import torch
 from pydantic import ValidationError
-from torchvision.transforms.v2 import functional
 
 from lib.images.preprocessing import Preprocessing
 from lib.images.resize import normalise, resize
@@ -60,6 +59,8 @@ def test_squash_keeps_all_of_the_picture_and_fills_the_frame() -> None:
 
 
 def test_crop_before_resize_differs_from_crop_after_it_only_at_the_edge() -> None:
+    from torchvision.transforms.v2 import functional  # noqa: PLC0415  # takes three seconds
+
     picture = functional.gaussian_blur(noise(120, 90), [9, 9])
     after = functional.center_crop(functional.resize(picture, [32], antialias=True), [32, 32])
     ours = resize(picture, make(fit="crop")).int()

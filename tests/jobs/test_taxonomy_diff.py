@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from tests.helpers.local_ray import run_job
+from tests.helpers.jobs import run_job
 
 OLD = 'version: "1"\ncategories: [{id: shirt}, {id: t-shirt}, {id: shoes}]\n'
 NEW = """\

@@ -211,6 +211,7 @@ def test_a_damaged_converted_model_is_refused_by_name(converted: Bundle, tmp_pat
         predictor_of(bundle)
 
 
+@pytest.mark.processes
 def test_converting_tells_nobody(plain: Bundle, tmp_path: Path) -> None:
     program = (
         "import sys; from lib.models.bundle import read_bundle; "

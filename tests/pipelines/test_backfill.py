@@ -18,7 +18,8 @@ from lib.inference.config import UnitJob
 from lib.labels.delta_table import Change, LabelsTable
 from lib.models.bundle import read_bundle
 from tests.helpers import catalogs
-from tests.helpers.local_ray import local_ray, run_job
+from tests.helpers.jobs import run_job
+from tests.helpers.local_ray import local_ray
 
 PICTURES = catalogs.pictures(60)
 MERGED = """\

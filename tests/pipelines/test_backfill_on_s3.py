@@ -11,7 +11,7 @@ from lib.embeddings.store import EmbeddingStore, to_table
 from lib.labels.delta_table import Change, LabelsTable
 from tests.conftest import Bucket
 from tests.helpers import catalogs
-from tests.helpers.local_ray import run_job
+from tests.helpers.jobs import run_job
 from tests.pipelines.test_backfill import SPLIT
 
 ITEMS = [f"{n:03d}.jpg" for n in range(40)]

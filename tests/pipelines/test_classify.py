@@ -20,16 +20,16 @@ from lib.models.bundle import read_bundle
 from lib.models.bundle_weights import load_classifier
 from lib.reasons import MEANINGS
 from tests.helpers import catalogs
-from tests.helpers.local_ray import (
+from tests.helpers.jobs import (
     descendants,
     finish,
     kill_when,
-    local_ray,
     run_job,
     start,
     started_with,
     wait_until,
 )
+from tests.helpers.local_ray import local_ray
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 

@@ -10,7 +10,8 @@ from pyarrow import parquet
 
 from tests.conftest import Bucket
 from tests.helpers import catalogs
-from tests.helpers.local_ray import local_ray, run_job
+from tests.helpers.jobs import run_job
+from tests.helpers.local_ray import local_ray
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 

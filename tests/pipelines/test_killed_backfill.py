@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Bucket
-from tests.helpers.local_ray import finish, run_job, start, wait_until
+from tests.helpers.jobs import finish, run_job, start, wait_until
 from tests.helpers.nights import kill
 from tests.helpers.proxy import FaultProxy
 from tests.pipelines.test_backfill_on_s3 import Move

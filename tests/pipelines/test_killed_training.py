@@ -15,7 +15,7 @@ from lib.storage.storage import Storage
 from lib.training.checkpoint import read_checkpoint
 from tests.conftest import Bucket
 from tests.helpers import catalogs
-from tests.helpers.local_ray import start, started_with, wait_until
+from tests.helpers.jobs import start, started_with, wait_until
 from tests.helpers.proxy import FaultProxy
 from tests.pipelines.test_train import TAXONOMY_YAML, draw_labelled, epochs_said
 

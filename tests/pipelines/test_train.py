@@ -20,16 +20,16 @@ from lib.inference.classify_unit import UnitClassifier
 from lib.inference.config import UnitJob
 from lib.models.bundle import read_bundle
 from tests.helpers import catalogs
-from tests.helpers.local_ray import (
+from tests.helpers.jobs import (
     descendants,
     finish,
     kill_when,
-    local_ray,
     run_job,
     start,
     started_with,
     wait_until,
 )
+from tests.helpers.local_ray import local_ray
 
 COLOURS = {"shirt": (215, 40, 40), "trousers": (40, 190, 60), "shoes": (40, 60, 210)}
 TAXONOMY_YAML = """\

@@ -9,7 +9,8 @@ from lib.runs.run import Run
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from tests.helpers import catalogs
-from tests.helpers.local_ray import local_ray, run_job
+from tests.helpers.jobs import run_job
+from tests.helpers.local_ray import local_ray
 
 PRICES = PricesConfig(node_hour={"head": 0.4, "gpu": 1.0})
 

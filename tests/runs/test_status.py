@@ -9,7 +9,7 @@ from lib.runs.status import status_lines
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from tests.helpers import catalogs
-from tests.helpers.local_ray import run_job
+from tests.helpers.jobs import run_job
 
 
 def run_of(folder: Path, job: str) -> Run:

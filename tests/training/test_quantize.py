@@ -97,11 +97,16 @@ def compiled(folder: Path, classifier: Classifier, items: pa.Table) -> Compiled:
     return compile_backbone(job, temperature=1.0)
 
 
-def test_int8_that_keeps_the_labels_goes_into_the_bundle_with_what_was_measured(
-    classifier: Classifier, items: pa.Table, tmp_path: Path
-) -> None:
-    found = compiled(tmp_path, classifier, items)
+@pytest.fixture(scope="module")
+def found(
+    classifier: Classifier, items: pa.Table, tmp_path_factory: pytest.TempPathFactory
+) -> Compiled:
+    return compiled(tmp_path_factory.mktemp("first"), classifier, items)
 
+
+def test_int8_that_keeps_the_labels_goes_into_the_bundle_with_what_was_measured(
+    found: Compiled,
+) -> None:
     assert found.int8 is not None
     assert found.int8.items == ITEMS
     assert found.int8.margin >= CLOSE
@@ -125,13 +130,13 @@ def test_int8_that_changes_labels_stays_out(items: pa.Table, tmp_path: Path) -> 
 
 
 def test_the_same_training_gives_the_same_bytes(
-    classifier: Classifier, items: pa.Table, tmp_path: Path
+    found: Compiled, classifier: Classifier, items: pa.Table, tmp_path: Path
 ) -> None:
-    one, other = (compiled(tmp_path / name, classifier, items) for name in ("one", "other"))
+    again = compiled(tmp_path, classifier, items)
 
-    assert one.int8 == other.int8
-    assert {name: digest_bytes(data) for name, data in one.files.items()} == {
-        name: digest_bytes(data) for name, data in other.files.items()
+    assert again.int8 == found.int8
+    assert {name: digest_bytes(data) for name, data in again.files.items()} == {
+        name: digest_bytes(data) for name, data in found.files.items()
     }
 
 

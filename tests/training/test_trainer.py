@@ -35,7 +35,7 @@ from lib.training.trainer import Trainer, TrainingJob
 from tests.helpers.catalogs import run_at
 from tests.helpers.gloo import WorkerError, Workers
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.processes]
 
 # the smallest that has batch norms; these need more steps than a test has until they are of use
 WITH_BATCH_NORMS = "shufflenet_v2_x0_5"
