@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,16 @@ def test_the_image_has_the_locked_ray() -> None:
     assert image
     assert image[1] == locked("ray")
     assert "--require-hashes --requirement requirements.lock" in text
+
+
+def test_the_image_is_built_with_all_files_that_the_package_names() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    copied = re.findall(r"^COPY \S+ (.+) \S+$", dockerfile(), re.MULTILINE)
+    context = (ROOT / ".dockerignore").read_text().splitlines()
+
+    needed = {project["readme"], *project["license-files"]}
+    assert needed <= set(" ".join(copied).split())
+    assert {f"!{name}" for name in needed} <= set(context)
 
 
 def dockerfile() -> str:
