@@ -227,3 +227,13 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
 def test_every_table_of_a_page_is_one(page: Path) -> None:
     for table in read_tables(page):
         assert {len(row) for row in table.rows} == {len(table.columns)}, table.heading
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+def test_every_room_stands_in_the_maps_of_the_code(page: str) -> None:
+    text = (ROOT / page).read_text()
+    rooms = {path.parent.name for path in (ROOT / "lib").glob("*/__init__.py")}
+
+    assert {
+        room for room in rooms if not re.search(rf"^ .*\b{room}\b", text, re.MULTILINE)
+    } == set()
