@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import Server
 from tests.formats.restored import Restored, restored, succeed
-from tests.local_ray import local_ray
+from tests.helpers.local_ray import local_ray
 
 SAMPLES = sorted(Path(__file__).with_name("formats").glob("*.tar.xz"))
 

@@ -22,9 +22,9 @@ from typing import Any
 import s3fs
 import yaml
 
-from tests.faults.proxy import FaultProxy
 from tests.formats import shop
-from tests.local_ray import finish, start, started_with, wait_until
+from tests.helpers.jobs import finish, start, started_with, wait_until
+from tests.helpers.proxy import FaultProxy
 
 # a report is for people, and is not read back; a trained bundle needs nothing of its training
 LEFT_OUT = re.compile(r"/report\.html$|^runs/trained/(?!bundle/)")

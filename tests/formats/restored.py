@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from pyarrow import parquet
 
 from tests.conftest import REGION, Bucket, Server
-from tests.local_ray import run_job
+from tests.helpers.jobs import run_job
 
 # the samples have this name wherever they point to something
 BUCKET = "reshelve-formats"
