@@ -5,11 +5,11 @@ import logging
 import os
 from collections.abc import Iterator
 
-import ray
-
 
 @contextlib.contextmanager
 def local_ray() -> Iterator[None]:
+    import ray  # noqa: PLC0415  # takes a second, also of tests that are left out
+
     # as a job starts it: else every pool of actors prints an error about its own arguments
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     ray.init(

@@ -137,7 +137,8 @@ def test_the_pictures_are_told_apart_and_every_decision_occurs(rows: pa.Table) -
 
 
 @pytest.mark.parametrize("unit_size", [1, 3, 7, 64])
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+# most processors emulate bf16
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.networks)])
 def test_the_unit_size_changes_no_bit_of_a_label(
     unit_size: int, precision: str, items: pa.Table, request: pytest.FixtureRequest
 ) -> None:
@@ -247,7 +248,7 @@ def test_both_precisions_agree_on_all_labels(
     assert receipt.engine.endswith("bf16, close calls in fp32")
 
 
-@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+@pytest.mark.parametrize("runtime", ["torch", pytest.param("openvino", marks=pytest.mark.networks)])
 def test_probabilities_of_an_image_are_the_bits_of_the_batch_it_stands_in(
     bundle: Bundle, runtime: Runtime
 ) -> None:

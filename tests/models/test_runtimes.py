@@ -26,6 +26,8 @@ from lib.models.options import ChosenPrecision, EnginePrecision, Runtime
 from lib.models.runtimes import Network, Networks
 from tests.helpers import catalogs
 
+pytestmark = pytest.mark.networks
+
 BATCH = 16
 INT8 = Int8(margin=0.1, close=0.1, agreement=1, accuracy=0.9, reference_accuracy=0.9, items=1000)
 IMAGES = torch.stack(

@@ -22,6 +22,8 @@ from lib.training.quantize import Compiled, compile_backbone
 from lib.training.trainer import TrainingJob
 from tests.helpers import catalogs
 
+pytestmark = pytest.mark.networks
+
 ITEMS = 120
 COLOURS = ((200, 30, 30), (30, 160, 30), (30, 30, 200), (235, 235, 235), (10, 10, 10))
 
