@@ -50,18 +50,12 @@ class BackfillRun(RunFile):
 
 
 def backfill(config: BackfillRun, say: Say, *, publish: bool = True) -> None:
-    """Move a labels table to a new taxonomy, and publish it.
+    """Move a labels table to a new taxonomy, and publish it; raises as `carry_out`.
 
     Args:
         config: the run file.
         say: takes each line for the person who waits.
         publish: whether to; without, the run stops before the gates.
-
-    Raises:
-        InputError: something given cannot be used; no work was done.
-        GateError: the run is finished, but a gate keeps it from being published.
-        ConflictError: another run has changed the table meanwhile.
-        ReshelveError: the run stopped; the same command resumes it.
     """
     storage = Storage(config.storage)
     move = read_move(config, storage)
@@ -177,7 +171,7 @@ class Backfill:
         by_images = run.within(files.PIXELS)
         figures = UnitFigures(run, routes.rows, self._done(run, by_images, routes))
         actors = config.engine.actors
-        effort = score_left(run, self.move.migration, planned, actors, figures)
+        score_left(run, self.move.migration, planned, actors, figures)
         parts, totals = read_parts(run)
         if routes.pixels:
             from pipelines.classify_missing import classify_left  # noqa: PLC0415  # Ray Data takes seconds to import
@@ -185,7 +179,7 @@ class Backfill:
             self.say("rows without an embedding are classified from their images")
             store = EmbeddingStore(config.embeddings, bundle.backbone_digest, self.storage)
             job = unit_job(config, by_images, bundle)
-            effort += classify_left(job, store, run.unique_name, figures)
+            classify_left(job, store, run.unique_name, figures)
             more, theirs = compact(by_images, Plan(by_images), into=run, first=len(parts))
             parts, totals = [*parts, *more], totals + theirs
         figures.close()
@@ -202,8 +196,8 @@ class Backfill:
                 fingerprint=run.record.fingerprint,
                 parts=tuple(parts),
                 totals=totals,
-                seconds=effort.seconds,
-                images_per_s=effort.items / effort.seconds,
+                seconds=figures.seconds,
+                images_per_s=figures.images_per_s,
             ),
         )
 

@@ -20,8 +20,8 @@ from lib.backfill.labelled_items import (
     read_examples,
 )
 from lib.backfill.lda import Moments, moments_of
-from lib.catalog.catalog import CatalogConfig, labels_of, read_catalog
-from lib.catalog.split import split_items
+from lib.catalog.catalog import CatalogConfig, labels_of
+from lib.catalog.split import read_sides
 from lib.config.config import Config
 from lib.embeddings.index import PlacedReader, streamed_places
 from lib.embeddings.store import EMBEDDING, EmbeddingStore
@@ -94,12 +94,7 @@ def _of_the_table(item_ids: pa.ChunkedArray, table: LabelsTable) -> pa.Table:
 def _read_catalogs(
     config: LabelledConfig, catalog: CatalogConfig, migration: Migration, storage: Storage
 ) -> tuple[pa.Table, pa.Table]:
-    items = read_catalog(catalog, storage)
-    if config.validation is None:
-        sides = split_items(items, config.validation_fraction, catalog.uri)
-    else:
-        held_out = read_catalog(config.validation, storage)
-        sides = tuple(each.filter(pc.is_valid(each["category_id"])) for each in (items, held_out))
+    sides = read_sides(catalog, config.validation, config.validation_fraction, storage)
     for side in sides:
         migration.old.check_labels(labels_of(side), catalog.uri)
     return sides

@@ -20,7 +20,7 @@ from lib.runs.run import Run
 from lib.runs.shards import receipt_of
 from lib.taxonomy.migration import Migration
 from pipelines.backfill_plan import BackfillPlan
-from pipelines.steps import Effort, work_off
+from pipelines.steps import work_off
 
 CHECKED = ["item_id", "error", "category_id"]
 
@@ -31,7 +31,7 @@ def score_left(
     planned: BackfillPlan,
     workers: int | None,
     figures: UnitFigures,
-) -> Effort:
+) -> None:
     """Relabel the units that have no part yet.
 
     Args:
@@ -53,7 +53,7 @@ def score_left(
     def stream(units: list[int], figures: UnitFigures) -> Iterator[Receipt]:
         return score_units(job, units, workers, figures)
 
-    return work_off(plan, finished_parts(run, plan), stream, figures)
+    work_off(plan, finished_parts(run, plan), stream, figures)
 
 
 def read_parts(run: Run) -> tuple[list[Part], Totals]:

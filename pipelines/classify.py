@@ -63,18 +63,12 @@ class Options(Config):
 
 
 def classify(config: ClassifyRun, options: Options, say: Say) -> None:
-    """Classify what is new or changed in a catalog, and publish its labels.
+    """Classify what is new or changed in a catalog, and publish its labels; raises as `carry_out`.
 
     Args:
         config: the run file.
         options: of the command line.
         say: takes each line for the person who waits.
-
-    Raises:
-        InputError: something given cannot be used; no work was done.
-        GateError: the run is finished, but a gate keeps it from being published.
-        ConflictError: another run has published the same items meanwhile.
-        ReshelveError: the run stopped; the same command resumes it.
     """
     storage = Storage(config.storage)
     bundle = read_bundle(config.bundle, storage)
@@ -134,7 +128,7 @@ class Classification:
             store = None
             if config.embeddings:
                 store = EmbeddingStore(config.embeddings, self.bundle.backbone_digest, self.storage)
-            effort = classify_left(self.unit_job(run), store, run.unique_name, figures)
+            classify_left(self.unit_job(run), store, run.unique_name, figures)
             figures.close()
             parts, totals = compact(run, plan)
             manifest = Manifest(
@@ -146,8 +140,8 @@ class Classification:
                 fingerprint=run.record.fingerprint,
                 parts=tuple(parts),
                 totals=totals,
-                seconds=effort.seconds,
-                images_per_s=effort.items / effort.seconds,
+                seconds=figures.seconds,
+                images_per_s=figures.images_per_s,
                 node_hours=hours_of(read_figures(run)),
             )
             write_manifest(run, manifest)

@@ -13,12 +13,12 @@ from lib.inference.config import UnitJob
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
 from lib.runs.shards import finished_units, read_embeddings
-from pipelines.steps import Effort, work_off
+from pipelines.steps import work_off
 
 
 def classify_left(
     job: UnitJob, store: EmbeddingStore | None, name: str, figures: UnitFigures
-) -> Effort:
+) -> None:
     """Classify the units of a run's plan that have no shard yet, and keep their embeddings.
 
     Args:
@@ -31,12 +31,9 @@ def classify_left(
         ReshelveError: a unit failed as a whole; the same command resumes the run.
     """
     plan = Plan(job.run)
-    effort = work_off(
-        plan, finished_units(job.run), partial(classify_units, job), figures, connected
-    )
+    work_off(plan, finished_units(job.run), partial(classify_units, job), figures, connected)
     if store:
         store.append(name, read_embeddings(job.run, plan.units))
-    return effort
 
 
 def seconds_ahead(job: UnitJob, plan: Path, items: int) -> float:

@@ -47,15 +47,11 @@ class EmbedRun(RunFile):
 
 
 def embed(config: EmbedRun, say: Say) -> None:
-    """Make the embeddings that the store of a bundle's backbone lacks.
+    """Make the embeddings that the store of a bundle's backbone lacks; raises as `carry_out`.
 
     Args:
         config: the run file.
         say: takes each line for the person who waits.
-
-    Raises:
-        InputError: something given cannot be used; no work was done.
-        ReshelveError: the run stopped; the same command resumes it.
     """
     storage = Storage(config.storage)
     bundle = read_bundle(config.bundle, storage)

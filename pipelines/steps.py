@@ -2,10 +2,8 @@
 
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -101,25 +99,13 @@ def answer_again(run: Run, outcome: dict[str, str], say: Say) -> None:
     say(sentence)
 
 
-@dataclass(frozen=True)
-class Effort:
-    """What this try has done of a run, and in what time."""
-
-    items: int
-    seconds: float
-
-    def __add__(self, other: "Effort") -> "Effort":
-        """Add what was done after it."""
-        return Effort(self.items + other.items, self.seconds + other.seconds)
-
-
 def work_off(
     plan: Plan,
     done: Sequence[int],
     stream: Callable[[list[int], UnitFigures], Iterator[Receipt]],
     figures: UnitFigures,
     workers: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> Effort:
+) -> None:
     """Do the units of a plan that are not done, with progress for whoever waits and figures.
 
     Args:
@@ -130,12 +116,8 @@ def work_off(
         workers: are there for as long as units are done.
     """
     left = sorted(set(plan.units) - set(done))
-    items, started = 0, time.monotonic()
     if left:
         with workers(), ItemProgress(plan.items, plan.count(done), sys.stdout) as progress:
-            figures.start_clock()
             for receipt in stream(left, figures):
-                items += receipt.items
                 progress.add(receipt.items, sum(receipt.errors.values()))
                 figures.add(receipt)
-    return Effort(items, time.monotonic() - started)

@@ -3,14 +3,13 @@
 from datetime import UTC, datetime
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import safetensors.torch
 import torch
 from pydantic import Field, field_validator
 
 from lib.batches import to_parquet
-from lib.catalog.catalog import CatalogConfig, labels_of, read_catalog
-from lib.catalog.split import split_items
+from lib.catalog.catalog import CatalogConfig, labels_of
+from lib.catalog.split import read_sides
 from lib.cluster.connection import connected
 from lib.cluster.monitor import TrainingWatch
 from lib.cluster.train_workers import WorkersConfig, compile_on_ray, train_on_ray
@@ -135,13 +134,9 @@ def read_labelled(
     Raises:
         InputError: the catalog cannot be used, or a leaf has no labelled item.
     """
-    catalog = read_catalog(config.catalog, storage)
-    if config.validation is None:
-        items, held_out = split_items(catalog, config.validation_fraction, config.catalog.uri)
-    else:
-        items = catalog.filter(pc.is_valid(catalog["category_id"]))
-        held_out = read_catalog(config.validation, storage)
-        held_out = held_out.filter(pc.is_valid(held_out["category_id"]))
+    items, held_out = read_sides(
+        config.catalog, config.validation, config.validation_fraction, storage
+    )
     for table, source in ((items, config.catalog), (held_out, config.validation or config.catalog)):
         if not table.num_rows:
             raise InputError(f"{source.uri}: no item has a label")

@@ -1,4 +1,1 @@
-"""Rows of one taxonomy moved to another: routes, rules, the new head, one unit's scoring.
-
-May use `evaluation`, `models`, `runs` and all below them.
-"""
+"""Rows moved to another taxonomy: routes, rules, heads. May use what `training` may."""

@@ -1,4 +1,1 @@
-"""Where items come from, frozen into a snapshot and compared with the published labels.
-
-May use `storage` and `config`.
-"""
+"""Where items come from, frozen, and compared with what is published. May use `storage`."""

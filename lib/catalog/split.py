@@ -6,9 +6,27 @@ from collections import Counter, defaultdict
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lib.catalog.catalog import CatalogConfig, read_catalog
 from lib.errors import InputError
+from lib.storage.storage import Storage
 
 TRAIN, VALIDATION = "train", "validation"
+
+
+def read_sides(
+    catalog: CatalogConfig, validation: CatalogConfig | None, fraction: float, storage: Storage
+) -> tuple[pa.Table, pa.Table]:
+    """Read the labelled items to train on, and those held out: a given catalog's, or a share.
+
+    Raises:
+        InputError: a catalog cannot be used, or cannot be split.
+    """
+    items = read_catalog(catalog, storage)
+    if validation is None:
+        return split_items(items, fraction, catalog.uri)
+    held_out = read_catalog(validation, storage)
+    train, unseen = (side.filter(pc.is_valid(side["category_id"])) for side in (items, held_out))
+    return train, unseen
 
 
 def split_items(

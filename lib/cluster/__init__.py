@@ -1,4 +1,1 @@
-"""The only room that imports Ray: connecting, pools of actors, DDP workers, job server, metrics.
-
-May use every other room but `reports`.
-"""
+"""The only room that knows Ray: pools, workers, jobs, metrics. May use all but `reports`."""

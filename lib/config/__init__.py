@@ -1,4 +1,1 @@
-"""Run files: YAML in, validated and frozen models out, errors that name file, line and key.
-
-May use what lies in `lib/` itself.
-"""
+"""Run files: YAML in, validated models out, errors that name the line. Uses only `lib/` itself."""

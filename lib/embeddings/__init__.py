@@ -1,4 +1,1 @@
-"""The store of embeddings, and where in it each one lies.
-
-May use `storage` and `config`.
-"""
+"""The store of embeddings, and where each one lies in it. May use `storage`."""

@@ -1,4 +1,1 @@
-"""Predictions compared with known labels: accuracy, calibration, the threshold.
-
-May use `labels` and all below it.
-"""
+"""Predictions compared with known labels; calibration. May use `labels` and below."""

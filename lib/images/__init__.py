@@ -1,4 +1,1 @@
-"""From an item's URI to the pixels a model sees: fetch, decode, resize; and thumbnails.
-
-May use `storage` and `config`.
-"""
+"""From an item's URI to the pixels that a model sees; thumbnails. May use `storage`."""

@@ -1,4 +1,1 @@
-"""One unit of a classification, from its items to its shard.
-
-May use `evaluation`, `models`, `runs` and all below them.
-"""
+"""One unit of a night, from its items to its shard. May use what `training` may."""

@@ -1,4 +1,1 @@
-"""Published labels: the Delta table, the decisions in it, and the gates before it.
-
-May use the catalog, images, taxonomies and embeddings, and all below them.
-"""
+"""Published labels: table, decisions, gates. May use `catalog` to `taxonomy`, and below."""

@@ -1,4 +1,1 @@
-"""Bundles, their networks and heads, and the runtimes and precisions these run with.
-
-May use `labels` and all below it.
-"""
+"""Bundles, networks, heads, and the runtimes they run with. May use `labels` and below."""

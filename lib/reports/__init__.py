@@ -1,4 +1,1 @@
-"""Run reports: one self-contained HTML file per run.
-
-May use every other room but `cluster`.
-"""
+"""Reports: one self-contained HTML file per run. May use all rooms but `cluster`."""

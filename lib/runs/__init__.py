@@ -1,4 +1,1 @@
-"""Run folders: plan, shards, receipts, manifest, figures and state of one execution.
-
-May use `labels` and all below it.
-"""
+"""A run's folder: plan, shards, manifest, figures, state. May use `labels` and below."""

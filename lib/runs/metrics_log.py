@@ -67,12 +67,7 @@ class UnitFigures:
         self._items, self._done, self._before = items, done, done
         self._errors: Counter[str] = Counter()
         self._sums: Counter[str] = Counter()
-        self._started = time.monotonic()
-
-    def start_clock(self) -> None:
-        """Count seconds from here on, where nothing was done so far."""
-        if self._done == self._before:
-            self._started = time.monotonic()
+        self._started = self._latest = time.monotonic()
 
     def spend(self, node_hours: Mapping[str, float]) -> None:
         """Count node hours, by kind."""
@@ -80,7 +75,7 @@ class UnitFigures:
 
     def add(self, receipt: Receipt) -> None:
         """Count a finished unit."""
-        self._done += receipt.items
+        self._done, self._latest = self._done + receipt.items, time.monotonic()
         self._errors.update(receipt.errors)
         for key in ("bytes_fetched", "retries", "fetch_s", "decode_s", "forward_s"):
             self._sums[key] += getattr(receipt, key)
@@ -92,9 +87,14 @@ class UnitFigures:
             self._figures.add(self.line, last=True)
 
     @property
+    def seconds(self) -> float:
+        """Seconds of this try, from its start to its latest unit."""
+        return self._latest - self._started
+
+    @property
     def images_per_s(self) -> float:
         """Items per second of this try."""
-        return (self._done - self._before) / max(time.monotonic() - self._started, 1e-9)
+        return (self._done - self._before) / max(self.seconds, 1e-9)
 
     @property
     def line(self) -> Line:

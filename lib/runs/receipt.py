@@ -65,8 +65,5 @@ def _sum(every: Sequence[Counts]) -> dict[str, Any]:
         if field.annotation in (int, float):
             summed[name] = sum(values)
         else:
-            counter: Counter[str] = Counter()
-            for value in values:
-                counter.update(value)
-            summed[name] = dict(counter.most_common())
+            summed[name] = dict(sum(map(Counter, values), Counter()).most_common())
     return summed

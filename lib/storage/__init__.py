@@ -1,4 +1,1 @@
-"""Objects and files anywhere: read, write and list by URI, all or nothing, with retries.
-
-May use `config`.
-"""
+"""Objects and files anywhere, by URI: whole or not at all, with retries. May use `config`."""

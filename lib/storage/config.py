@@ -9,6 +9,11 @@ from pydantic import ConfigDict, Field, SecretStr, model_validator
 from lib.config.config import Config, load_run_file
 
 
+def _variable(*names: str) -> str | None:
+    """Return the first of some variables of the environment that says anything."""
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+
+
 class StorageConfig(Config):
     """How to reach the stores. What is not given comes from the standard AWS variables."""
 
@@ -30,23 +35,12 @@ class StorageConfig(Config):
     @property
     def s3_endpoint(self) -> str | None:
         """The S3 endpoint: the run file's, or the environment's."""
-        environment = os.environ
-        return (
-            self.endpoint_url
-            or environment.get("AWS_ENDPOINT_URL_S3")
-            or environment.get("AWS_ENDPOINT_URL")
-        )
+        return self.endpoint_url or _variable("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
     @property
     def s3_region(self) -> str:
         """The S3 region: the run file's, or the environment's."""
-        environment = os.environ
-        return (
-            self.region
-            or environment.get("AWS_REGION")
-            or environment.get("AWS_DEFAULT_REGION")
-            or "us-east-1"
-        )
+        return self.region or _variable("AWS_REGION", "AWS_DEFAULT_REGION") or "us-east-1"
 
     def s3_keys(self) -> tuple[str, str, str | None] | None:
         """Key, secret and token that the run file gives, or None to use the environment's."""

@@ -1,4 +1,1 @@
-"""Taxonomies, what one says it replaces, and the migration from one to another.
-
-May use `storage` and `config`.
-"""
+"""Taxonomies, and the migration from one to another. May use `storage`."""

@@ -4,6 +4,15 @@ from dataclasses import dataclass
 
 from lib.runs.metrics_log import Line
 
+FIGURES = [
+    "epoch",
+    "epochs",
+    "images_per_s",
+    "train_loss",
+    "validation_loss",
+    "validation_accuracy",
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class EpochRecord:
@@ -22,11 +31,4 @@ class EpochRecord:
 
 def epoch_line(epoch: EpochRecord) -> Line:
     """Return the figures of a training's epoch."""
-    return {
-        "epoch": epoch.epoch,
-        "epochs": epoch.epochs,
-        "images_per_s": round(epoch.images_per_s, 1),
-        "train_loss": epoch.train_loss,
-        "validation_loss": epoch.validation_loss,
-        "validation_accuracy": epoch.validation_accuracy,
-    }
+    return {name: round(getattr(epoch, name), 4) for name in FIGURES}
