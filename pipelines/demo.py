@@ -61,17 +61,10 @@ def show_rows(config: ClassifyRun, console: Console) -> None:
     labels = LabelsTable(config.labels_table, Storage(config.storage)).read()
     labels = labels.sort_by("item_id")
     places = pa.array(range(0, labels.num_rows, labels.num_rows // ROWS), pa.int64())
-    rows = labels.take(places[:ROWS]).to_pylist()
-    table = Table(title=f"{ROWS} of {labels.num_rows} rows", title_justify="left")
-    for column in ("item_id", "category_path", "confidence", "decision", "error"):
-        table.add_column(column)
-    for row in rows:
-        confidence = "" if row["confidence"] is None else f"{row['confidence']:.2f}"
-        table.add_row(
-            row["item_id"],
-            row["category_path"] or "",
-            confidence,
-            row["decision"],
-            row["error"] or "",
-        )
+    columns = ("item_id", "category_path", "confidence", "decision", "error")
+    table = Table(*columns, title=f"{ROWS} of {labels.num_rows} rows", title_justify="left")
+    for row in labels.take(places[:ROWS]).to_pylist():
+        values = [row[column] for column in columns]
+        said = [f"{each:.2f}" if isinstance(each, float) else each or "" for each in values]
+        table.add_row(*said)
     console.print(table)

@@ -1,17 +1,8 @@
 """The epochs of a training, as its checkpoints keep them and its figures say them."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from lib.runs.metrics_log import Line
-
-FIGURES = [
-    "epoch",
-    "epochs",
-    "images_per_s",
-    "train_loss",
-    "validation_loss",
-    "validation_accuracy",
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,4 +22,6 @@ class EpochRecord:
 
 def epoch_line(epoch: EpochRecord) -> Line:
     """Return the figures of a training's epoch."""
-    return {name: round(getattr(epoch, name), 4) for name in FIGURES}
+    left_out = {"stage", "seconds", "learning_rate"}
+    figures = asdict(epoch).items()
+    return {name: round(value, 4) for name, value in figures if name not in left_out}
