@@ -60,15 +60,16 @@ def embed(config: EmbedRun, say: Say) -> None:
 
 
 class Missing(Config):
-    """A plan as the person who waits reads it."""
+    """A plan as the person who waits reads it; a run that is resumed knows no more of the items."""
 
-    items: int
+    items: int | None = None
     missing: int
 
     @property
     def sentence(self) -> str:
         """The plan for the person who waits."""
-        return f"{self.items:,} items, {self.missing:,} without an embedding"
+        catalog = "" if self.items is None else f"{self.items:,} items, "
+        return f"{catalog}{self.missing:,} without an embedding"
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,7 @@ class Embedding:
         """As `Job`."""
         if not run.exists(files.PLAN):
             return None
-        items = Plan(run).items
-        return Missing(items=items, missing=items)
+        return Missing(missing=Plan(run).items)
 
     def work(self, run: Run, _: Missing) -> None:
         """As `Job`."""

@@ -1,3 +1,4 @@
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,9 @@ from lib.inference.classify_unit import Classified, UnitClassifier
 from lib.inference.config import UnitJob
 from lib.labels.delta_table import Change, LabelsTable
 from lib.models.bundle import read_bundle
+from tests.cluster.test_prometheus import scraped
 from tests.helpers import catalogs
-from tests.helpers.jobs import run_job
+from tests.helpers.jobs import run_job, wait_until
 from tests.helpers.local_ray import local_ray
 
 PICTURES = catalogs.pictures(60)
@@ -382,6 +384,22 @@ def test_rows_without_an_embedding_go_the_way_of_pixels_and_get_one(shop: Shop) 
     assert stored == kept.num_rows
 
 
+def figures_of(shop: Shop, run_id: str) -> list[dict[str, Any]]:
+    text = (shop.folder / "runs" / run_id / "metrics.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_the_figures_of_a_backfill_stand_in_its_folder(shop: Shop) -> None:
+    run_file = shop.write(SPLIT, labelled={"examples": shop.examples(**shop.shirts(8))})
+
+    assert run_job("backfill", run_file).exit_code == 0
+
+    last = figures_of(shop, "move")[-1]
+    rows = shop.rows()
+    assert last["done"] == last["items"] == rows.num_rows
+    assert sum(last["errors"].values()) == pc.sum(pc.is_valid(rows["error"])).as_py()
+
+
 @pytest.mark.ray
 @pytest.mark.timeout(240)
 def test_a_clusters_actors_score_as_threads_do(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -392,8 +410,12 @@ def test_a_clusters_actors_score_as_threads_do(shop: Shop, monkeypatch: pytest.M
     with local_ray():
         monkeypatch.setenv("RAY_ADDRESS", "of the Ray that is there")
         result = run_job("backfill", run_file, "--set", "run_id=again")
+        wait_until(lambda: "ray_reshelve_items_total again" in scraped(), at_most_s=60)
+        counted = scraped()["ray_reshelve_items_total again"]
 
     assert result.exit_code == 0, result.output
+    assert counted == by_threads.num_rows
+    assert figures_of(shop, "again")[-1]["node_hours"].keys() == {"cpu"}
     stamps = ["run_id", "classified_at", "bundle_digest"]
     on_cluster = parquet.read_table(shop.folder / "runs/again/labels")
     one, two = (each.drop_columns(stamps).sort_by("item_id") for each in (by_threads, on_cluster))
