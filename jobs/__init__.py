@@ -1,1 +1,1 @@
-"""What is submitted: one thin file a job."""
+"""What is submitted: one thin file per job."""
