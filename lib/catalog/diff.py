@@ -50,7 +50,7 @@ class Diff(Config):
 
 
 class Night:
-    """Holds a snapshot against the labels that are published, and writes what is to be done."""
+    """Compares a snapshot with the labels that are published, and writes what is to be done."""
 
     def __init__(
         self, config: NightConfig, bundle_digest: str, taxonomy_version: str, *, full: bool

@@ -78,7 +78,7 @@ class JobServer:
             return cls(JobSubmissionClient(address))
 
     def check_versions(self) -> None:
-        """Hold this machine's Ray and Python against the cluster's, since code travels as pickles.
+        """Compare this machine's Ray and Python with the cluster's, since code travels as pickles.
 
         Raises:
             InputError: they differ; names both.

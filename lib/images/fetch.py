@@ -109,7 +109,7 @@ class Fetcher:
         return data
 
     def _is_whole(self, data: bytes, etag: str | None, before: bytes | None) -> bool:
-        """Hold bytes against their etag, where it is their MD5."""
+        """Compare bytes with their etag, where it is their MD5."""
         if not self._etags_are_md5 or etag is None or not MD5.fullmatch(etag):
             return True
         if hashlib.md5(data, usedforsecurity=False).hexdigest() == etag:

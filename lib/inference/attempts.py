@@ -56,7 +56,7 @@ class Turns:
     """
 
     def __init__(self, places: int) -> None:
-        """Give room to so many units."""
+        """Make room for so many units."""
         self._count, self._places = places, threading.Semaphore(places)
         self._order = threading.Lock()
 
