@@ -13,15 +13,15 @@ from lib.catalog.split import read_sides
 from lib.cluster.connection import connected
 from lib.cluster.monitor import TrainingWatch
 from lib.cluster.train_workers import WorkersConfig, compile_on_ray, train_on_ray
-from lib.config.config import Config
 from lib.errors import InputError
 from lib.evaluation.held_out import Calibrated, Scored, calibrate
 from lib.hashing import digest_bytes, digest_json
 from lib.images.config import ReadingConfig
-from lib.images.preprocessing import Preprocessing
 from lib.models.bundle import Bundle, BundleInfo, read_bundle
 from lib.models.bundle_weights import write_bundle, write_compiled
+from lib.models.choice import choose_model
 from lib.models.classifier import build_classifier
+from lib.models.config import ChosenModel, ModelConfig
 from lib.models.pretrained import load_backbone, parameters_of
 from lib.reports.data import TrainingReport
 from lib.reports.render import render_training
@@ -36,18 +36,6 @@ from lib.training.history import EpochRecord
 from lib.training.quantize import Compiled
 from lib.training.trainer import TrainingJob
 from pipelines.steps import Say, within_catalogs
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-class ModelConfig(Config):
-    """The network, where its weights come from, and what it is shown."""
-
-    architecture: str = "resnet18"
-    weights: str = "none"
-    preprocessing: Preprocessing = Preprocessing(
-        size_px=224, fit="pad", mean=IMAGENET_MEAN, std=IMAGENET_STD
-    )
 
 
 class TrainRun(RunFile):
@@ -79,7 +67,8 @@ def train(config: TrainRun, say: Say) -> Bundle:
     storage = Storage(config.storage)
     taxonomy = read_taxonomy(config.taxonomy, storage)
     items, held_out = read_labelled(config, taxonomy, storage)
-    intent = describe(config, taxonomy, items, held_out)
+    model = choose_model(config.model)
+    intent = describe(config, model, taxonomy, items, held_out)
     run = open_run(config.output, config.run_id, intent, storage)
     say(f"{run}: {items.num_rows:,} items to train on, {held_out.num_rows:,} held out")
     if outcome := run.outcome:
@@ -88,13 +77,13 @@ def train(config: TrainRun, say: Say) -> Bundle:
     if not run.exists(files.INITIAL_MODEL):
         run.write_table(files.TRAIN_ITEMS, items)
         run.write_table(files.VALIDATION_ITEMS, held_out)
-        run.write(files.INITIAL_MODEL, initial_model(config, taxonomy, storage))
+        run.write(files.INITIAL_MODEL, initial_model(config, model, taxonomy, storage))
     job = TrainingJob(
         run=run,
-        architecture=config.model.architecture,
+        architecture=model.architecture,
         category_ids=taxonomy.leaves,
-        preprocessing=config.model.preprocessing,
-        recipe=recipe_of(config),
+        preprocessing=model.preprocessing,
+        recipe=recipe_of(config, model),
         reading=config.reading,
     )
     with connected():
@@ -107,7 +96,7 @@ def train(config: TrainRun, say: Say) -> Bundle:
         scored = train_on_ray(job, config.workers, tell)
         calibrated = calibrate(scored, taxonomy, config.training.target_precision)
         compiled = compile_on_ray(job, config.workers, calibrated.temperature)
-    bundle = make_bundle(config, taxonomy, calibrated, compiled, run)
+    bundle = make_bundle(job, model.weights, taxonomy, calibrated, compiled)
     write_report(config, bundle, calibrated, scored, run)
     run.end({"state": "trained", "bundle": bundle.uri, "bundle_digest": bundle.digest})
     threshold = calibrated.threshold
@@ -120,9 +109,9 @@ def train(config: TrainRun, say: Say) -> Bundle:
     return bundle
 
 
-def recipe_of(config: TrainRun) -> TrainingConfig:
+def recipe_of(config: TrainRun, model: ChosenModel) -> TrainingConfig:
     """Return the recipe that fits the weights: without any there is no head-only stage."""
-    scratch = config.model.weights == "none"
+    scratch = model.weights == "none"
     return config.training.from_scratch() if scratch else config.training
 
 
@@ -149,14 +138,17 @@ def read_labelled(
     return items, held_out
 
 
-def describe(config: TrainRun, taxonomy: Taxonomy, items: pa.Table, held_out: pa.Table) -> Intent:
+def describe(
+    config: TrainRun, model: ChosenModel, taxonomy: Taxonomy, items: pa.Table, held_out: pa.Table
+) -> Intent:
     """Return the run's fingerprint, and its run file without secrets."""
     described = config.model_dump(mode="json", exclude={"storage"})
+    described["model"] = model.model_dump(mode="json")
     return Intent(
         job="train",
         fingerprint={
             "taxonomy": taxonomy.digest,
-            "preprocessing": config.model.preprocessing.digest,
+            "preprocessing": model.preprocessing.digest,
             "snapshot": digest_bytes(to_parquet(items) + to_parquet(held_out)),
             "recipe": digest_json([described["model"], described["training"]]),
         },
@@ -164,10 +156,11 @@ def describe(config: TrainRun, taxonomy: Taxonomy, items: pa.Table, held_out: pa
     )
 
 
-def initial_model(config: TrainRun, taxonomy: Taxonomy, storage: Storage) -> bytes:
+def initial_model(
+    config: TrainRun, model: ChosenModel, taxonomy: Taxonomy, storage: Storage
+) -> bytes:
     """Return the model that every worker, and every later try, begins with, as safetensors."""
     torch.manual_seed(config.training.seed)
-    model = config.model
     size_px = model.preprocessing.size_px
     classifier = build_classifier(model.architecture, len(taxonomy.leaves), size_px)
     load_backbone(classifier, model.architecture, model.weights, storage)
@@ -175,22 +168,22 @@ def initial_model(config: TrainRun, taxonomy: Taxonomy, storage: Storage) -> byt
 
 
 def make_bundle(
-    config: TrainRun, taxonomy: Taxonomy, calibrated: Calibrated, compiled: Compiled, run: Run
+    job: TrainingJob, weights: str, taxonomy: Taxonomy, calibrated: Calibrated, compiled: Compiled
 ) -> Bundle:
     """Write the best model and all that inference needs beside it."""
-    model = config.model
-    size_px = model.preprocessing.size_px
-    classifier = build_classifier(model.architecture, len(taxonomy.leaves), size_px)
+    run = job.run
+    size_px = job.preprocessing.size_px
+    classifier = build_classifier(job.architecture, len(job.category_ids), size_px)
     classifier.load_state_dict(read_best(run))
     info = BundleInfo(
         run_id=run.run_id,
-        architecture=model.architecture,
-        weights=model.weights,
-        preprocessing=model.preprocessing,
-        category_ids=taxonomy.leaves,
+        architecture=job.architecture,
+        weights=weights,
+        preprocessing=job.preprocessing,
+        category_ids=job.category_ids,
         temperature=calibrated.temperature,
         threshold=calibrated.threshold.confidence,
-        target_precision=config.training.target_precision,
+        target_precision=job.recipe.target_precision,
         metrics=calibrated.metrics,
         int8=compiled.int8,
         digests=write_compiled(run.at(files.BUNDLE), run.storage, compiled.files),
@@ -211,8 +204,8 @@ def write_report(
         bundle=bundle.uri,
         bundle_digest=bundle.digest,
         taxonomy_version=bundle.taxonomy.version,
-        architecture=config.model.architecture,
-        weights=config.model.weights,
+        architecture=bundle.info.architecture,
+        weights=bundle.info.weights,
         workers=config.workers.most,
         train_items=scored.train_items,
         validation_items=len(scored.item_ids),

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
-import safetensors.torch
 import torch
 
 from lib.backfill.head_split import carry_rows
 from lib.hashing import digest_bytes
 from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
-from lib.models.bundle_weights import read_tensors
+from lib.models.bundle_weights import pack, read_tensors
 from lib.models.head import Head
 from lib.models.openvino_runtime import FILES
 from lib.models.runtimes import read_head
@@ -61,7 +60,7 @@ def write_head_bundle(
     head = new.head
     state = {**read_tensors(old, storage), "head.weight": head.weight, "head.bias": head.bias}
     state |= {APART_WEIGHT: head.apart_weight, APART_BIAS: head.apart_bias}
-    model = safetensors.torch.save({name: value.contiguous() for name, value in state.items()})
+    model = pack(state)
     text = taxonomy.to_yaml().encode()
     for name in (name for files in FILES.values() for name in files):
         if name in old.info.digests:

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from lib.hashing import digest_json
 
 Positive = Annotated[float, Field(gt=0)]
+Fit = Literal["crop", "pad", "squash"]
+Interpolation = Literal["bilinear-antialias"]
 
 
 class Preprocessing(BaseModel):
@@ -15,10 +17,10 @@ class Preprocessing(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     size_px: int = Field(ge=8)
-    fit: Literal["crop", "pad", "squash"]
+    fit: Fit
     mean: tuple[float, float, float]
     std: tuple[Positive, Positive, Positive]
-    interpolation: Literal["bilinear-antialias"] = "bilinear-antialias"
+    interpolation: Interpolation = "bilinear-antialias"
 
     @property
     def digest(self) -> str:

@@ -43,6 +43,8 @@ class BundleInfo(Config):
     threshold: float = Field(ge=0, le=NEVER)
     target_precision: float
     metrics: dict[str, float]
+    # whose code builds the network, and in which version, as {"timm": "1.0.31"}
+    libraries: dict[str, str] = Field(default_factory=dict)
     int8: Int8 | None = None  # where labels in int8 are as good: how they are made
     digests: dict[str, str] = Field(default_factory=dict)
 

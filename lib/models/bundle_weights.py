@@ -1,5 +1,6 @@
 """A bundle's model: written after training, loaded where items are classified."""
 
+import json
 from collections.abc import Mapping
 
 import safetensors.torch
@@ -8,11 +9,29 @@ from torch import Tensor
 from lib.errors import InputError
 from lib.hashing import digest_bytes
 from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, BundleInfo, read_part
-from lib.models.classifier import Classifier, build_classifier
-from lib.models.pretrained import parameters_of
+from lib.models.classifier import Classifier, build_classifier, libraries_of
+from lib.models.pretrained import in_order, parameters_of
 from lib.storage.storage import Storage
 from lib.storage.uris import join
 from lib.taxonomy.taxonomy import Taxonomy
+
+_ORDER = "order"  # of the tensors in the network: a file has them in one of its own
+
+
+def pack(tensors: Mapping[str, Tensor]) -> bytes:
+    """Return tensors as safetensors, with their order."""
+    contiguous = {name: value.contiguous() for name, value in tensors.items()}
+    return safetensors.torch.save(contiguous, {_ORDER: json.dumps(list(tensors))})
+
+
+def unpack(data: bytes) -> dict[str, Tensor]:
+    """Return tensors in the order in which they were packed."""
+    tensors: dict[str, Tensor] = safetensors.torch.load(data)
+    length = int.from_bytes(
+        data[:8], "little"
+    )  # the library gives no metadata of what is in memory
+    order = json.loads(data[8 : 8 + length]).get("__metadata__", {}).get(_ORDER)
+    return {name: tensors[name] for name in json.loads(order)} if order else tensors
 
 
 def write_compiled(uri: str, storage: Storage, files: Mapping[str, bytes]) -> dict[str, str]:
@@ -34,7 +53,7 @@ def write_bundle(
         taxonomy: whose leaves the head's columns are.
         info: its description; the digests of these files are added here.
     """
-    model = safetensors.torch.save(parameters_of(classifier))
+    model = pack(parameters_of(classifier))
     taxonomy_yaml = taxonomy.to_yaml().encode()
     digests = {
         **info.digests,
@@ -42,7 +61,9 @@ def write_bundle(
         "taxonomy": digest_bytes(taxonomy_yaml),
         "backbone": digest_bytes(safetensors.torch.save(parameters_of(classifier.backbone))),
     }
-    described = info.model_copy(update={"digests": digests})
+    described = info.model_copy(
+        update={"digests": digests, "libraries": libraries_of(info.architecture)}
+    )
     data = described.model_dump_json(indent=2).encode()
     storage.write(join(uri, "model.safetensors"), model)
     storage.write(join(uri, "taxonomy.yaml"), taxonomy_yaml)
@@ -58,7 +79,7 @@ def read_tensors(bundle: Bundle, storage: Storage) -> dict[str, Tensor]:
     """
     digest = bundle.info.digests.get("model")
     data = read_part(bundle.uri, "model.safetensors", digest, storage)
-    return dict(safetensors.torch.load(data))
+    return unpack(data)
 
 
 def load_classifier(bundle: Bundle, storage: Storage) -> Classifier:
@@ -68,15 +89,25 @@ def load_classifier(bundle: Bundle, storage: Storage) -> Classifier:
         InputError: the weights are damaged or are another model's.
     """
     info = bundle.info
-    classifier = build_classifier(
-        info.architecture, len(info.category_ids), info.preprocessing.size_px
-    )
+    made_with = " ".join(f"{name} {version}" for name, version in info.libraries.items())
+    try:
+        classifier = build_classifier(
+            info.architecture, len(info.category_ids), info.preprocessing.size_px
+        )
+    except InputError as error:
+        hint = f"; it was made with {made_with}" if made_with else ""
+        raise InputError(f"{bundle.uri}: its network cannot be built: {error}{hint}") from None
     state = read_tensors(bundle, storage)
     for name in (APART_WEIGHT, APART_BIAS):
         state.pop(name, None)
+    expected = classifier.state_dict()
+    if state.keys() != expected.keys() and len(state) == len(expected):
+        # another version of the library may call the same tensors otherwise
+        state = in_order(state, expected) or state
     try:
         classifier.load_state_dict(state)
     except RuntimeError as error:
-        first = str(error).splitlines()[0]
-        raise InputError(f"{bundle.uri}: model.safetensors does not fit: {first}") from None
+        # the first line names the class alone
+        first = " ".join(str(error).split())
+        raise InputError(f"{bundle.uri}: model.safetensors does not fit: {first:.300}") from None
     return classifier.eval()

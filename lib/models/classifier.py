@@ -1,11 +1,14 @@
-"""The classifier: any torchvision backbone by its torchvision name, and a linear head."""
+"""The classifier: any backbone of torchvision or timm by its name, and a linear head."""
 
+import difflib
+import importlib.metadata
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lib.errors import InputError
+from lib.models import timm_models
 
 
 class Classifier(nn.Module):
@@ -41,23 +44,74 @@ def architectures() -> list[str]:
     return list(models.list_models(module=models))
 
 
+def check_architecture(architecture: str) -> None:
+    """Check that torchvision has a classification model of this name.
+
+    Raises:
+        InputError: it has none; says which is near.
+    """
+    name, known = architecture.lower(), architectures()
+    if name in known:
+        return
+    if name and timm_models.timm_library().models.is_model(name):
+        hint = f"did you mean '{timm_models.PREFIX}{name}'?"
+    elif close := difflib.get_close_matches(name, known, n=1):
+        hint = f"did you mean '{close[0]}'?"
+    else:
+        hint = "it has resnet18, mobilenet_v3_large, convnext_tiny and others; timm's are timm/NAME"
+    raise InputError(
+        f"model.architecture: torchvision has no classification model '{architecture}'; {hint}"
+    )
+
+
+def libraries_of(architecture: str) -> dict[str, str]:
+    """Return the version of the library that builds a network, by the library's name."""
+    library = "timm" if architecture.startswith(timm_models.PREFIX) else "torchvision"
+    return {library: importlib.metadata.version(library)}
+
+
 def build_classifier(architecture: str, categories: int, size_px: int) -> Classifier:
     """Build a classifier with random weights.
 
     Args:
-        architecture: a torchvision classification model's name, as `resnet18`.
+        architecture: a torchvision classification model's name, as `resnet18`, or one of timm's,
+            as `timm/tf_efficientnet_lite0`.
         categories: outputs of the head.
         size_px: side of the square input; vision transformers are built for it.
 
     Raises:
-        InputError: torchvision has no such model, or it cannot take images of this size.
+        InputError: the library has no such model, or it cannot take images of this size.
     """
-    name = architecture.lower()
-    if name not in architectures():
+    of_timm = architecture.startswith(timm_models.PREFIX)
+    if of_timm:
+        name, _ = timm_models.find_name(architecture)
+    else:
+        check_architecture(architecture)
+        name = architecture.lower()
+    try:
+        if of_timm:
+            backbone = timm_models.build_backbone(name, size_px)
+        else:
+            backbone = _build_torchvision(name, size_px)
+        # not every network says at once that a size is too small for it
+        with torch.no_grad():
+            embeddings = backbone.eval()(torch.zeros(1, 3, size_px, size_px))
+    except (AssertionError, RuntimeError, ValueError) as error:
         raise InputError(
-            f"model.architecture: torchvision has no classification model '{architecture}'; "
-            "it has resnet18, mobilenet_v3_large, efficientnet_b0, convnext_tiny and others"
+            f"model.preprocessing.size_px: {architecture} cannot take images of {size_px} px: "
+            f"{str(error).splitlines()[0]:.200}"
+        ) from None
+    backbone.train()
+    if of_timm and embeddings.ndim != 2:
+        raise InputError(
+            f"model.architecture: {architecture} gives no single embedding per image; "
+            "take one that classifies"
         )
+    width = embeddings.shape[1] if of_timm else _remove_head(backbone)
+    return Classifier(backbone, nn.Linear(width, categories))
+
+
+def _build_torchvision(name: str, size_px: int) -> nn.Module:
     options: dict[str, Any] = {}
     if name in {"inception_v3", "googlenet"}:
         options = {"aux_logits": False, "init_weights": True}
@@ -65,19 +119,8 @@ def build_classifier(architecture: str, categories: int, size_px: int) -> Classi
         options = {"image_size": size_px}
     elif name.startswith("maxvit_"):
         options = {"input_size": (size_px, size_px)}
-    try:
-        backbone: nn.Module = torchvision_models().get_model(name, weights=None, **options)
-        # not every network says at once that a size is too small for it
-        with torch.no_grad():
-            backbone.eval()(torch.zeros(1, 3, size_px, size_px))
-    except (AssertionError, RuntimeError, ValueError) as error:
-        raise InputError(
-            f"model.preprocessing.size_px: {architecture} cannot take images of {size_px} px: "
-            f"{str(error).splitlines()[0]:.200}"
-        ) from None
-    backbone.train()
-    width = _remove_head(backbone)
-    return Classifier(backbone, nn.Linear(width, categories))
+    backbone: nn.Module = torchvision_models().get_model(name, weights=None, **options)
+    return backbone
 
 
 def _remove_head(model: nn.Module) -> int:

@@ -37,7 +37,55 @@ def test_a_size_that_the_architecture_cannot_take_is_refused(name: str, size_px:
         build_classifier(name, 2, size_px)
 
 
-@pytest.mark.parametrize("name", ["resnet19", "", "fcn_resnet50", "r3d_18", "quantized_resnet18"])
-def test_a_name_that_torchvision_does_not_have_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match=rf"model\.architecture: .* '{name}'; it has resnet18"):
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("resnet19", "did you mean 'resnet18'"),
+        ("tf_efficientnet_lite0", "did you mean 'timm/tf_efficientnet_lite0'"),
+        ("", "it has resnet18"),
+        ("r3d_18", ""),
+        ("quantized_resnet18", ""),
+        ("fcn_resnet50", ""),
+    ],
+)
+def test_a_name_that_torchvision_does_not_have_is_refused_with_one_that_is_near(
+    name: str, says: str
+) -> None:
+    with pytest.raises(
+        InputError, match=rf"model\.architecture: torchvision .* '{name}'; .*{says}"
+    ):
         build_classifier(name, 2, 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("timm/tf_efficientnet_light0", "did you mean 'timm/tf_efficientnet_lite0'"),
+        ("timm/", "it has tf_efficientnet_lite0"),
+        ("timm/hf-hub:timm/resnet18", "it has tf_efficientnet_lite0"),
+        ("timm/efficientnet_b3_pruned_", "did you mean 'timm/efficientnet_b3_pruned'"),
+    ],
+)
+def test_a_name_that_timm_does_not_have_is_refused_with_one_that_is_near(
+    name: str, says: str
+) -> None:
+    with pytest.raises(InputError, match=rf"model\.architecture: timm has no '.*'; .*{says}"):
+        build_classifier(name, 2, 64)
+
+
+@pytest.mark.networks
+@pytest.mark.parametrize(
+    "name",
+    ["tf_efficientnet_lite0", "mobilenetv3_small_050", "vit_tiny_patch16_224", "test_convnext"],
+)
+def test_a_network_of_timm_gives_one_embedding_per_image(name: str) -> None:
+    classifier = build_classifier(f"timm/{name}", 5, 64).eval()
+    with torch.no_grad():
+        embeddings = classifier.backbone(torch.randn(3, 3, 64, 64))
+        assert embeddings.shape == (3, classifier.head.in_features)
+        assert classifier.head(embeddings).shape == (3, 5)
+
+
+def test_a_name_that_timm_has_given_up_is_followed() -> None:
+    classifier = build_classifier("timm/tf_efficientnet_b0_ns", 5, 64)
+    assert type(classifier.backbone).__name__ == "EfficientNet"

@@ -1,0 +1,36 @@
+"""Which network a training begins with, where its weights come from, and what it is shown."""
+
+from pydantic import ConfigDict, Field
+
+from lib.config.config import Config
+from lib.images.preprocessing import Fit, Interpolation, Positive, Preprocessing
+
+DEFAULT_ARCHITECTURE = "timm/tf_efficientnet_lite0"
+
+
+class PreprocessingConfig(Config):
+    """What is said of the preprocessing; None: as the weights want it."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    size_px: int | None = Field(default=None, ge=8)
+    fit: Fit = "pad"  # whatever the weights have seen: no product loses its edges
+    mean: tuple[float, float, float] | None = None
+    std: tuple[Positive, Positive, Positive] | None = None
+    interpolation: Interpolation = "bilinear-antialias"
+
+
+class ModelConfig(Config):
+    """The network, where its weights come from, and what it is shown."""
+
+    architecture: str = DEFAULT_ARCHITECTURE
+    weights: str | None = None  # None: see `lib.models.choice`
+    preprocessing: PreprocessingConfig = PreprocessingConfig()
+
+
+class ChosenModel(Config):
+    """The same with nothing left open; the fingerprint of a training has these keys."""
+
+    architecture: str
+    weights: str
+    preprocessing: Preprocessing
