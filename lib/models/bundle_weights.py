@@ -10,11 +10,12 @@ from lib.errors import InputError
 from lib.hashing import digest_bytes
 from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, BundleInfo, read_part
 from lib.models.classifier import Classifier, build_classifier, libraries_of
-from lib.models.pretrained import in_order, parameters_of
+from lib.models.pretrained import adapted_by_timm, in_order, parameters_of
 from lib.storage.storage import Storage
 from lib.storage.uris import join
 from lib.taxonomy.taxonomy import Taxonomy
 
+_BACKBONE = "backbone."
 _ORDER = "order"  # of the tensors in the network: a file has them in one of its own
 
 
@@ -89,25 +90,38 @@ def load_classifier(bundle: Bundle, storage: Storage) -> Classifier:
         InputError: the weights are damaged or are another model's.
     """
     info = bundle.info
-    made_with = " ".join(f"{name} {version}" for name, version in info.libraries.items())
+    versions = " and ".join(f"{name} {version}" for name, version in info.libraries.items())
+    made_with = f" (the bundle was made with {versions})" if versions else ""
     try:
         classifier = build_classifier(
             info.architecture, len(info.category_ids), info.preprocessing.size_px
         )
     except InputError as error:
-        hint = f"; it was made with {made_with}" if made_with else ""
-        raise InputError(f"{bundle.uri}: its network cannot be built: {error}{hint}") from None
+        raise InputError(f"{bundle.uri}: its network cannot be built: {error}{made_with}") from None
     state = read_tensors(bundle, storage)
     for name in (APART_WEIGHT, APART_BIAS):
         state.pop(name, None)
-    expected = classifier.state_dict()
-    if state.keys() != expected.keys() and len(state) == len(expected):
-        # another version of the library may call the same tensors otherwise
-        state = in_order(state, expected) or state
+    if state.keys() != classifier.state_dict().keys():
+        state = _renamed(state, classifier)
     try:
         classifier.load_state_dict(state)
     except RuntimeError as error:
-        # the first line names the class alone
-        first = " ".join(str(error).split())
-        raise InputError(f"{bundle.uri}: model.safetensors does not fit: {first:.300}") from None
+        first = " ".join(str(error).split())  # its first line names the class alone
+        raise InputError(
+            f"{bundle.uri}: model.safetensors does not fit: {first:.300}{made_with}"
+        ) from None
     return classifier.eval()
+
+
+def _renamed(state: dict[str, Tensor], classifier: Classifier) -> dict[str, Tensor]:
+    """Find the tensors that another version of the network's library calls otherwise."""
+    backbone, expected = classifier.backbone, classifier.backbone.state_dict()
+    own: dict[str, Tensor] = {}
+    head: dict[str, Tensor] = {}
+    for name, value in state.items():
+        (own if name.startswith(_BACKBONE) else head)[name.removeprefix(_BACKBONE)] = value
+    for given in (own, adapted_by_timm(own, backbone)):
+        found = given if given.keys() == expected.keys() else in_order(given, expected)
+        if found is not None and len(found) == len(given):
+            return {**{f"{_BACKBONE}{name}": value for name, value in found.items()}, **head}
+    return state

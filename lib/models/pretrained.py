@@ -57,8 +57,9 @@ def load_backbone(
     else:
         state = _download(architecture, weights)
     state = {OLD_NAME.sub(r"\1\2", name): value for name, value in state.items()}
-    if _missing(state, expected) and architecture.startswith(timm_models.PREFIX):
-        state = _renamed_by_timm(state, backbone)
+    if _missing(state, expected):
+        adapted = adapted_by_timm(state, backbone)
+        state = state if _missing(adapted, expected) else adapted
     if missing := _missing(state, expected):
         given = state.get(missing[0])
         shape = f"has shape {tuple(given.shape)}" if given is not None else "is not there"
@@ -104,10 +105,9 @@ def _missing(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> lis
     ]
 
 
-def _renamed_by_timm(state: dict[str, Tensor], backbone: nn.Module) -> dict[str, Tensor]:
-    """Let timm adapt what others have trained: names, and positions of another size of image."""
-    module = sys.modules[type(backbone).__module__]
-    adapt = getattr(module, "checkpoint_filter_fn", None)
+def adapted_by_timm(state: dict[str, Tensor], backbone: nn.Module) -> dict[str, Tensor]:
+    """Let timm adapt what others, or its older versions, call or shape otherwise."""
+    adapt = getattr(sys.modules[type(backbone).__module__], "checkpoint_filter_fn", None)
     try:
         adapted: dict[str, Tensor] = adapt(dict(state), backbone) if adapt else state
     except Exception:  # noqa: BLE001  # it was written for one family's files, and is given any

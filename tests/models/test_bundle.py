@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from lib.errors import InputError
+from lib.hashing import digest_bytes
 from lib.images.preprocessing import Preprocessing
 from lib.models.bundle import Bundle, BundleInfo, read_bundle
-from lib.models.bundle_weights import load_classifier, write_bundle
+from lib.models.bundle_weights import load_classifier, pack, unpack, write_bundle
 from lib.models.classifier import Classifier, build_classifier
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
@@ -75,6 +76,45 @@ def test_a_bundle_read_again_gives_identical_logits(tmp_path: Path) -> None:
     assert not loaded.training
     with torch.no_grad():
         assert torch.equal(loaded(images), classifier(images))
+
+
+def rename(folder: Path, names: list[str], order: list[str]) -> None:
+    """Give a bundle's tensors, taken in some order, other names."""
+    tensors = unpack((folder / "model.safetensors").read_bytes())
+    data = pack(dict(zip(names, (tensors[name] for name in order), strict=True)))
+    (folder / "model.safetensors").write_bytes(data)
+    description = json.loads((folder / "bundle.json").read_text())
+    description["digests"]["model"] = digest_bytes(data)
+    (folder / "bundle.json").write_text(json.dumps(description))
+
+
+def test_tensors_that_another_version_calls_otherwise_are_known_by_their_order(
+    tmp_path: Path,
+) -> None:
+    classifier = make_classifier().eval()
+    write_bundle(str(tmp_path), STORAGE, classifier, TAXONOMY, describe())
+    order = list(classifier.state_dict())
+    # names whose alphabet is another order than the network's
+    names = [f"backbone.{len(order) - n:04d}" for n in range(len(order) - 2)]
+    rename(tmp_path, [*names, "head.weight", "head.bias"], order)
+
+    loaded = load_classifier(read_bundle(str(tmp_path), STORAGE), STORAGE)
+
+    images = torch.randn(4, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(loaded(images), classifier(images))
+
+
+def test_tensors_under_unknown_names_in_another_order_are_refused(tmp_path: Path) -> None:
+    write(tmp_path)
+    order = list(make_classifier().state_dict())
+    names = [f"backbone.{n:04d}" for n in range(len(order) - 2)]
+    rename(tmp_path, [*names, "head.weight", "head.bias"], [*order[-3::-1], *order[-2:]])
+
+    with pytest.raises(
+        InputError, match=r"does not fit.* \(the bundle was made with torchvision 0"
+    ):
+        use(tmp_path)
 
 
 def test_a_bundle_read_again_says_what_was_written(tmp_path: Path) -> None:
