@@ -9,10 +9,10 @@ import pyarrow as pa
 import torch
 
 from lib.backfill.head_bundle import NewHead, write_head_bundle
-from lib.backfill.lda import moments_of
 from lib.backfill.score_unit import Scorer
 from lib.catalog.catalog import CatalogConfig, read_catalog
 from lib.embeddings.store import to_matrix
+from lib.heads.lda import moments_of
 from lib.images.config import ReadingConfig
 from lib.images.preprocessing import Preprocessing
 from lib.inference.classify_unit import UnitClassifier

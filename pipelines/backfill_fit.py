@@ -19,7 +19,6 @@ from lib.backfill.labelled_items import (
     map_labels,
     read_examples,
 )
-from lib.backfill.lda import Moments, moments_of
 from lib.catalog.catalog import CatalogConfig, labels_of
 from lib.catalog.split import read_sides
 from lib.config.config import Config
@@ -29,6 +28,7 @@ from lib.errors import InputError
 from lib.evaluation.held_out import Scored, calibrate
 from lib.evaluation.metrics import evaluate
 from lib.evaluation.results import Evaluation
+from lib.heads.lda import Moments, moments_of
 from lib.labels.delta_table import LabelsTable
 from lib.models.head import Head
 from lib.models.runtimes import read_head

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from lib.backfill.lda import Moments
 from lib.evaluation.calibration import fit_temperature
+from lib.heads.lda import Moments
 from lib.models.bundle import Row
 from lib.models.head import Head
 from lib.taxonomy.migration import Migration

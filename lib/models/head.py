@@ -10,6 +10,16 @@ from torch.nn.functional import linear
 from lib.models.bundle import Row, leaves_of
 
 
+def raise_to(embeddings: Tensor, power: float) -> Tensor:
+    """Raise embeddings to a power, their sign kept; 1 changes nothing.
+
+    Args:
+        embeddings: float32 [n, d].
+        power: 0 to 1.
+    """
+    return embeddings if power == 1 else embeddings.sign() * embeddings.abs().pow(power)
+
+
 @dataclass(frozen=True)
 class Head:
     """A linear layer, a temperature, and what each of its rows stands for.
@@ -24,6 +34,7 @@ class Head:
         temperature: what logits are divided by.
         apart_weight: float32 [parts, d], what tells the parts of split rows apart, in order.
         apart_bias: float32 [parts].
+        power: to which embeddings are raised before all else.
     """
 
     weight: Tensor
@@ -32,6 +43,7 @@ class Head:
     temperature: float
     apart_weight: Tensor
     apart_bias: Tensor
+    power: float = 1.0
 
     @cached_property
     def leaves(self) -> tuple[str, ...]:
@@ -72,7 +84,7 @@ class Head:
         Returns:
             float32 [n, leaves].
         """
-        vectors = embeddings.float()
+        vectors = raise_to(embeddings.float(), self.power)
         rows = torch.softmax(linear(vectors, *self._scaled), dim=1)
         if self.leaves == self.rows:
             return rows

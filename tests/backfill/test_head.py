@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lib.backfill.head_bundle import NewHead, carry_head, write_head_bundle
 from lib.backfill.head_split import LabelledEmbeddings, can_split, split_head
-from lib.backfill.lda import moments_of
+from lib.heads.lda import moments_of
 from lib.models.bundle import read_bundle
 from lib.models.bundle_weights import load_classifier
 from lib.models.head import Head
