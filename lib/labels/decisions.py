@@ -1,7 +1,8 @@
 """Decisions: from calibrated probabilities to a category that is sure enough, or to review."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -32,14 +33,21 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 class Decider:
     """Turns probabilities of leaves into the label columns.
 
-    An item whose best leaf reaches `threshold` is accepted. Below it, the nearest category above
-    the best leaf whose own probability (the sum of its leaves') reaches the threshold is taken.
-    Where none does, the best leaf is a suggestion for review.
+    An item whose best leaf reaches its threshold is accepted. Below it, the nearest category above
+    the best leaf whose own probability (the sum of its leaves') reaches that category's threshold
+    is taken. Where none does, the best leaf is a suggestion for review.
+
+    Attributes:
+        taxonomy: the categories.
+        category_ids: its leaves, in the order of the columns.
+        threshold: of categories that `thresholds` does not name.
+        thresholds: the least confidence of categories, leaves or above, by id.
     """
 
     taxonomy: Taxonomy
     category_ids: tuple[str, ...]
     threshold: float
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def _names(self) -> list[str]:
@@ -51,6 +59,11 @@ class Decider:
         """Ids and paths of `_names`."""
         paths = [self.taxonomy.path(name) for name in self._names]
         return pa.array(self._names, pa.string()), pa.array(paths, pa.string())
+
+    @cached_property
+    def _least(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Thresholds of `_names`; in float32 the one that nothing reaches would be 1."""
+        return np.array([self.thresholds.get(name, self.threshold) for name in self._names])
 
     @cached_property
     def _levels(self) -> list[Ints]:
@@ -90,14 +103,14 @@ class Decider:
             As `decide`.
         """
         chosen, confidence = order[:, 0].astype(np.int64), values[:, 0].astype(np.float32)
-        decision = np.where(self._is_sure(confidence), 0, 2)
+        decision = np.where(confidence >= self._least[chosen], 0, 2)
         for level in self._levels:
             unsure = np.flatnonzero(decision == 2)
             above = level[order[unsure, 0]]
             for category in np.unique(above[above >= 0]):
                 rows = unsure[above == category]
                 together = self._sum(category, rows, order, values, probabilities)
-                sure = self._is_sure(together)
+                sure = together.astype(np.float64) >= self._least[category]
                 rows = rows[sure]
                 chosen[rows], confidence[rows], decision[rows] = category, together[sure], 1
         names, paths = self._named
@@ -111,10 +124,6 @@ class Decider:
                 "decision": kinds.take(pa.array(decision)),
             }
         )
-
-    def _is_sure(self, confidence: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        # in float64: in float32 the threshold that nothing reaches would be 1
-        return confidence.astype(np.float64) >= self.threshold
 
     def _sum(
         self, category: int, rows: Ints, order: Ints, values: Floats, probabilities: Floats | None

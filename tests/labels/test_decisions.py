@@ -167,3 +167,16 @@ def test_among_a_few_leaves_a_category_above_is_as_sure_as_those_of_them_below_i
 
 def test_a_threshold_that_cannot_be_reached_is_not_reached_by_certainty() -> None:
     assert decide([1, 0, 0, 0, 0, 0, 0], threshold=NEVER)[0]["decision"] == "review"
+
+
+def test_each_category_has_its_own_threshold_and_others_the_common_one() -> None:
+    decider = Decider(
+        taxonomy=TAXONOMY,
+        category_ids=LEAVES,
+        threshold=0.7,
+        thresholds={"shirt": 0.8, "tops": NEVER, "clothes": 0.875},
+    )
+    rows = np.array([SURE_OF_A_LEAF, SURE_OF_TOPS, [0, 0, 0.75, 0.25, 0, 0, 0]], np.float32)
+    got = decider.decide(rows)
+    assert got["category_id"].to_pylist() == ["clothes", "clothes", "jeans"]
+    assert got["decision"].to_pylist() == ["parent", "parent", "accept"]
