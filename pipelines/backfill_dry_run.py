@@ -62,7 +62,12 @@ def time_sample(
     routes = planned.routes
     file = parquet.ParquetFile(route_files(folder).plan)
     head = new.head
-    decider = Decider(taxonomy=migration.new, category_ids=head.leaves, threshold=new.threshold)
+    decider = Decider(
+        taxonomy=migration.new,
+        category_ids=head.leaves,
+        threshold=new.threshold,
+        thresholds=new.thresholds,
+    )
     seconds = 0.0
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

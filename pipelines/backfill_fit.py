@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch.nn.functional import linear
 
+from lib.backfill.carried_thresholds import carry_thresholds
 from lib.backfill.head_bundle import NewHead
 from lib.backfill.head_split import LabelledEmbeddings, can_split, split_head
 from lib.backfill.labelled_items import (
@@ -157,7 +158,10 @@ def _split(
         "validation_items": float(evaluation.items),
         "validation_accuracy": evaluation.accuracy,
     }
-    return NewHead(head, move.bundle.info.threshold, metrics), evaluation
+    info = move.bundle.info
+    thresholds = carry_thresholds(info.thresholds, move.migration)
+    new = NewHead(head, info.threshold, thresholds=thresholds, metrics=metrics)
+    return new, evaluation
 
 
 def _refit(
@@ -173,10 +177,17 @@ def _refit(
         unusable=[],
         train_items=train_items,
     )
-    calibrated = calibrate(scored, taxonomy, move.bundle.info.target_precision)
+    calibrated = calibrate(scored, taxonomy, move.bundle.info.promise)
+    weight, bias = calibrated.scaling.fold(weight, bias)
     nothing = weight.new_empty(0, weight.shape[1]), bias.new_empty(0)
     head = Head(weight, bias, taxonomy.leaves, calibrated.temperature, *nothing)
-    new = NewHead(head, calibrated.threshold.confidence, calibrated.metrics)
+    new = NewHead(
+        head,
+        calibrated.threshold,
+        thresholds=calibrated.thresholds.by_category,
+        claims=calibrated.claims,
+        metrics=calibrated.metrics,
+    )
     return new, calibrated.evaluation
 
 

@@ -9,7 +9,7 @@ from lib.config.config import Config
 from lib.embeddings.store import EmbeddingStore
 from lib.errors import InputError
 from lib.evaluation.results import Evaluation
-from lib.labels.decisions import Decider
+from lib.labels.decisions import NEVER, Decider
 from lib.labels.delta_table import LabelsTable
 from lib.models.bundle import Bundle
 from lib.runs import files
@@ -88,8 +88,8 @@ def plan(move: Move, unit_size: int, folder: Path) -> BackfillPlan:
     if version is None:
         raise InputError(f"{table.name}: there is no labels table here to move")
     new = migration.new
-    threshold = move.bundle.info.threshold
-    decider = Decider(taxonomy=new, category_ids=new.leaves, threshold=threshold)
+    # what is settled depends on the taxonomies alone; no row is decided on here
+    decider = Decider(taxonomy=new, category_ids=new.leaves, threshold=NEVER)
     local = route_files(folder)
     rows = table.batches(version, LABELS_SCHEMA.names)
     settle(rows, Relabeller(migration, decider), local.settled, table.name)

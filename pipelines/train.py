@@ -1,6 +1,8 @@
 """Training, step by step: labelled photos in, a calibrated bundle out."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import pyarrow as pa
 import safetensors.torch
@@ -17,6 +19,7 @@ from lib.errors import InputError
 from lib.evaluation.held_out import Calibrated, Scored, calibrate
 from lib.hashing import digest_bytes, digest_json
 from lib.images.config import ReadingConfig
+from lib.labels.promises import Accept
 from lib.models.bundle import Bundle, BundleInfo, read_bundle
 from lib.models.bundle_weights import write_bundle, write_compiled
 from lib.models.choice import choose_model
@@ -41,12 +44,15 @@ from pipelines.steps import Say, within_catalogs
 class TrainRun(RunFile):
     """A training's run file."""
 
+    former_keys: ClassVar[Mapping[str, str]] = {"training.target_precision": "accept.precision"}
+
     taxonomy: str
     catalog: CatalogConfig
     validation: CatalogConfig | None = None
     validation_fraction: float = Field(default=0.2, gt=0, lt=1)
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+    accept: Accept = Accept()
     workers: WorkersConfig = WorkersConfig()
     reading: ReadingConfig = Field(default=ReadingConfig(), validate_default=True)
 
@@ -94,17 +100,14 @@ def train(config: TrainRun, say: Say) -> Bundle:
             watch.add(epoch)
 
         scored = train_on_ray(job, config.workers, tell)
-        calibrated = calibrate(scored, taxonomy, config.training.target_precision)
+        calibrated = calibrate(scored, taxonomy, config.accept)
         compiled = compile_on_ray(job, config.workers, calibrated.temperature)
-    bundle = make_bundle(job, model.weights, taxonomy, calibrated, compiled)
+    bundle = make_bundle(job, model.weights, taxonomy, config.accept, calibrated, compiled)
     write_report(config, bundle, calibrated, scored, run)
     run.end({"state": "trained", "bundle": bundle.uri, "bundle_digest": bundle.digest})
-    threshold = calibrated.threshold
-    say(
-        f"held-out accuracy {calibrated.evaluation.accuracy:.1%}; from confidence "
-        f"{threshold.confidence:.2f} on, {threshold.coverage:.0%} of the items are accepted, "
-        f"{threshold.precision:.1%} of them rightly"
-    )
+    say(f"held-out accuracy {calibrated.evaluation.accuracy:.1%}")
+    for claim in calibrated.claims:
+        say(claim.sentence)
     say(f"bundle: {bundle.uri}\nreport: {run.at(files.REPORT)}")
     return bundle
 
@@ -144,13 +147,16 @@ def describe(
     """Return the run's fingerprint, and its run file without secrets."""
     described = config.model_dump(mode="json", exclude={"storage"})
     described["model"] = model.model_dump(mode="json")
+    # named as in earlier versions, whose trainings go on
+    promise = {"target_precision": config.accept.precision}
+    promise |= config.accept.model_dump(exclude={"precision"}, exclude_defaults=True)
     return Intent(
         job="train",
         fingerprint={
             "taxonomy": taxonomy.digest,
             "preprocessing": model.preprocessing.digest,
             "snapshot": digest_bytes(to_parquet(items) + to_parquet(held_out)),
-            "recipe": digest_json([described["model"], described["training"]]),
+            "recipe": digest_json([described["model"], described["training"] | promise]),
         },
         run_file=described,
     )
@@ -168,13 +174,20 @@ def initial_model(
 
 
 def make_bundle(
-    job: TrainingJob, weights: str, taxonomy: Taxonomy, calibrated: Calibrated, compiled: Compiled
+    job: TrainingJob,
+    weights: str,
+    taxonomy: Taxonomy,
+    accept: Accept,
+    calibrated: Calibrated,
+    compiled: Compiled,
 ) -> Bundle:
     """Write the best model and all that inference needs beside it."""
     run = job.run
     size_px = job.preprocessing.size_px
     classifier = build_classifier(job.architecture, len(job.category_ids), size_px)
-    classifier.load_state_dict(read_best(run))
+    state = read_best(run)
+    head = calibrated.scaling.fold(state["head.weight"], state["head.bias"])
+    classifier.load_state_dict({**state, "head.weight": head[0], "head.bias": head[1]})
     info = BundleInfo(
         run_id=run.run_id,
         architecture=job.architecture,
@@ -182,8 +195,11 @@ def make_bundle(
         preprocessing=job.preprocessing,
         category_ids=job.category_ids,
         temperature=calibrated.temperature,
-        threshold=calibrated.threshold.confidence,
-        target_precision=job.recipe.target_precision,
+        threshold=calibrated.threshold,
+        thresholds=calibrated.thresholds.by_category,
+        target_precision=accept.precision,
+        accept=accept,
+        claims=calibrated.claims,
         metrics=calibrated.metrics,
         int8=compiled.int8,
         digests=write_compiled(run.at(files.BUNDLE), run.storage, compiled.files),
@@ -217,8 +233,9 @@ def write_report(
         calibration_error_before=calibrated.error_before,
         calibration_error_after=calibrated.error_after,
         reliability=calibrated.bins,
-        threshold=calibrated.threshold.confidence,
-        coverage=calibrated.threshold.coverage,
+        threshold=calibrated.threshold,
+        coverage=calibrated.coverage,
+        claims=calibrated.claims,
     )
     run.write(files.REPORT, render_training(report).encode())
 

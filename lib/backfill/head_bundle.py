@@ -4,8 +4,10 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from lib.backfill.carried_thresholds import carry_thresholds
 from lib.backfill.head_split import carry_rows
 from lib.hashing import digest_bytes
+from lib.labels.promises import Claim
 from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
 from lib.models.bundle_weights import pack, read_tensors
 from lib.models.head import Head
@@ -23,7 +25,9 @@ class NewHead:
 
     Attributes:
         head: the head.
-        threshold: the least confidence that is accepted.
+        threshold: the least confidence of categories that `thresholds` does not name.
+        thresholds: the least confidence of categories, leaves or above, by id.
+        claims: what the thresholds rest on; none where they were carried over.
         metrics: on held-out items; none where the head was not fitted.
         keeps_int8: whether labels in int8 are as good as the old bundle's; for a head that was
             fitted, no one has looked.
@@ -31,6 +35,8 @@ class NewHead:
 
     head: Head
     threshold: float
+    thresholds: dict[str, float] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)
     keeps_int8: bool = False
 
@@ -42,7 +48,13 @@ def carry_head(bundle: Bundle, migration: Migration, storage: Storage) -> NewHea
     """
     old = read_head(bundle, storage, torch.device("cpu"))
     rows = carry_rows(old.rows, migration.destinies)
-    return NewHead(replace(old, rows=rows), bundle.info.threshold, keeps_int8=True)
+    info = bundle.info
+    return NewHead(
+        replace(old, rows=rows),
+        info.threshold,
+        thresholds=carry_thresholds(info.thresholds, migration),
+        keeps_int8=True,
+    )
 
 
 def write_head_bundle(
@@ -73,6 +85,9 @@ def write_head_bundle(
             "category_ids": head.rows,
             "temperature": head.temperature,
             "threshold": new.threshold,
+            "thresholds": new.thresholds,
+            "accept": old.info.promise if new.claims else old.info.accept,
+            "claims": new.claims,
             "metrics": new.metrics,
             "int8": old.info.int8 if new.keeps_int8 else None,
             "digests": {**old.info.digests, **digests},

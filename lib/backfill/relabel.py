@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 
 from lib.labels.decisions import TOP_K, Decider, Decision
 from lib.taxonomy.migration import Migration
-from lib.taxonomy.taxonomy import Taxonomy
 
 DECIDED = ("category_id", "category_path", "confidence", "top_k", "decision")
 
@@ -96,10 +95,10 @@ class Relabeller:
     def _heirs(self) -> dict[str, str]:
         """The new category that stands for all that an old one did, and for nothing else."""
         certain, old, new = self.migration.certain, self.migration.old, self.migration.new
-        below = _leaves_below(new)
+        below = new.leaves_below
         heir = {leaves: category for category, leaves in reversed(below.items())}
         found: dict[str, str] = {}
-        for category, leaves in _leaves_below(old).items():
+        for category, leaves in old.leaves_below.items():
             if leaves <= certain.keys():
                 reached = frozenset(certain[leaf] for leaf in leaves)
                 sources = {o for o, n in certain.items() if n in reached}
@@ -130,11 +129,3 @@ class Relabeller:
             place = decided.schema.get_field_index(name)
             decided = decided.set_column(place, name, pc.if_else(keep, column, decided[name]))
         return decided
-
-
-def _leaves_below(taxonomy: Taxonomy) -> dict[str, frozenset[str]]:
-    below: dict[str, set[str]] = {}
-    for leaf in taxonomy.leaves:
-        for category in (leaf, *taxonomy.ancestors(leaf)):
-            below.setdefault(category, set()).add(leaf)
-    return {category: frozenset(below[category]) for category in taxonomy.by_id}

@@ -81,10 +81,7 @@ class UnitScorer:
         """Read the head."""
         self._job, storage = job, job.run.storage
         self._bundle = read_bundle(job.bundle_uri, storage)
-        info = self._bundle.info
-        decider = Decider(
-            taxonomy=self._bundle.taxonomy, category_ids=info.leaves, threshold=info.threshold
-        )
+        decider = self._bundle.decider
         head = read_head(self._bundle, storage, torch.device("cpu"))
         self._scorer, self._relabeller = Scorer(head, decider), Relabeller(job.migration, decider)
         self._dimensions = head.weight.shape[1]

@@ -2,9 +2,9 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,6 +20,7 @@ class Config(BaseModel):
     """Base of every part's configuration: frozen, and strict about unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    former_keys: ClassVar[Mapping[str, str]] = {}  # keys of earlier versions, and what they are now
 
 
 ConfigT = TypeVar("ConfigT", bound=Config)
@@ -106,6 +107,8 @@ def _sentence(model: type[Config], file: YamlFile, detail: ErrorDetails) -> str:
         known = _known_keys(model, loc[:-1])
         close = difflib.get_close_matches(str(loc[-1]), known, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}"
+        if key in model.former_keys:
+            hint = f"it is '{model.former_keys[key]}' now"
         # in {secret:VALUE}, with no space after the colon, the value is a part of the key
         shown = key.partition(":")[0] if "storage" in loc else key
         return f"{place}: unknown key '{shown}'; {hint}"

@@ -1,19 +1,16 @@
-"""What held-out items say of a trained model: its accuracy, its temperature, its threshold."""
+"""What held-out items say of a trained model: its accuracy, its calibration, its promise."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from lib.evaluation.calibration import (
-    Threshold,
-    calibration_error,
-    choose_threshold,
-    fit_temperature,
-    reliability,
-)
+from lib.evaluation.calibration import Scaling, calibration_error, choose_scaling, reliability
 from lib.evaluation.metrics import evaluate
 from lib.evaluation.results import Evaluation, ReliabilityBin
+from lib.evaluation.thresholds import Thresholds, choose_thresholds
+from lib.labels.decisions import Decision
+from lib.labels.promises import Accept, Claim
 from lib.reasons import ErrorItem
 from lib.taxonomy.taxonomy import Taxonomy
 
@@ -39,46 +36,92 @@ class Scored:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibrated:
-    """A model's calibration and its evaluation on held-out items."""
+    """A model's calibration and its evaluation on held-out items.
 
-    temperature: float
-    threshold: Threshold
+    All figures are of confidences that were calibrated on the other folds, so that no item is
+    judged by a calibration that has seen it.
+
+    Attributes:
+        scaling: what the model's logits are scaled by; `Scaling.fold` puts a scale and an offset
+            into its head.
+        thresholds: the least confidence of each category, and what it rests on.
+        evaluation: of the predictions.
+        error_before: calibration error of the logits as they are, 0 to 1.
+        error_after: of calibrated ones.
+        bins: reliability of calibrated confidences.
+    """
+
+    scaling: Scaling
+    thresholds: Thresholds
     evaluation: Evaluation
     error_before: float
     error_after: float
     bins: list[ReliabilityBin]
 
     @property
+    def temperature(self) -> float:
+        """What logits are divided by."""
+        return self.scaling.temperature
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """What the thresholds rest on."""
+        return self.thresholds.claims
+
+    @property
+    def threshold(self) -> float:
+        """The least confidence with which any leaf is accepted."""
+        return min(each.threshold for each in self.claims if each.decision == Decision.ACCEPT)
+
+    @property
+    def coverage(self) -> float:
+        """Share of held-out items that are accepted, as leaves."""
+        return self._accepted / max(self.evaluation.items, 1)
+
+    @property
+    def _accepted(self) -> int:
+        return sum(each.accepted for each in self.claims if each.decision == Decision.ACCEPT)
+
+    @property
     def metrics(self) -> dict[str, float]:
-        """The figures that a bundle keeps."""
+        """The figures that a bundle keeps; the precision only where anything is accepted."""
         scores = self.evaluation.categories
-        return {
+        right = sum(each.right for each in self.claims if each.decision == Decision.ACCEPT)
+        figures = {
             "validation_items": float(self.evaluation.items),
             "validation_accuracy": self.evaluation.accuracy,
             "validation_macro_f1": sum(each.f1 for each in scores) / len(scores),
             "calibration_error": self.error_after,
-            "accepted_share": self.threshold.coverage,
-            "accepted_precision": self.threshold.precision,
+            "accepted_share": self.coverage,
         }
+        return figures | ({"accepted_precision": right / self._accepted} if self._accepted else {})
 
 
-def calibrate(scored: Scored, taxonomy: Taxonomy, target_precision: float) -> Calibrated:
-    """Fit temperature and threshold on held-out items, and evaluate on them."""
-    temperature = fit_temperature(scored.logits, scored.targets)
-    correct = scored.logits.argmax(dim=1) == scored.targets
-    raw = torch.softmax(scored.logits, dim=1).amax(dim=1)
-    calibrated = torch.softmax(scored.logits / temperature, dim=1).amax(dim=1)
-    bins = reliability(calibrated, correct)
+def calibrate(scored: Scored, taxonomy: Taxonomy, accept: Accept) -> Calibrated:
+    """Scale a model's logits where that helps, choose its thresholds, and evaluate it.
+
+    Args:
+        scored: items that the model has not seen: held out, or out of fold.
+        taxonomy: whose leaves the logits' columns are.
+        accept: what is promised of accepted labels.
+    """
+    scaled = choose_scaling(scored.logits, scored.targets)
+    probabilities = torch.softmax(scaled.logits, dim=1)
+    confidence, predicted = probabilities.max(dim=1)
+    raw, first = torch.softmax(scored.logits.double(), dim=1).max(dim=1)
+    bins = reliability(confidence, predicted == scored.targets)
     leaves = taxonomy.leaves
     return Calibrated(
-        temperature=temperature,
-        threshold=choose_threshold(calibrated, correct, target_precision),
+        scaling=scaled.scaling,
+        thresholds=choose_thresholds(
+            probabilities.numpy(), scored.targets.numpy(), taxonomy, accept
+        ),
         evaluation=evaluate(
             [leaves[column] for column in scored.targets.tolist()],
-            [leaves[column] for column in scored.logits.argmax(dim=1).tolist()],
+            [leaves[column] for column in predicted.tolist()],
             taxonomy,
         ),
-        error_before=calibration_error(reliability(raw, correct)),
+        error_before=calibration_error(reliability(raw, first == scored.targets)),
         error_after=calibration_error(bins),
         bins=bins,
     )

@@ -18,7 +18,7 @@ from lib.images.preparer import Prepared, Preparer
 from lib.inference.attempts import Turns, begin, begin_again
 from lib.inference.config import UnitJob
 from lib.inference.predictor import Predictor
-from lib.labels.decisions import Decider, Decision
+from lib.labels.decisions import Decision
 from lib.models.bundle import read_bundle
 from lib.models.int8 import Probabilities
 from lib.models.options import UNITS_AT_ONCE
@@ -62,11 +62,7 @@ class UnitClassifier:
             precision=engine.precision,
             batch=engine.batch_size,
         )
-        self._decider = Decider(
-            taxonomy=self._bundle.taxonomy,
-            category_ids=info.leaves,
-            threshold=info.threshold,
-        )
+        self._decider = self._bundle.decider
         self._preparer = (prepare or Preparer)(info.preprocessing, job.reading, storage.config)
         self._plan = Plan(job.run)
         self._turns = Turns(UNITS_AT_ONCE)

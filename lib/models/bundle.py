@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import Field, ValidationError
 
@@ -9,7 +10,8 @@ from lib.config.config import Config
 from lib.errors import InputError
 from lib.hashing import digest_bytes
 from lib.images.preprocessing import Preprocessing
-from lib.labels.decisions import NEVER
+from lib.labels.decisions import NEVER, Decider
+from lib.labels.promises import Accept, Claim
 from lib.models.int8 import Int8
 from lib.storage.storage import Storage
 from lib.storage.uris import absolute, join
@@ -40,13 +42,21 @@ class BundleInfo(Config):
     # the leaf of each of the head's rows, or those that it is split into; rows of one leaf add up
     category_ids: tuple[Row, ...]
     temperature: float = Field(gt=0)
-    threshold: float = Field(ge=0, le=NEVER)
+    threshold: float = Field(ge=0, le=NEVER)  # of categories that `thresholds` does not name
+    thresholds: dict[str, Annotated[float, Field(ge=0, le=NEVER)]] = Field(default_factory=dict)
     target_precision: float
+    accept: Accept | None = None  # None: an older bundle, whose threshold was not tested
+    claims: tuple[Claim, ...] = ()  # what held-out items say of the thresholds
     metrics: dict[str, float]
     # whose code builds the network, and in which version, as {"timm": "1.0.31"}
     libraries: dict[str, str] = Field(default_factory=dict)
     int8: Int8 | None = None  # where labels in int8 are as good: how they are made
     digests: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def promise(self) -> Accept:
+        """What is promised of accepted labels."""
+        return self.accept or Accept(precision=self.target_precision)
 
     @property
     def leaves(self) -> tuple[str, ...]:
@@ -62,6 +72,16 @@ class Bundle:
     info: BundleInfo
     taxonomy: Taxonomy
     digest: str
+
+    @property
+    def decider(self) -> Decider:
+        """What turns the model's probabilities into decisions."""
+        return Decider(
+            taxonomy=self.taxonomy,
+            category_ids=self.info.leaves,
+            threshold=self.info.threshold,
+            thresholds=self.info.thresholds,
+        )
 
     @property
     def backbone_digest(self) -> str:

@@ -65,6 +65,7 @@ _STYLE: "dict[RcKeyType, Any]" = {
 
 def confidence_histogram(counts: Sequence[int], threshold: float) -> Markup:
     """Draw how sure the model was, and where the threshold falls."""
+    said = f"threshold {threshold:.2f}" if threshold <= 1 else "nothing is accepted"
 
     def paint(axes: "Axes") -> None:
         width = 1 / len(counts)
@@ -80,7 +81,7 @@ def confidence_histogram(counts: Sequence[int], threshold: float) -> Markup:
         axes.axvline(threshold, color=_INK, linewidth=1.4)
         left = threshold > 0.5
         axes.annotate(
-            f"threshold {threshold:.2f}",
+            said,
             (threshold, 1.0),
             (-6 if left else 6, 2),
             xycoords=("data", "axes fraction"),
@@ -96,7 +97,7 @@ def confidence_histogram(counts: Sequence[int], threshold: float) -> Markup:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.locator_params(axis="y", integer=True, nbins=5)
 
-    alt = f"Histogram of the confidence of {sum(counts):,} labels; threshold {threshold:.2f}."
+    alt = f"Histogram of the confidence of {sum(counts):,} labels; {said}."
     return _draw("confidence", alt, _SIZE, paint)
 
 

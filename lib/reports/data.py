@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from lib.evaluation.results import Evaluation, ReliabilityBin
 from lib.labels.gates import GateResult
+from lib.labels.promises import Claim
 from lib.reasons import ErrorItem
 from lib.training.history import EpochRecord
 
@@ -119,3 +120,4 @@ class TrainingReport(RunReport):
     calibration_error_after: float
     reliability: list[ReliabilityBin]
     coverage: float
+    claims: tuple[Claim, ...]

@@ -26,6 +26,11 @@ def decimal(value: float, digits: int = 2) -> str:
     return f"{value:,.{digits}f}" if math.isfinite(value) else NOTHING
 
 
+def threshold(value: float) -> str:
+    """Write a threshold; one that no confidence reaches is none."""
+    return decimal(value) if value <= 1 else "none"
+
+
 def rate(value: float) -> str:
     """Write a rate: one digit after the point below a hundred, none from there on."""
     return decimal(value, 1 if abs(value) < 100 else 0)

@@ -93,6 +93,7 @@ def _environment() -> Environment:
         "count": formats.count,
         "items": formats.items,
         "decimal": formats.decimal,
+        "threshold": formats.threshold,
         "rate": formats.rate,
         "percent": formats.percent,
         "share": formats.share,

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from lib.labels.decisions import Decision
 from lib.reports.data import ClassificationReport, PublishedReport, TrainingReport
-from lib.reports.formats import count, decimal, items, percent, share
+from lib.reports.formats import count, items, percent, share
 from lib.reports.migration_data import MigrationReport
 from lib.reports.scores import wilson
 from lib.runs.progress import duration
@@ -90,11 +91,13 @@ def training_verdict(report: TrainingReport) -> Verdict:
             detail="Give the run labelled items to validate on before you use its bundle.",
         )
     low, high = interval
+    leaves = [claim for claim in report.claims if claim.decision == Decision.ACCEPT]
     return Verdict(
-        tone="good",
+        tone="good" if any(claim.is_kept for claim in leaves) else "warn",
         word="Trained",
         headline=f"Right on {percent(accuracy)} of {items(report.evaluation.items)} held out"
         f" for validation (95 % interval {percent(low)} to {percent(high)}).",
-        detail=f"At its threshold of {decimal(report.threshold)} it would accept"
-        f" {percent(report.coverage)} of items without a person's review.",
+        detail=f"It would accept {percent(report.coverage)} of items without a person's review."
+        if len(leaves) != 1
+        else f"For {leaves[0].sentence}.",
     )

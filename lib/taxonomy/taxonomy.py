@@ -41,6 +41,15 @@ class Taxonomy:
         parents = {category.parent for category in self.categories}
         return tuple(c.category_id for c in self.categories if c.category_id not in parents)
 
+    @cached_property
+    def leaves_below(self) -> dict[str, frozenset[str]]:
+        """The leaves below each category; of a leaf, itself."""
+        below: dict[str, set[str]] = {}
+        for leaf in self.leaves:
+            for category in (leaf, *self.ancestors(leaf)):
+                below.setdefault(category, set()).add(leaf)
+        return {category: frozenset(below[category]) for category in self.by_id}
+
     def ancestors(self, category_id: str) -> tuple[str, ...]:
         """Ids above a category, nearest first."""
         above: list[str] = []

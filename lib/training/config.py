@@ -30,7 +30,6 @@ class TrainingConfig(Config):
     warmup: float = Field(default=0.1, ge=0, le=0.5, description="share of a stage's steps")
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     balanced_loss: bool | None = None  # None: where the categories are skewed
-    target_precision: float = Field(default=0.95, gt=0, le=1, description="of accepted labels")
     precision: Precision = "auto"
     seed: int = 0
     augmentation: AugmentationConfig = AugmentationConfig()

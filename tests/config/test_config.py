@@ -1,4 +1,6 @@
 import json
+from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
 from pydantic import Field
@@ -40,6 +42,16 @@ def test_values_of_the_file_reach_the_model() -> None:
 def test_an_unknown_key_names_file_line_key_and_a_close_match() -> None:
     message = refusal("output: runs\ntraining:\n  epochs: 1\n  epoch: 8\n")
     assert message == "run.yaml, line 4: unknown key 'training.epoch'; did you mean 'epochs'?"
+
+
+def test_a_key_of_an_earlier_version_says_what_it_is_now() -> None:
+    class Renamed(Config):
+        former_keys: ClassVar[Mapping[str, str]] = {"pace": "rates.least"}
+        output: str = ""
+
+    with pytest.raises(InputError) as caught:
+        load_config(Renamed, "pace: 3\n", "run.yaml")
+    assert str(caught.value) == "run.yaml, line 1: unknown key 'pace'; it is 'rates.least' now"
 
 
 def test_an_unknown_key_like_no_other_lists_the_keys_of_its_own_level() -> None:

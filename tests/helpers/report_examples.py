@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 from lib.evaluation.results import CategoryScore, Evaluation, ReliabilityBin
+from lib.labels.promises import Claim
 from lib.reasons import ErrorItem
 from lib.reports.data import (
     CategoryCount,
@@ -151,5 +152,17 @@ TRAINING = TrainingReport(
     calibration_error_after=0.021,
     reliability=[ReliabilityBin(confidence=0.75, accuracy=0.7, items=30)],
     threshold=0.62,
-    coverage=0.842,
+    coverage=0.8,
+    claims=(
+        Claim(
+            group="all categories",
+            category_ids=("c0", "c1", "c2"),
+            threshold=0.62,
+            items=30,
+            accepted=24,
+            right=24,
+            low=0.883,
+            high=1.0,
+        ),
+    ),
 )

@@ -3,12 +3,15 @@ import functools
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from lib.errors import InputError
 from lib.hashing import digest_bytes
 from lib.images.preprocessing import Preprocessing
+from lib.labels.decisions import NEVER
+from lib.labels.promises import Accept, Claim
 from lib.models.bundle import Bundle, BundleInfo, read_bundle
 from lib.models.bundle_weights import load_classifier, pack, unpack, write_bundle
 from lib.models.classifier import Classifier, build_classifier
@@ -231,3 +234,41 @@ def test_a_description_that_makes_no_sense_is_refused_by_key(
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     with pytest.raises(InputError, match=rf"bundle\.json: {says}"):
         use(tmp_path)
+
+
+def test_a_bundle_decides_by_the_thresholds_that_it_was_written_with(tmp_path: Path) -> None:
+    accept = Accept(precision=0.9, mode="strict")
+    claim = Claim(
+        group="all categories",
+        category_ids=TAXONOMY.leaves,
+        threshold=0.75,
+        items=30,
+        accepted=20,
+        right=20,
+        low=0.86,
+        high=1.0,
+    )
+    thresholds = {"shirt": 0.75, "vest": NEVER}
+    write(tmp_path, thresholds=thresholds, accept=accept, claims=(claim,))
+
+    bundle = read_bundle(str(tmp_path), STORAGE)
+
+    assert bundle.info.promise == accept
+    assert bundle.info.claims == (claim,)
+    rows = np.array([[0.8, 0.1, 0.1], [0, 1, 0], [0.25, 0, 0.75]], np.float32)
+    assert bundle.decider.decide(rows)["decision"].to_pylist() == ["accept", "parent", "accept"]
+
+
+def test_a_bundle_without_tested_thresholds_has_one_for_all(tmp_path: Path) -> None:
+    description = tmp_path / "bundle.json"
+    write(tmp_path)
+    older = json.loads(description.read_text())
+    for key in ("thresholds", "accept", "claims"):
+        del older[key]
+    description.write_text(json.dumps(older))
+
+    bundle = read_bundle(str(tmp_path), STORAGE)
+
+    assert bundle.info.promise == Accept(precision=0.95)
+    assert bundle.decider.thresholds == {}
+    assert bundle.decider.threshold == 0.7

@@ -225,7 +225,8 @@ def test_training_gives_accuracy_with_its_interval_and_what_it_would_accept() ->
     text = Page(render_training(TRAINING)).text
     assert "Right on 80.0 % of 30 items" in text
     assert "(95 % interval 62.7 % to 90.5 %)" in text
-    assert "At its threshold of 0.62 it would accept 84.2 % of items" in text
+    assert "a confidence of 0.62 or more accepts 24 of 30 held-out items" in text
+    assert "right are 24 of 24 (88 % to 100 %)" in text
 
 
 def test_training_without_validation_items_claims_no_accuracy() -> None:

@@ -74,8 +74,6 @@ def test_from_scratch_there_is_no_stage_for_the_head_alone() -> None:
         {"learning_rate": 0},
         {"warmup": 0.6},
         {"label_smoothing": 1},
-        {"target_precision": 0},
-        {"target_precision": 1.1},
         {"augmentation": {"zoom": 1}},
         {"epoch": 3},
     ],
