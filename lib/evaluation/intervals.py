@@ -1,9 +1,11 @@
 """How far a figure that some items gave may be trusted: bootstrap and Clopper-Pearson intervals."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from lib.config.config import Config
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -16,7 +18,7 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Statistic = Callable[[Floats], Floats]
 
 
-class Estimate(NamedTuple):
+class Estimate(Config):
     """A figure and the ends of its 95 % interval; not a number where there is none."""
 
     value: float
@@ -47,7 +49,7 @@ def bootstrap(
     items = columns.shape[0]
     whole = statistic(np.asarray(columns.sum(axis=0), np.float64).reshape(-1))
     if not items:
-        return [Estimate(np.nan, np.nan, np.nan) for _ in whole]
+        return [Estimate(value=np.nan, low=np.nan, high=np.nan) for _ in whole]
     drawn = np.concatenate(
         [statistic(np.asarray(weights @ columns)) for weights in _draws(items, seed)]
     )
@@ -55,11 +57,11 @@ def bootstrap(
     for value, figures in zip(whole.tolist(), drawn.T, strict=True):
         known = figures[np.isfinite(figures)]
         if not len(known):
-            found.append(Estimate(value, np.nan, np.nan))
+            found.append(Estimate(value=value, low=np.nan, high=np.nan))
             continue
         low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
         excess = float(known.mean()) - value if centred else 0.0
-        found.append(Estimate(value, low - excess, high - excess))
+        found.append(Estimate(value=value, low=low - excess, high=high - excess))
     return found
 
 
@@ -80,9 +82,11 @@ def share(part: int, whole: int) -> Estimate:
 
     It holds its level for any count, however small, where a bootstrap of "12 of 12" has no width.
     """
-    from scipy.stats import binomtest  # noqa: PLC0415 - half a second, and only a figure needs it
+    from scipy.special import betaincinv  # noqa: PLC0415 - only a figure needs it
 
     if not whole:
-        return Estimate(np.nan, 0.0, 1.0)
-    interval = binomtest(part, whole).proportion_ci(LEVEL, method="exact")
-    return Estimate(part / whole, float(interval.low), float(interval.high))
+        return Estimate(value=np.nan, low=0.0, high=1.0)
+    tail = (1 - LEVEL) / 2
+    low = float(betaincinv(part, whole - part + 1, tail)) if part else 0.0
+    high = float(betaincinv(part + 1, whole - part, 1 - tail)) if part < whole else 1.0
+    return Estimate(value=part / whole, low=low, high=high)

@@ -1,22 +1,23 @@
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from scipy.stats import binomtest
 
-from lib.evaluation.intervals import bootstrap, share
+from lib.evaluation.intervals import Estimate, bootstrap, share
 
 
-def mean_of(answers: list[int]) -> tuple[float, float, float]:
+def mean_of(answers: list[int]) -> Estimate:
     columns = np.array(answers, np.float64)[:, None]
     (estimate,) = bootstrap(columns, lambda sums: sums / len(answers))
     return estimate
 
 
 def test_the_interval_of_a_mean_is_as_wide_as_theory_says() -> None:
-    value, low, high = mean_of([1] * 320 + [0] * 80)
+    found = mean_of([1] * 320 + [0] * 80)
 
     reach = 1.96 * np.sqrt(0.8 * 0.2 / 400)
-    assert value == 0.8
-    assert [low, high] == pytest.approx([0.8 - reach, 0.8 + reach], abs=0.008)
+    assert found.value == 0.8
+    assert [found.low, found.high] == pytest.approx([0.8 - reach, 0.8 + reach], abs=0.008)
 
 
 def test_the_same_items_give_the_same_interval() -> None:
@@ -28,8 +29,8 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
 
     covered = 0
     for _ in range(200):
-        _, low, high = mean_of((random.random(150) < 0.7).tolist())
-        covered += low <= 0.7 <= high
+        found = mean_of((random.random(150) < 0.7).tolist())
+        covered += found.low <= 0.7 <= found.high
 
     assert 0.89 <= covered / 200 <= 0.99
 
@@ -48,7 +49,7 @@ def test_draws_without_a_value_do_not_count() -> None:
     with np.errstate(invalid="ignore"):
         (precision,) = bootstrap(columns, lambda sums: sums[..., :1] / sums[..., 1:])
 
-    assert precision == (1.0, 1.0, 1.0)
+    assert precision == Estimate(value=1.0, low=1.0, high=1.0)
 
 
 def test_a_centred_interval_has_its_figure_inside_though_noise_makes_the_figure_larger() -> None:
@@ -64,18 +65,24 @@ def test_a_centred_interval_has_its_figure_inside_though_noise_makes_the_figure_
 def test_no_items_give_no_figure() -> None:
     (estimate,) = bootstrap(np.empty((0, 1)), lambda sums: sums / 1)
 
-    assert np.isnan(estimate).all()
+    assert np.isnan([estimate.value, estimate.low, estimate.high]).all()
 
 
 def test_the_interval_of_a_share_holds_where_every_item_is_right() -> None:
-    value, low, high = share(12, 12)
+    found = share(12, 12)
 
-    assert (value, high) == (1.0, 1.0)
-    assert low == pytest.approx(0.025 ** (1 / 12))
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(0.025 ** (1 / 12))
 
 
 def test_a_share_of_nothing_may_be_anything() -> None:
-    value, low, high = share(0, 0)
+    found = share(0, 0)
 
-    assert np.isnan(value)
-    assert (low, high) == (0.0, 1.0)
+    assert np.isnan(found.value)
+    assert (found.low, found.high) == (0.0, 1.0)
+
+
+def test_the_interval_of_a_share_is_the_one_of_scipy() -> None:
+    exact = binomtest(17, 40).proportion_ci(0.95, method="exact")
+
+    assert [share(17, 40).low, share(17, 40).high] == pytest.approx([exact.low, exact.high])
