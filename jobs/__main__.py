@@ -1,11 +1,24 @@
 """The command `reshelve`: one subcommand a job."""
 
-from jobs import backfill, classify, clean, demo, embed, publish, status, submit, taxonomy, train
+from jobs import (
+    backfill,
+    classify,
+    clean,
+    demo,
+    embed,
+    evaluate,
+    publish,
+    status,
+    submit,
+    taxonomy,
+    train,
+)
 from jobs.command import new_app
 
 app = new_app()
 app.command("train")(train.main)
 app.command("classify")(classify.main)
+app.command("evaluate")(evaluate.main)
 app.command("backfill")(backfill.main)
 app.command("embed")(embed.main)
 app.command("publish")(publish.main)

@@ -17,6 +17,7 @@ RUN_FILES = {
     "backfill": ("pipelines.backfill", "BackfillRun"),
     "classify": ("pipelines.classify", "ClassifyRun"),
     "embed": ("pipelines.embed", "EmbedRun"),
+    "evaluate": ("pipelines.evaluate", "EvaluateRun"),
     "train": ("pipelines.train", "TrainRun"),
 }
 WRITTEN = ("output", "labels_table", "embeddings")  # where jobs write to
@@ -33,9 +34,7 @@ def main(
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Follow the log; end with the job's code.")
     ] = True,
-    submission_id: Annotated[
-        str | None, typer.Option(help="The job's name on the cluster; else made of what it runs.")
-    ] = None,
+    submission_id: Annotated[str | None, typer.Option(help="Name on the cluster.")] = None,
 ) -> None:
     """Run a job on the cluster whose job server RAY_ADDRESS names; the same command resumes it."""
     with reporting() as say:

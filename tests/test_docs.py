@@ -20,6 +20,7 @@ from lib.schemas import LABELS_SCHEMA
 from pipelines.backfill import BackfillRun
 from pipelines.classify import ClassifyRun
 from pipelines.embed import EmbedRun
+from pipelines.evaluate import EvaluateRun
 from pipelines.train import TrainRun
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,6 +31,7 @@ JOBS: dict[str, type[Config]] = {
     "classify": ClassifyRun,
     "backfill": BackfillRun,
     "embed": EmbedRun,
+    "evaluate": EvaluateRun,
 }
 REQUIRED = "required"
 STOPPED_BY_A_PERSON = 130

@@ -7,13 +7,16 @@ held out of its training, and in the folder of each evaluation.
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 
 from lib.batches import to_parquet
+from lib.reasons import ErrorItem
 from lib.storage.storage import Storage
 
 PREDICTIONS_SCHEMA = pa.schema(
@@ -36,6 +39,14 @@ LEAVES_KEY = b"reshelve.leaves"
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What was said of items, of `PREDICTIONS_SCHEMA`, and the items that were left out."""
+
+    predictions: pa.Table
+    left_out: list[ErrorItem]
 
 
 def make_predictions(
@@ -88,6 +99,13 @@ def probabilities_of(predictions: pa.Table) -> tuple[tuple[str, ...], Floats] | 
         return None
     leaves = tuple(json.loads(metadata[LEAVES_KEY]))
     return leaves, column.flatten().to_numpy(zero_copy_only=False).reshape(-1, len(leaves))
+
+
+def in_common(ours: pa.Table, theirs: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the rows of two tables of predictions whose items are in both, in the same order."""
+    ours = ours.filter(pc.is_in(ours["item_id"], theirs["item_id"].combine_chunks()))
+    place = pc.index_in(ours["item_id"], theirs["item_id"].combine_chunks())
+    return ours, theirs.take(place)
 
 
 def write_predictions(uri: str, storage: Storage, predictions: pa.Table) -> None:

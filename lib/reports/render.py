@@ -7,6 +7,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lib.reports import charts, formats
 from lib.reports.data import ClassificationReport, TrainingReport
+from lib.reports.estimates import between, counted, spread
+from lib.reports.evaluation_data import EvaluationReport
+from lib.reports.evaluation_verdict import evaluation_verdict
 from lib.reports.migration_data import MigrationReport
 from lib.reports.sankey import flow_picture
 from lib.reports.scores import ROWS_LIMIT, scores
@@ -16,6 +19,7 @@ from lib.runs.progress import duration
 _ERRORS_LIMIT = 200
 _SHEETS_LIMIT = 40
 _FLOWS_LIMIT = 100
+_SLICES_LIMIT = 100
 
 
 def render_classification(report: ClassificationReport) -> str:
@@ -75,6 +79,27 @@ def render_migration(report: MigrationReport) -> str:
     )
 
 
+def render_evaluation(report: EvaluationReport) -> str:
+    """Lay out an evaluation as a page."""
+    findings = report.findings
+    calibration = findings.assessment.calibration
+    largest = sorted(
+        findings.assessment.categories, key=lambda each: (-each.recall.whole, each.path)
+    )
+    return _render(
+        "evaluation.html.j2",
+        report=report,
+        found=findings,
+        verdict=evaluation_verdict(findings),
+        categories=largest[:ROWS_LIMIT],
+        scores=scores(report.evaluation),
+        # those that are worse come first, where there are too many to show all
+        slices=sorted(findings.slices, key=lambda each: not each.worse)[:_SLICES_LIMIT],
+        left_out=findings.left_out[:_ERRORS_LIMIT],
+        reliability=charts.reliability_diagram(calibration.bins) if calibration else None,
+    )
+
+
 def _render(template: str, **values: Any) -> str:  # noqa: ANN401 - a template takes anything
     return _environment().get_template(template).render(values)
 
@@ -90,7 +115,9 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {
+        "between": between,
         "count": formats.count,
+        "counted": counted,
         "items": formats.items,
         "decimal": formats.decimal,
         "threshold": formats.threshold,
@@ -101,6 +128,7 @@ def _environment() -> Environment:
         "size": formats.size,
         "moment": formats.moment,
         "picture": formats.picture,
+        "spread": spread,
         "unit": formats.unit,
     }
     return environment

@@ -33,3 +33,9 @@ TRAIN_ITEMS: Final = "items-train.parquet"
 VALIDATION_ITEMS: Final = "items-validation.parquet"
 INITIAL_MODEL: Final = "initial.safetensors"
 CHECKPOINTS: Final = "checkpoints"
+
+# of an evaluation
+PREDICTIONS: Final = "predictions.parquet"
+AGAINST: Final = "against"  # a run in units within the run
+AGAINST_PREDICTIONS: Final = "against.parquet"
+EVALUATION: Final = "evaluation.json"

@@ -8,6 +8,7 @@ from lib.taxonomy.taxonomy import parse_taxonomy
 from pipelines.backfill import BackfillRun
 from pipelines.classify import ClassifyRun
 from pipelines.embed import EmbedRun
+from pipelines.evaluate import EvaluateRun
 from pipelines.train import TrainRun
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +25,8 @@ def test_every_run_file_that_is_shipped_is_valid(path: Path) -> None:
         load_run_file(BackfillRun, path)
     elif path.stem.endswith("-embed"):
         load_run_file(EmbedRun, path)
+    elif path.stem.endswith("-evaluate"):
+        load_run_file(EvaluateRun, path)
     else:
         parse_taxonomy(path.read_text(), path.name)
 

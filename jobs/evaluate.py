@@ -1,0 +1,31 @@
+"""Evaluate a bundle or a labels table: `python -m jobs.evaluate RUN.yaml`."""
+
+from typing import Annotated
+
+import typer
+
+from jobs.command import RunFile, Settings, reporting, run
+from lib.config.config import load_run_file
+
+
+def main(
+    run_file: RunFile,
+    settings: Settings = None,
+    *,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Compare with another bundle, on the same items.", metavar="BUNDLE"),
+    ] = None,
+) -> None:
+    """Measure a bundle or a labels table on labelled items."""
+    with reporting() as say:
+        from pipelines.evaluate import EvaluateRun, evaluate
+
+        config = load_run_file(EvaluateRun, run_file, settings or ())
+        if against is not None:
+            config = config.model_copy(update={"against": against})
+        evaluate(config, say)
+
+
+if __name__ == "__main__":
+    run(main)

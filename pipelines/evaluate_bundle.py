@@ -1,0 +1,211 @@
+"""What a bundle says of labelled items: classified as a night would, or cross-validated."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from io import BytesIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+
+from lib.batches import regroup
+from lib.embeddings.store import EMBEDDING, Embeddings, to_matrix
+from lib.errors import ReshelveError
+from lib.evaluation.folds import Ints, Logits, assign_folds, check_enough, out_of_fold
+from lib.evaluation.predictions import Answered, make_predictions
+from lib.images.config import ReadingConfig
+from lib.inference.config import EngineConfig, UnitJob
+from lib.models.bundle import Bundle
+from lib.models.int8 import Probabilities
+from lib.reasons import ErrorItem
+from lib.runs import files
+from lib.runs.metrics_log import UnitFigures
+from lib.runs.plan import Plan
+from lib.runs.receipt import Receipt
+from lib.runs.run import Run
+from lib.runs.shards import finished_units, read_embeddings, read_shards
+from lib.schemas import ITEM_SCHEMA
+from pipelines.steps import work_off
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Items that a backbone has seen.
+
+    Attributes:
+        items: n items that could be read, columns of `ITEM_SCHEMA`.
+        embeddings: float16 [n, d].
+        labels: their rows, of `LABELS_SCHEMA`, by the bundle's own head and thresholds.
+        left_out: the items that could not be read.
+    """
+
+    items: pa.Table
+    embeddings: Embeddings
+    labels: pa.Table
+    left_out: list[ErrorItem]
+
+
+def see(
+    run: Run, bundle: Bundle, items: pa.Table, engine: EngineConfig, reading: ReadingConfig
+) -> Seen:
+    """Classify labelled items in units, as a classification does; what is done is not done again.
+
+    Args:
+        run: takes plan, shards and embeddings.
+        bundle: classifies them.
+        items: columns of `ITEM_SCHEMA`.
+        engine: how.
+        reading: how their images are read.
+
+    Raises:
+        ReshelveError: a unit failed as a whole, or no image can be read.
+    """
+    if not run.exists(files.PLAN):
+        run.write(files.PLAN, _to_plan(items, engine.unit_size))
+    plan = Plan(run)
+    figures = UnitFigures(run, plan.items, plan.count(finished_units(run)))
+    job = UnitJob(run=run, bundle_uri=bundle.uri, engine=engine, reading=reading, embeddings=True)
+    if os.environ.get("RAY_ADDRESS"):
+        from lib.cluster.classify_units import classify_units  # noqa: PLC0415  # Ray takes a second
+        from lib.cluster.connection import connected  # noqa: PLC0415  # as above
+
+        stream = partial(classify_units, job)
+        work_off(plan, finished_units(run), stream, figures, connected)
+    else:
+        # a Ray of one's own takes longer to start than some hundred photos to classify
+        work_off(plan, finished_units(run), lambda units, _: _classify(job, units), figures)
+    figures.close()
+    return _read(run, plan, items)
+
+
+def _to_plan(items: pa.Table, unit_size: int) -> bytes:
+    file = BytesIO()
+    kept = {"compression": "zstd", "write_page_checksum": True}
+    with parquet.ParquetWriter(file, ITEM_SCHEMA, **kept) as writer:
+        for unit in regroup(items.to_batches(), unit_size):
+            writer.write_batch(unit)
+    return file.getvalue()
+
+
+def _classify(job: UnitJob, units: list[int]) -> Iterator[Receipt]:
+    """Classify units in this process."""
+    from lib.images.preparer import StuckError  # noqa: PLC0415  # torch takes seconds
+    from lib.inference.classify_unit import UnitClassifier  # noqa: PLC0415  # as above
+
+    classifier = UnitClassifier(replace(job, command=secrets.token_hex(4)))
+    for unit in units:
+        try:
+            yield classifier.run(unit)
+        except StuckError:
+            yield classifier.run(unit)  # with care, since this attempt is on record
+
+
+def _read(run: Run, plan: Plan, items: pa.Table) -> Seen:
+    rows = pa.concat_tables([rows for _, rows in read_shards(run, plan.units)])
+    usable = pc.is_null(rows["error"])
+    left_out = [
+        ErrorItem(
+            item_id=row["item_id"], uri=row["uri"], code=row["error"], detail=row["error_detail"]
+        )
+        for row in rows.filter(pc.invert(usable)).to_pylist()
+    ]
+    if len(left_out) == rows.num_rows:
+        first = left_out[0]
+        raise ReshelveError(
+            f"none of the {rows.num_rows:,} labelled images can be read; the first: {first.uri}: "
+            f"{first.detail}"
+        )
+    kept = pa.concat_tables(list(read_embeddings(run, plan.units)))
+    embeddings = to_matrix(kept[EMBEDDING].combine_chunks())
+    return Seen(items.filter(usable), embeddings, rows.filter(usable), left_out)
+
+
+def answer(seen: Seen, bundle: Bundle, run: Run, *, own: bool) -> Answered:
+    """Return what a bundle's own head says.
+
+    Args:
+        seen: by its backbone.
+        bundle: whose head is asked.
+        run: says how to reach it.
+        own: whether the labels in `seen` are this bundle's.
+    """
+    import torch  # noqa: PLC0415  # takes seconds
+
+    from lib.models.runtimes import read_head  # noqa: PLC0415  # as above
+
+    head = read_head(bundle, run.storage, torch.device("cpu"))
+    found = head.probabilities(torch.from_numpy(seen.embeddings.copy())).numpy()
+    decided = seen.labels if own else None
+    predictions = make_predictions(seen.items, bundle.info.leaves, found, decided=decided)
+    return Answered(predictions, seen.left_out)
+
+
+def cross_validate(seen: Seen, bundle: Bundle, folds: int, source: str) -> Answered:
+    """Return what heads say that were fitted on the other folds, on one frozen backbone.
+
+    Leaves of which no item is labelled have no probability.
+
+    Args:
+        seen: by the backbone.
+        bundle: whose leaves the probabilities are of.
+        folds: how many.
+        source: the catalog, for the error.
+
+    Raises:
+        InputError: a category has one item alone.
+    """
+    check_enough(seen.items["category_id"], source)
+    labels = seen.items["category_id"].to_pylist()
+    leaves = bundle.info.leaves
+    there = sorted(set(labels), key=leaves.index)
+    targets = np.array([there.index(each) for each in labels], np.int64)
+    fold_of = assign_folds(seen.items["item_id"].to_pylist(), targets, folds)
+    logits = out_of_fold(seen.embeddings, targets, fold_of, fit_closed_form)
+    probabilities = np.zeros((len(labels), len(leaves)), np.float32)
+    probabilities[:, [leaves.index(each) for each in there]] = _calibrated(logits, targets, fold_of)
+    predictions = make_predictions(seen.items, leaves, probabilities, folds=fold_of)
+    return Answered(predictions, seen.left_out)
+
+
+def fit_closed_form(embeddings: Embeddings, targets: Ints, leaves: int) -> "ClosedForm":
+    """Fit a head by linear discriminant analysis; see `FitHead`."""
+    import torch  # noqa: PLC0415  # takes seconds
+
+    from lib.backfill.lda import moments_of  # noqa: PLC0415  # as above
+
+    moments = moments_of([torch.from_numpy(embeddings)], torch.from_numpy(targets), leaves)
+    weight, bias = moments.discriminants()
+    return ClosedForm(weight.numpy(), bias.numpy())
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """A linear head: weight float32 [leaves, d], bias float32 [leaves]."""
+
+    weight: Logits
+    bias: Logits
+
+    def __call__(self, embeddings: Embeddings) -> Logits:
+        """Return logits, float32 [n, leaves]."""
+        found: Logits = embeddings.astype(np.float32) @ self.weight.T + self.bias
+        return found
+
+
+def _calibrated(logits: Logits, targets: Ints, folds: Ints) -> Probabilities:
+    """Scale each fold's logits by a temperature of the other folds, and make them probabilities."""
+    import torch  # noqa: PLC0415  # takes seconds
+
+    from lib.evaluation.calibration import fit_temperature  # noqa: PLC0415  # as above
+
+    scores, truth = torch.from_numpy(logits), torch.from_numpy(targets)
+    found = torch.empty_like(scores)
+    for fold in np.unique(folds):
+        held_out = torch.from_numpy(folds == fold)
+        temperature = fit_temperature(scores[~held_out], truth[~held_out])
+        found[held_out] = torch.softmax(scores[held_out] / temperature, dim=1)
+    probabilities: Probabilities = found.numpy()
+    return probabilities
