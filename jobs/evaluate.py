@@ -19,7 +19,8 @@ def main(
 ) -> None:
     """Measure a bundle or a labels table on labelled items."""
     with reporting() as say:
-        from pipelines.evaluate import EvaluateRun, evaluate
+        from pipelines.evaluate import evaluate
+        from pipelines.evaluate_inputs import EvaluateRun
 
         config = load_run_file(EvaluateRun, run_file, settings or ())
         if against is not None:

@@ -17,7 +17,7 @@ RUN_FILES = {
     "backfill": ("pipelines.backfill", "BackfillRun"),
     "classify": ("pipelines.classify", "ClassifyRun"),
     "embed": ("pipelines.embed", "EmbedRun"),
-    "evaluate": ("pipelines.evaluate", "EvaluateRun"),
+    "evaluate": ("pipelines.evaluate_inputs", "EvaluateRun"),
     "train": ("pipelines.train", "TrainRun"),
 }
 WRITTEN = ("output", "labels_table", "embeddings")  # where jobs write to

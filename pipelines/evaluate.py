@@ -1,70 +1,36 @@
 """Evaluation, step by step: a bundle or a labels table against labelled items."""
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field, field_validator
 
 from lib.batches import to_parquet
-from lib.catalog.catalog import CatalogConfig, labels_of, read_catalog
-from lib.catalog.columns import read_columns
-from lib.catalog.split import TRAIN
 from lib.errors import InputError
-from lib.evaluation.answers import Lineage, answers_of
+from lib.evaluation.answers import answers_of
 from lib.evaluation.assessment import assess
 from lib.evaluation.findings import Findings
 from lib.evaluation.paired import Comparison, compare
 from lib.evaluation.predictions import Answered, in_common, write_predictions
 from lib.evaluation.slices import Slice, slice_by
 from lib.hashing import digest_bytes, digest_json
-from lib.images.config import ReadingConfig
-from lib.inference.config import EngineConfig
-from lib.labels.delta_table import LabelsTable
-from lib.models.bundle import Bundle, read_bundle
+from lib.models.bundle import Bundle
 from lib.runs import files
-from lib.runs.run import Intent, Run, RunFile, open_run
+from lib.runs.run import Intent, Run, open_run
 from lib.storage.storage import Storage
-from lib.taxonomy.taxonomy import Taxonomy, read_taxonomy
+from lib.taxonomy.taxonomy import Taxonomy
 from pipelines.evaluate_bundle import Seen, answer, cross_validate, see
+from pipelines.evaluate_inputs import (
+    EvaluateRun,
+    Subject,
+    count_trained_on,
+    open_subject,
+    read_items,
+    read_slices,
+)
 from pipelines.evaluate_report import Shown, tell, write_report
 from pipelines.evaluate_table import answer_from
-from pipelines.steps import Say, within_catalogs
+from pipelines.steps import Say
 
-
-class EvaluateRun(RunFile):
-    """The run file of `reshelve evaluate`."""
-
-    catalog: CatalogConfig
-    bundle: str | None = None
-    labels_table: str | None = None
-    taxonomy: str | None = None
-    against: str | None = None
-    folds: int | None = Field(default=None, ge=2)
-    slices: tuple[str, ...] = ()
-    engine: EngineConfig = EngineConfig()
-    reading: ReadingConfig = Field(default=ReadingConfig(), validate_default=True)
-
-    _within = field_validator("reading")(within_catalogs)
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is evaluated, a bundle or a version of a labels table, and what with."""
-
-    bundle: Bundle | None
-    table: LabelsTable | None
-    version: int | None
-    taxonomy: Taxonomy
-    against: Bundle | None
-
-    @property
-    def name(self) -> str:
-        """Where it lies."""
-        if self.bundle:
-            return self.bundle.uri
-        assert self.table
-        return self.table.name
+Both = tuple[Answered, Answered | None]  # of what is evaluated, and of what it is compared with
 
 
 def evaluate(config: EvaluateRun, say: Say) -> None:
@@ -87,89 +53,16 @@ def evaluate(config: EvaluateRun, say: Say) -> None:
         say(f"{run} has ended before: {outcome['sentence']}")
         return
     say(f"{run}: {items.num_rows:,} labelled items")
-    answered, other = ask(config, subject, items, run)
+    both = answered, other = ask(config, subject, items, run)
     write_predictions(run.at(files.PREDICTIONS), storage, answered.predictions)
     if other:
         write_predictions(run.at(files.AGAINST_PREDICTIONS), storage, other.predictions)
-    findings = find(config, subject, answered, other, columns)
+    findings = find(config, subject, both, columns, storage)
     run.write(files.EVALUATION, findings.model_dump_json(indent=2).encode())
-    write_report(run, findings, shown_of(subject, answered, other, items), config.reading)
+    write_report(run, findings, shown_of(subject, both, items), config.reading)
     sentence = tell(findings, say)
     say(f"report: {run.at(files.REPORT)}")
     run.end({"state": "evaluated", "sentence": sentence})
-
-
-def open_subject(config: EvaluateRun, storage: Storage) -> Subject:
-    """Open what is evaluated.
-
-    Raises:
-        InputError: the run file names none, or two, or it is not there.
-    """
-    if (config.bundle is None) == (config.labels_table is None):
-        raise InputError(
-            "an evaluation is of one thing: give 'bundle' or 'labels_table' in the run file, "
-            f"not {'both' if config.bundle else 'neither'}"
-        )
-    against = read_bundle(config.against, storage) if config.against else None
-    if config.bundle:
-        if config.taxonomy:
-            raise InputError(
-                "'taxonomy' goes with 'labels_table'; a bundle has its own, so leave it out"
-            )
-        bundle = read_bundle(config.bundle, storage)
-        return Subject(bundle, None, None, bundle.taxonomy, against)
-    assert config.labels_table
-    if config.folds:
-        raise InputError(
-            "'folds' fits heads on a bundle's backbone, which a labels table has not got; give "
-            "'bundle' instead, or leave 'folds' out"
-        )
-    if not config.taxonomy:
-        raise InputError("'labels_table' needs 'taxonomy': the file that its labels are of")
-    taxonomy = read_taxonomy(config.taxonomy, storage)
-    table = LabelsTable(config.labels_table, storage)
-    version = table.version()
-    if version is None:
-        raise InputError(f"{config.labels_table}: there is no labels table here")
-    return Subject(None, table, version, taxonomy, against)
-
-
-def read_items(config: EvaluateRun, subject: Subject) -> pa.Table:
-    """Read the labelled items; those that a manifest's `split` names for training are left out.
-
-    Raises:
-        InputError: the catalog cannot be used, or a label is not of the taxonomy.
-    """
-    uri = config.catalog.uri
-    items = read_catalog(config.catalog, Storage(config.storage))
-    items = items.filter(pc.is_valid(items["category_id"]))
-    if not items.num_rows:
-        raise InputError(f"{uri}: no item has a label")
-    if config.folds is None:
-        items = items.filter(pc.fill_null(pc.not_equal(items["split"], TRAIN), fill_value=True))
-        if not items.num_rows:
-            raise InputError(
-                f"{uri}: the column 'split' says '{TRAIN}' of every labelled item; a model is "
-                "evaluated on others"
-            )
-    labels = labels_of(items)
-    if subject.bundle:
-        subject.taxonomy.check_labels(labels, uri)
-    for taxonomy in (subject.taxonomy, *([subject.against.taxonomy] if subject.against else [])):
-        Lineage(taxonomy).places(labels, uri)
-    return items.combine_chunks()
-
-
-def read_slices(config: EvaluateRun, items: pa.Table, storage: Storage) -> pa.Table:
-    """Read the columns that items are sliced by, in the items' order, with their item_id.
-
-    Raises:
-        InputError: the catalog has no such column.
-    """
-    if not config.slices:
-        return items.select(["item_id"])
-    found = read_columns(config.catalog.uri, [*dict.fromkeys(config.slices)], storage)
-    return found.take(pc.index_in(items["item_id"], found["item_id"].combine_chunks()))
 
 
 def describe(config: EvaluateRun, subject: Subject, items: pa.Table, columns: pa.Table) -> Intent:
@@ -188,9 +81,7 @@ def describe(config: EvaluateRun, subject: Subject, items: pa.Table, columns: pa
     )
 
 
-def ask(
-    config: EvaluateRun, subject: Subject, items: pa.Table, run: Run
-) -> tuple[Answered, Answered | None]:
+def ask(config: EvaluateRun, subject: Subject, items: pa.Table, run: Run) -> Both:
     """Ask what is evaluated about the items, and what it is compared with.
 
     Raises:
@@ -233,13 +124,10 @@ def _same_backbone(one: Bundle, other: Bundle) -> bool:
 
 
 def find(
-    config: EvaluateRun,
-    subject: Subject,
-    answered: Answered,
-    other: Answered | None,
-    columns: pa.Table,
+    config: EvaluateRun, subject: Subject, both: Both, columns: pa.Table, storage: Storage
 ) -> Findings:
     """Measure the answers."""
+    answered, other = both
     predictions, taxonomy = answered.predictions, subject.taxonomy
     promised = subject.bundle.info.target_precision if subject.bundle else None
     against = subject.against
@@ -251,6 +139,7 @@ def find(
         folds=config.folds,
         assessment=assess(predictions, taxonomy, subject.name),
         left_out=answered.left_out,
+        trained_on=0 if config.folds else count_trained_on(subject, predictions, storage),
         # what a bundle promises is of its own head
         target_precision=None if config.folds else promised,
         against=against.uri if against else None,
@@ -274,10 +163,9 @@ def _compare(
     )
 
 
-def shown_of(
-    subject: Subject, answered: Answered, other: Answered | None, items: pa.Table
-) -> Shown:
+def shown_of(subject: Subject, both: Both, items: pa.Table) -> Shown:
     """Return what the report needs besides the findings."""
+    answered, other = both
     against = subject.against
     return Shown(
         predictions=answered.predictions,

@@ -141,9 +141,14 @@ def tell(findings: Findings, say: Say) -> str:
         for each in findings.slices
         if each.worse
     ]
+    if findings.trained_on:
+        lines.append(
+            f"the bundle was trained on {findings.trained_on:,} of these items: it is right on "
+            "fewer of those that it has never seen"
+        )
     if left_out := findings.left_out:
         lines.append(
-            f"{len(left_out):,} labelled items are left out; the first: {left_out[0].item_id}: "
+            f"labelled items left out: {len(left_out):,}; the first, {left_out[0].item_id}: "
             f"{left_out[0].detail}"
         )
     for line in lines:

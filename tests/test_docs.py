@@ -20,7 +20,7 @@ from lib.schemas import LABELS_SCHEMA
 from pipelines.backfill import BackfillRun
 from pipelines.classify import ClassifyRun
 from pipelines.embed import EmbedRun
-from pipelines.evaluate import EvaluateRun
+from pipelines.evaluate_inputs import EvaluateRun
 from pipelines.train import TrainRun
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,10 +1,10 @@
 """What predictions of labelled items say of a model: figures with interval and count."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import csr_array, hstack
 
 from lib.config.config import Config
 from lib.evaluation.answers import Answers, Floats, Ints, answers_of
@@ -13,6 +13,9 @@ from lib.evaluation.predictions import probabilities_of
 from lib.evaluation.results import ReliabilityBin
 from lib.labels.decisions import Decision
 from lib.taxonomy.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 BINS = 15  # of the calibration error, of equal width
 LEAST_PROBABILITY = float(np.finfo(np.float32).eps)  # as scikit-learn's log loss takes it
@@ -123,10 +126,12 @@ def _divide(part: Floats, whole: Floats) -> Floats:
 
 def _categories(answers: Answers) -> tuple[Estimate, list[CategoryFigures]]:
     """Return the macro F1, and the figures of each category that occurs."""
+    from scipy.sparse import csr_array, hstack  # noqa: PLC0415 - no report but this one needs it
+
     found = np.unique(np.concatenate([answers.truth, answers.said]))
     size, count = len(answers.truth), len(found)
 
-    def one_hot(places: Ints, those: Floats) -> csr_array:
+    def one_hot(places: Ints, those: Floats) -> "csr_array":
         columns = np.searchsorted(found, places)
         return csr_array((those, (np.arange(size), columns)), shape=(size, count))
 
@@ -182,6 +187,8 @@ def _levels(answers: Answers) -> list[Level]:
 
 
 def _calibration(answers: Answers, predictions: pa.Table) -> Calibration | None:
+    from scipy.sparse import csr_array  # noqa: PLC0415 - as above
+
     known = np.isfinite(answers.confidence)
     if not known.all() or not len(known):
         return None

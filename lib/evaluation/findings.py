@@ -19,6 +19,8 @@ class Findings(Config):
         folds: how many, where a head was cross-validated in the place of the bundle's own.
         assessment: of the items that were answered.
         left_out: the items that were not, and why.
+        trained_on: items that the bundle was trained on, as far as is known; of these a model is
+            right more often than of others.
         target_precision: what the bundle promises of accepted items; None where nothing does.
         against: another bundle, and what it is on the same items.
         compared: the two, on the items that both have answered.
@@ -32,6 +34,7 @@ class Findings(Config):
     folds: int | None
     assessment: Assessment
     left_out: list[ErrorItem]
+    trained_on: int = 0
     target_precision: float | None
     against: str | None = None
     against_assessment: Assessment | None = None

@@ -47,22 +47,23 @@ class Comparison:
 
     def sentence(self, first: str, second: str) -> str:
         """Say the verdict, and what it rests on, of models by their names."""
-        points, ends = 100 * abs(self.difference), sorted([100 * self.low, 100 * self.high])
+        points, ends = 100 * abs(self.difference), [100 * self.low, 100 * self.high]
+        chance = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
         counts = (
-            f"of {self.items:,} items, {self.only_first:,} are right only by {first} and "
-            f"{self.only_second:,} only by {second}"
+            f"of {self.items:,} items, only {first} is right on {self.only_first:,}, only {second} "
+            f"on {self.only_second:,}"
         )
         if self.verdict is Verdict.SAME:
             return (
                 f"{first} and {second} cannot be told apart: {counts} (difference "
                 f"{100 * self.difference:+.1f} points, 95 % interval {ends[0]:+.1f} to "
-                f"{ends[1]:+.1f}; p = {self.p_value:.2g})"
+                f"{ends[1]:+.1f}; {chance})"
             )
         if self.verdict is Verdict.WORSE:
             ends = [-ends[1], -ends[0]]
         return (
             f"{first} is {self.verdict} than {second} by {points:.1f} points (95 % interval "
-            f"{ends[0]:.1f} to {ends[1]:.1f}; p = {self.p_value:.2g}): {counts}"
+            f"{ends[0]:.1f} to {ends[1]:.1f}; {chance}): {counts}"
         )
 
 

@@ -33,6 +33,7 @@ def _tone(found: Findings) -> tuple[str, str]:
     left_out = share(len(found.left_out), len(found.left_out) + found.assessment.items)
     compared = found.compared.verdict if found.compared else Paired.SAME
     warnings = {
+        "Asked about its own training": found.trained_on > 0,
         "Promise not kept": found.promise_broken,
         "Worse": compared is Paired.WORSE,
         "Often wrong": found.assessment.accuracy.share.value < OFTEN_WRONG,
@@ -45,6 +46,11 @@ def _tone(found: Findings) -> tuple[str, str]:
 
 
 def _detail(found: Findings) -> str:
+    if found.trained_on:
+        return (
+            f"The bundle was trained on {count(found.trained_on)} of these items, and is right on "
+            "fewer of those that it has never seen: evaluate it on others, or with 'folds'."
+        )
     if found.folds:
         return (
             f"By heads that were fitted in {found.folds} folds on the bundle's frozen backbone, "

@@ -55,7 +55,7 @@ def test_the_sentence_names_the_models_the_difference_and_the_counts() -> None:
     said = counted(300, 9, 31, 32).sentence("new", "old")
 
     assert said.startswith("new is worse than old by 5.9 points (95 % interval ")
-    assert "of 372 items, 9 are right only by new and 31 only by old" in said
+    assert "p < 0.001): of 372 items, only new is right on 9, only old on 31" in said
     assert "(95 % interval -" not in said  # "worse by" has said it
 
 

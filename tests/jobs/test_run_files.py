@@ -8,7 +8,7 @@ from lib.taxonomy.taxonomy import parse_taxonomy
 from pipelines.backfill import BackfillRun
 from pipelines.classify import ClassifyRun
 from pipelines.embed import EmbedRun
-from pipelines.evaluate import EvaluateRun
+from pipelines.evaluate_inputs import EvaluateRun
 from pipelines.train import TrainRun
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,7 +20,8 @@ from lib.inference.config import UnitJob
 from lib.models.bundle import Bundle
 from lib.models.bundle_weights import load_classifier, write_bundle
 from lib.schemas import LABELS_SCHEMA
-from pipelines.evaluate import EvaluateRun, evaluate
+from pipelines.evaluate import evaluate
+from pipelines.evaluate_inputs import EvaluateRun
 from tests.helpers import catalogs
 from tests.helpers.report_reading import Page
 
@@ -217,6 +218,22 @@ def test_items_that_the_manifest_names_for_training_are_left_out(
     assert found["assessment"]["items"] == 10
 
 
+def test_a_bundle_that_is_asked_about_its_own_training_is_not_shown_in_green(
+    labels: pa.Table, tmp_path: Path
+) -> None:
+    trained = catalogs.make_bundle(str(tmp_path / "run" / "bundle"))
+    manifest = shop(tmp_path, best(labels))
+    catalogs.run_at(tmp_path / "run").write_table(
+        "items-train.parquet", catalogs.read_items(manifest).slice(0, 25)
+    )
+
+    found, run, said = evaluated(tmp_path, bundle=trained.uri, catalog={"uri": manifest})
+
+    assert found["trained_on"] == 25
+    assert any("was trained on 25 of these items" in line for line in said)
+    assert "Asked about its own training" in Page((run / "report.html").read_text()).text
+
+
 def write_table(folder: Path, rows: pa.Table) -> str:
     write_deltalake(str(folder), rows.cast(LABELS_SCHEMA))
     return str(folder)
@@ -291,7 +308,8 @@ def test_a_labels_table_is_measured_without_torch(labels: pa.Table, tmp_path: Pa
         "catalog": {"uri": shop(tmp_path, best(labels))},
     }
     program = (
-        "import json, sys; from pipelines.evaluate import EvaluateRun, evaluate; "
+        "import json, sys; from pipelines.evaluate import evaluate; "
+        "from pipelines.evaluate_inputs import EvaluateRun; "
         "evaluate(EvaluateRun.model_validate(json.loads(sys.argv[1])), lambda line: None); "
         "print({'torch', 'ray'} & set(sys.modules))"
     )
