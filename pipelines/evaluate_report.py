@@ -129,6 +129,8 @@ def tell(findings: Findings, say: Say) -> str:
             ("accepted", accepted.items.share, counted(accepted.items)),
             ("right of these", accepted.right.share, counted(accepted.right) + said),
         ]
+    if findings.folds:
+        say(f"by heads that were fitted in {findings.folds} folds on the bundle's backbone:")
     for label, figure, rest in rows:
         line = f"  {label:<18}{percent(figure.value):>7}  {between(figure):<16}  {rest}".rstrip()
         say(line.replace("\u00a0", " "))

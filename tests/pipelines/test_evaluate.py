@@ -23,6 +23,7 @@ from lib.schemas import LABELS_SCHEMA
 from pipelines.evaluate import evaluate
 from pipelines.evaluate_inputs import EvaluateRun
 from tests.helpers import catalogs
+from tests.helpers.local_ray import local_ray
 from tests.helpers.report_reading import Page
 
 PICTURES = catalogs.pictures(40)
@@ -125,6 +126,24 @@ def test_an_ended_evaluation_answers_again_without_work(
     assert len(list((run / "attempts").iterdir())) == 3  # one for each unit
 
 
+@pytest.mark.ray
+@pytest.mark.timeout(240)
+def test_the_actors_of_a_cluster_predict_what_this_process_predicts(
+    bundle: Bundle, labels: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = {"bundle": bundle.uri, "catalog": {"uri": shop(tmp_path, best(labels))}}
+    _, here, _ = evaluated(tmp_path / "here", **described)
+
+    with local_ray():
+        monkeypatch.setenv("RAY_ADDRESS", "of the Ray that is there")
+        _, there, _ = evaluated(tmp_path / "there", **described)
+
+    one, other = (
+        read_predictions(str(run / "predictions.parquet"), catalogs.LOCAL) for run in (here, there)
+    )
+    assert one.equals(other)
+
+
 def worse_than(bundle: Bundle, folder: Path) -> Bundle:
     """Write a bundle of the same backbone whose head takes each category for the next one."""
     classifier = load_classifier(bundle, catalogs.LOCAL)
@@ -177,7 +196,7 @@ def test_folds_judge_each_item_by_a_head_that_has_not_seen_it(
     random = {name: leaves[n % 4] for n, name in enumerate(PICTURES)}
     manifest = shop(tmp_path, random)
 
-    found, run, _ = evaluated(tmp_path, bundle=bundle.uri, folds=5, catalog={"uri": manifest})
+    found, run, said = evaluated(tmp_path, bundle=bundle.uri, folds=5, catalog={"uri": manifest})
 
     assert found["assessment"]["accuracy"]["share"]["value"] < 0.6
     predictions = read_predictions(str(run / "predictions.parquet"), catalogs.LOCAL)
@@ -186,6 +205,7 @@ def test_folds_judge_each_item_by_a_head_that_has_not_seen_it(
     assert known
     assert not known[1][:, bundle.info.leaves.index("shoes")].any()
     assert (found["assessment"]["decisions"], found["target_precision"]) == ([], None)
+    assert "heads that were fitted in 5 folds" in said[1]
 
 
 def test_slices_are_columns_of_the_manifest_and_the_worse_one_is_marked(
