@@ -1,0 +1,1 @@
+"""How far a night is from its training and from the nights before. May use `embeddings`."""
