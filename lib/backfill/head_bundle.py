@@ -12,6 +12,7 @@ from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
 from lib.models.bundle_weights import pack, read_tensors
 from lib.models.head import Head
 from lib.models.openvino_runtime import FILES
+from lib.models.reference import read_reference, write_reference
 from lib.models.runtimes import read_head
 from lib.storage.storage import Storage
 from lib.storage.uris import join
@@ -79,6 +80,10 @@ def write_head_bundle(
             digest = old.info.digests[name]
             storage.write(join(uri, name), read_part(old.uri, name, digest, storage))
     digests = {"model": digest_bytes(model), "taxonomy": digest_bytes(text)}
+    if reference := read_reference(old, storage):
+        same = head.rows == old.info.category_ids
+        reference = reference if same else reference.without_predictions
+        digests |= write_reference(uri, storage, reference)
     described = old.info.model_copy(
         update={
             "run_id": uri.rsplit("/", 2)[-2],

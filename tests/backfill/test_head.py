@@ -11,10 +11,12 @@ from lib.heads.lda import moments_of
 from lib.models.bundle import read_bundle
 from lib.models.bundle_weights import load_classifier
 from lib.models.head import Head
+from lib.models.reference import read_reference
 from lib.models.runtimes import read_head
 from lib.taxonomy.migration import migrate
 from lib.taxonomy.taxonomy import Taxonomy, parse_taxonomy
 from tests.helpers import catalogs
+from tests.helpers.samples import sample
 
 DIMENSIONS = 16
 NOTHING = torch.empty(0, DIMENSIONS), torch.empty(0)
@@ -144,6 +146,28 @@ def test_a_bundle_of_a_new_head_is_read_back(tmp_path: Path) -> None:
     vectors = torch.randn(4, d).half()
     torch.testing.assert_close(found.probabilities(vectors), head.probabilities(vectors))
     load_classifier(again, catalogs.LOCAL)
+
+
+@pytest.mark.parametrize("leaf", ["shirt", "blouse"])
+def test_a_new_head_keeps_the_reference_and_its_predictions_where_no_leaf_is_another(
+    leaf: str, tmp_path: Path
+) -> None:
+    reference = sample(1, 60)
+    bundle = catalogs.make_bundle(
+        str(tmp_path / "old"), architecture="squeezenet1_1", reference=reference
+    )
+    old = read_head(bundle, catalogs.LOCAL, torch.device("cpu"))
+    head = replace(old, rows=(leaf, *old.rows[1:]))
+    leaves = ", ".join(f"{{id: {each}}}" for each in head.leaves)
+    taxonomy = parse_taxonomy(f'version: "8"\ncategories: [{leaves}]', "taxonomy.yaml")
+    uri = str(tmp_path / "run" / "bundle")
+
+    write_head_bundle(uri, catalogs.LOCAL, bundle, NewHead(head, 0.7), taxonomy)
+
+    kept = read_reference(read_bundle(uri, catalogs.LOCAL), catalogs.LOCAL)
+    assert kept is not None
+    assert kept.table["embedding"].equals(reference.table["embedding"])
+    assert (kept.category_ids == reference.category_ids) is (leaf == "shirt")
 
 
 def test_a_merge_carries_the_old_head(tmp_path: Path) -> None:

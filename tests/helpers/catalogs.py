@@ -18,6 +18,7 @@ from pyarrow import fs, parquet
 
 from lib.batches import regroup
 from lib.catalog.catalog import CatalogConfig, read_catalog
+from lib.drift.sample import Sample
 from lib.images.decode import decode
 from lib.images.formats import DecodeLimits
 from lib.images.preprocessing import Preprocessing
@@ -28,6 +29,7 @@ from lib.models.bundle_weights import write_bundle, write_compiled
 from lib.models.classifier import Classifier, build_classifier
 from lib.models.openvino_runtime import convert
 from lib.models.options import Precision
+from lib.models.reference import write_reference
 from lib.reasons import Reason
 from lib.runs import files
 from lib.runs.plan import Plan
@@ -165,6 +167,7 @@ def make_bundle(
     architecture: str = "resnet18",
     threshold: float = 0.6,
     converted: bool = False,
+    reference: Sample | None = None,
 ) -> Bundle:
     """Write a bundle of a seeded, untrained network, and if asked to, its model for OpenVINO."""
     torch.manual_seed(7)
@@ -182,7 +185,8 @@ def make_bundle(
         threshold=threshold,
         target_precision=0.95,
         metrics={},
-        digests=write_compiled(uri, storage, files),
+        digests=write_compiled(uri, storage, files)
+        | (write_reference(uri, storage, reference) if reference else {}),
     )
     return write_bundle(uri, storage, classifier, TAXONOMY, info)
 

@@ -1,0 +1,32 @@
+"""A bundle's reference: a sample of what it was trained on, which nights are compared with."""
+
+from lib.drift.sample import Sample, read_sample
+from lib.hashing import digest_bytes
+from lib.models.bundle import Bundle, read_part
+from lib.storage.storage import Storage
+from lib.storage.uris import join
+
+REFERENCE = "reference.parquet"
+
+
+def write_reference(uri: str, storage: Storage, sample: Sample) -> dict[str, str]:
+    """Write a bundle's reference, before the bundle; return its digest, for `BundleInfo.digests`.
+
+    Args:
+        uri: the bundle's folder.
+        storage: how to reach it.
+        sample: of the training's items, see `sample_of`.
+    """
+    data = sample.to_parquet()
+    storage.write(join(uri, REFERENCE), data)
+    return {REFERENCE: digest_bytes(data)}
+
+
+def read_reference(bundle: Bundle, storage: Storage) -> Sample | None:
+    """Read a bundle's reference, or None where the bundle has none, as those of older versions.
+
+    Raises:
+        InputError: the file is not there, or is not the one that bundle.json describes.
+    """
+    digest = bundle.info.digests.get(REFERENCE)
+    return read_sample(read_part(bundle.uri, REFERENCE, digest, storage)) if digest else None
