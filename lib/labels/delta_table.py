@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from lib.storage.uris import absolute, join
 
 COMMIT_ATTEMPTS = 5
 MIN_RETENTION_HOURS = 168
+RUN = "run"  # beside each commit: the folder of its run
 GONE = "gone"
 SOURCE_SCHEMA = LABELS_SCHEMA.append(pa.field(GONE, pa.bool_(), nullable=False))
 
@@ -39,6 +41,7 @@ class Change:
         removed: URI of the ids whose rows are removed, or None.
         whole: the parts are all rows that the table is to have; they become files of it as they
             are, and any other run's change since `base` is in their way.
+        folder: URI of the run's folder, for `runs`.
     """
 
     run_id: str
@@ -46,6 +49,7 @@ class Change:
     parts: Sequence[str]
     removed: str | None
     whole: bool = False
+    folder: str = ""
 
 
 class LabelsTable:
@@ -61,6 +65,22 @@ class LabelsTable:
         """Newest version, or None where there is no table."""
         table = self._open()
         return None if table is None else int(table.version())
+
+    def runs(self, commits: int) -> list[str]:
+        """Return the folders of the runs that the last commits have published, the newest first.
+
+        Those that were rolled back are left out, as are commits that do not say whose they are.
+        """
+        table, found = self._open(), []
+        below = math.inf
+        for commit in table.history(commits) if table else ():
+            if commit["version"] > below:
+                continue
+            if commit["operation"] == "RESTORE":
+                below = int(commit["operationParameters"]["version"])
+            elif commit.get(RUN):
+                found.append(str(commit[RUN]))
+        return found
 
     def read(self, version: int | None = None) -> pa.Table:
         """Read all rows, with the columns of `LABELS_SCHEMA`.
@@ -249,7 +269,11 @@ class LabelsTable:
 def _properties(change: Change) -> CommitProperties:
     # Without its retries: where another commit was faster, Delta would put a new table's rows
     # beside the other's, of the same items or not; `publish` looks first, and tries again.
-    return CommitProperties(app_transactions=[Transaction(change.run_id, 1)], max_commit_retries=0)
+    return CommitProperties(
+        custom_metadata={RUN: change.folder},
+        app_transactions=[Transaction(change.run_id, 1)],
+        max_commit_retries=0,
+    )
 
 
 def _removal(ids: pa.Array) -> pa.RecordBatch:

@@ -55,7 +55,8 @@ class Shop:
         ids = pa.table({"item_id": pa.array(gone, pa.string())})
         self.storage.write(removed, to_parquet(ids))
         parts = self.write(run_id, item_ids, broken)
-        return Change(run_id=run_id, base=base, parts=parts, removed=removed)
+        folder = join(self.uri, "runs", run_id)
+        return Change(run_id=run_id, base=base, parts=parts, removed=removed, folder=folder)
 
     def publish(
         self,
@@ -116,6 +117,24 @@ def test_a_whole_catalog_replaces_adds_and_removes_rows_by_item_id(shop: Shop) -
 
     assert version == 1
     assert shop.rows().equals(catalogs.label_rows(["b", "c", "d"], "two", broken=["c"]))
+
+
+def test_the_runs_that_were_published_are_known_the_newest_first(shop: Shop) -> None:
+    assert shop.labels.runs(9) == []
+    for run_id in ("one", "two", "three"):
+        shop.publish(run_id, ["a", "b"])
+
+    assert shop.labels.runs(2) == [join(shop.uri, "runs", each) for each in ("three", "two")]
+
+
+def test_a_run_that_was_rolled_back_is_not_among_those_published(local_shop: Shop) -> None:
+    for run_id in ("one", "two", "three"):
+        local_shop.publish(run_id, ["a", "b"])
+    local_shop.labels.roll_back(1)
+    local_shop.publish("four", ["a", "c"])
+
+    names = [each.rsplit("/", 1)[1] for each in local_shop.labels.runs(9)]
+    assert names == ["four", "two", "one"]
 
 
 def test_a_part_of_the_catalog_leaves_the_other_rows(shop: Shop) -> None:
