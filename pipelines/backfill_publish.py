@@ -9,7 +9,7 @@ from pyarrow import parquet
 
 from lib.backfill.allowed_moves import write_expected
 from lib.images.config import ReadingConfig
-from lib.labels.delta_table import Change
+from lib.labels.delta_table import Change, LabelsTable
 from lib.reports.migration_rows import look_at
 from lib.runs import files
 from lib.runs.run import Run
@@ -60,7 +60,11 @@ class BackfillPublisher:
             parts=[finished.run.at(part.path) for part in finished.manifest.parts],
             removed=None,
             whole=True,
+            folder=finished.run.uri,
         )
+
+    def drift(self, _finished: Finished, _table: LabelsTable) -> None:
+        """As `Publisher`: the photos are those that the table has already."""
 
     def report(self, judged: Judged, reading: ReadingConfig) -> list[str]:
         """As `Publisher`."""

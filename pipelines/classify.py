@@ -15,6 +15,7 @@ from lib.cluster.connection import connected
 from lib.cluster.decode_helpers import count_helpers
 from lib.cluster.node_hours import nodes_by_kind
 from lib.config.config import Config
+from lib.drift.sample import Sampler
 from lib.embeddings.store import EmbeddingStore
 from lib.hashing import digest_json
 from lib.images.config import ReadingConfig
@@ -29,7 +30,7 @@ from lib.runs.metrics_log import UnitFigures, hours_of, read_figures
 from lib.runs.plan import Plan
 from lib.runs.progress import duration
 from lib.runs.run import Intent, Run, RunFile
-from lib.runs.shards import finished_units
+from lib.runs.shards import finished_units, read_embeddings
 from lib.storage.storage import Storage
 from pipelines.classify_missing import classify_left, sample_items
 from pipelines.classify_plan import NightPlan, NightSource, compare, read_night, write_night
@@ -128,9 +129,14 @@ class Classification:
             store = None
             if config.embeddings:
                 store = EmbeddingStore(config.embeddings, self.bundle.backbone_digest, self.storage)
-            classify_left(self.unit_job(run), store, run.unique_name, figures)
+            classify_left(self.unit_job(run), None, run.unique_name, figures)
             figures.close()
-            parts, totals = compact(run, plan)
+            sampler = Sampler()
+            parts, totals = compact(run, plan, watch=sampler.add)
+            if store:
+                embeddings = sampler.watch(read_embeddings(run, plan.units))
+                store.append(run.unique_name, embeddings)
+            run.write(files.SAMPLE, sampler.sample.to_parquet())
             manifest = Manifest(
                 run_id=run.run_id,
                 finished_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import duckdb
 
+from lib.drift.comparison import Drift
 from lib.images.config import ReadingConfig
-from lib.labels.delta_table import Change
+from lib.labels.delta_table import Change, LabelsTable
 from lib.reports.formats import items as items_of
 from lib.runs import files
 from lib.runs.run import Run
+from pipelines.classify_drift import drift_of
 from pipelines.classify_plan import NightPlan, read_night
 from pipelines.classify_report import write_report
 from pipelines.publication import Finished, Judged, unfinished
@@ -54,7 +56,12 @@ class NightPublisher:
             base=self.night.base_version,
             parts=[run.at(part.path) for part in parts],
             removed=removed,
+            folder=run.uri,
         )
+
+    def drift(self, finished: Finished, table: LabelsTable) -> Drift | None:
+        """As `Publisher`."""
+        return drift_of(finished, table)
 
     def report(self, judged: Judged, reading: ReadingConfig) -> list[str]:
         """As `Publisher`."""
@@ -65,6 +72,8 @@ class NightPublisher:
             f"{labelled}, {totals.error_count:,} errors",
             *(f"  {reason}: {count:,}" for reason, count in totals.errors.items()),
         ]
+        if judged.drift:
+            lines += [judged.drift.sentence, *judged.drift.unfamiliar_sentences]
         if evaluation:
             known = f"{items_of(evaluation.items)} with a known label"
             lines.append(f"accuracy {evaluation.accuracy:.1%} on {known}")

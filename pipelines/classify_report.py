@@ -24,6 +24,7 @@ from lib.runs.run import Run
 from pipelines.publication import Judged, heading
 
 ROWS_AT_ONCE = 65_536
+UNFAMILIAR = 24
 
 
 def write_report(judged: Judged, diff: Diff, reading: ReadingConfig) -> Evaluation | None:
@@ -35,7 +36,8 @@ def write_report(judged: Judged, diff: Diff, reading: ReadingConfig) -> Evaluati
     plan = finished.folder / files.PLAN
     run.storage.download(run.at(files.PLAN), plan)
     collected = collect(finished.rows, plan, bundle)
-    thumbnails = show(run, collected, judged.moves, plan, reading)
+    unfamiliar = rows_of((judged.drift and judged.drift.unfamiliar) or (), finished.rows)
+    thumbnails = show(run, collected, [*judged.moves, *unfamiliar], plan, reading)
     evaluation = None
     if collected.truth:
         evaluation = evaluate(collected.truth, collected.predicted, bundle.taxonomy)
@@ -75,6 +77,8 @@ def write_report(judged: Judged, diff: Diff, reading: ReadingConfig) -> Evaluati
             for row in judged.moves
         ],
         cost=prices.sentence(manifest.node_hours, manifest.totals.items),
+        drift=judged.drift,
+        unfamiliar=[thumbnails[row["item_id"]] for row in unfamiliar],
     )
     run.write(files.REPORT, render_classification(report).encode())
     return evaluation
@@ -95,11 +99,22 @@ def collect(rows: Sequence[Path], plan: Path, bundle: Bundle) -> Collected:
     return collected
 
 
+def rows_of(item_ids: Sequence[str], parts: Sequence[Path]) -> list[Row]:
+    """Read what the report shows of the first of some items, in their order."""
+    shown = list(item_ids[:UNFAMILIAR])
+    columns, wanted = ["item_id", "uri", "category_path", "confidence"], [("item_id", "in", shown)]
+    found: dict[str, Row] = {}
+    for part in parts if shown else ():
+        rows = parquet.read_table(part, columns=columns, filters=wanted).to_pylist()
+        found |= {row["item_id"]: row for row in rows}
+    return [found[item_id] for item_id in shown]
+
+
 def show(
-    run: Run, collected: Collected, moves: list[Row], plan: Path, reading: ReadingConfig
+    run: Run, collected: Collected, others: list[Row], plan: Path, reading: ReadingConfig
 ) -> dict[str, Thumbnail]:
     """Fetch the pictures of the items that the report shows, by item id."""
-    rows: dict[str, Row] = {row["item_id"]: row for row in [*collected.least_sure, *moves]}
+    rows: dict[str, Row] = {row["item_id"]: row for row in [*collected.least_sure, *others]}
     for each in collected.categories[:SHEETS]:
         rows |= {item_id: row for _, item_id, row in collected.samples[each.category_id]}
     names: dict[str, str | None] = {}

@@ -11,6 +11,7 @@ import duckdb
 from pyarrow import parquet
 
 from lib.config.config import Config
+from lib.drift.comparison import Drift
 from lib.errors import ConflictError, GateError, InputError
 from lib.images.config import ReadingConfig
 from lib.labels.delta_table import Change, LabelsTable
@@ -88,6 +89,7 @@ class Judged:
     publication: Publication
     gates: list[GateResult]
     moves: list[dict[str, Any]]
+    drift: Drift | None = None
 
 
 class Publisher(Protocol):
@@ -101,6 +103,9 @@ class Publisher(Protocol):
         self, connection: duckdb.DuckDBPyConnection, finished: Finished
     ) -> tuple[Path, Path]:
         """Return what the gates compare the run's rows with: the rows before, and removed ids."""
+
+    def drift(self, finished: Finished, table: LabelsTable) -> Drift | None:
+        """Return how far the run is from what came before it, or None where nobody asks."""
 
     def change(self, finished: Finished) -> Change | None:
         """Return what the run does to the table, or None where that is nothing."""
@@ -126,10 +131,15 @@ def publish_finished(config: PublishConfig, run: Run, publisher: Publisher, say:
         with open_duckdb(DUCK_MB) as connection:
             before, removed = publisher.compare(connection, finished)
             measured = measure_changes(connection, finished.rows, before, removed)
-            gates = judge(config.gates, measured)
             moves = moved_items(connection)
+        drift = publisher.drift(finished, table)
+        if drift:
+            measured = measured.model_copy(update={"drift": drift.value})
+        gates = judge(config.gates, measured)
         publication = _take_in(publisher, finished, table, gates)
-        judged = Judged(finished=finished, publication=publication, gates=gates, moves=moves)
+        judged = Judged(
+            finished=finished, publication=publication, gates=gates, moves=moves, drift=drift
+        )
         lines = publisher.report(judged, config.reading)
     run.end({"state": publication.state, "sentence": publication.sentence})
     for line in lines:

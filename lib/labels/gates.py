@@ -23,6 +23,7 @@ class GatesConfig(Config):
     max_mix_shift: float | None = Field(default=0.2, ge=0, le=1)
     max_review_share: float | None = Field(default=None, ge=0, le=1)
     max_row_loss: float | None = Field(default=0.2, ge=0, le=1)
+    max_drift: float | None = Field(default=None, ge=0, le=1)
 
 
 class Measured(Config):
@@ -33,6 +34,7 @@ class Measured(Config):
     category_changes: float  # items of the table whose category becomes another
     mix_shift: float  # total variation distance of the category sizes before and after
     row_loss: float  # by how much the table shrinks
+    drift: float | None = None  # from what came before; None where it was not judged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,7 @@ MEANINGS = {
     "mix_shift": "shift of the category sizes",
     "review_share": "labelled items that go to review",
     "row_loss": "loss of rows of the table",
+    "drift": "items that do not fit what came before",
 }
 
 
@@ -102,9 +105,11 @@ def moved_items(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def judge(config: GatesConfig, measured: Measured) -> list[GateResult]:
-    """Compare what was measured with the limits."""
+    """Compare what was measured with the limits; what could not be measured passes."""
     results = []
     for name, value in measured:
+        if value is None:
+            continue
         key = f"max_{name}"
         limit = getattr(config, key)
         passed = limit is None or value <= limit

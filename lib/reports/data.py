@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from lib.drift.comparison import Drift
 from lib.evaluation.results import Evaluation, ReliabilityBin
 from lib.labels.gates import GateResult
 from lib.labels.promises import Claim
@@ -98,6 +99,8 @@ class ClassificationReport(PublishedReport):
     retries: int = 0
     moves: list[Thumbnail] = field(default_factory=list)
     cost: str | None = None  # a sentence; None where the run file gives no prices
+    drift: Drift | None = None  # None where an older version has classified
+    unfamiliar: list[Thumbnail] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,11 @@ def items(value: int) -> str:
     return f"{value:,} item" if value == 1 else f"{value:,} items"
 
 
+def sentence(text: str) -> str:
+    """Write a line of the terminal as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def decimal(value: float, digits: int = 2) -> str:
     """Write a number with some digits after the point."""
     return f"{value:,.{digits}f}" if math.isfinite(value) else NOTHING

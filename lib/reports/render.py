@@ -119,6 +119,7 @@ def _environment() -> Environment:
         "count": formats.count,
         "counted": counted,
         "items": formats.items,
+        "sentence": formats.sentence,
         "decimal": formats.decimal,
         "threshold": formats.threshold,
         "rate": formats.rate,

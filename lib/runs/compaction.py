@@ -1,7 +1,7 @@
 """Compaction: many small unit shards into few large parts, checked row by row on the way."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,7 +31,11 @@ class Part(Config):
 
 
 def compact(
-    run: Run, plan: Plan, into: Run | None = None, first: int = 0
+    run: Run,
+    plan: Plan,
+    into: Run | None = None,
+    first: int = 0,
+    watch: Callable[[pa.Table], None] = lambda _: None,
 ) -> tuple[list[Part], Totals]:
     """Write the labels of a run whose units all have their shard, and add up their receipts.
 
@@ -40,6 +44,7 @@ def compact(
         plan: the run's plan.
         into: the run that the parts belong to, where it is another.
         first: number of the first part.
+        watch: sees the rows of each unit.
 
     Raises:
         ReshelveError: the rows are not exactly the planned items, each a label or an error.
@@ -51,6 +56,7 @@ def compact(
         for unit, (receipt, rows) in zip(plan.units, shards, strict=True):
             check_rows(plan.read_ids(unit), rows, unit)
             receipts.append(receipt)
+            watch(rows)
             yield rows
 
     parts = write_parts(into or run, checked(), first)

@@ -20,6 +20,8 @@ MANIFEST: Final = "manifest.json"
 SNAPSHOT: Final = "snapshot.parquet"
 REMOVED: Final = "removed.parquet"
 NIGHT: Final = "night.json"
+SAMPLE: Final = "sample.parquet"  # what later nights are compared with
+DRIFT: Final = "drift.json"
 
 # of a backfill
 BACKFILL: Final = "backfill.json"

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+from lib.drift.comparison import Comparison, Drift
 from lib.evaluation.results import CategoryScore, Evaluation, ReliabilityBin
 from lib.labels.promises import Claim
 from lib.reasons import ErrorItem
@@ -93,6 +94,18 @@ RUN = ClassificationReport(
     sheets=[ContactSheet(category="Clothing > Kind 0", items=50, thumbnails=[THUMBNAIL])],
     least_sure=[replace(THUMBNAIL, item_id="item-2", confidence=0.21)],
     evaluation=evaluation(3),
+    drift=Drift(
+        items=1_228,
+        comparisons=(
+            Comparison(
+                compared_with="the training's", items=1_500, photos=0.342, confidence=0.0, mix=0.12
+            ),
+            Comparison(compared_with="the last 3 nights'", items=2_000, confidence=0.0, mix=0.07),
+        ),
+        unfamiliar=("item-3",),
+        value=0.342,
+    ),
+    unfamiliar=[replace(THUMBNAIL, item_id="item-3", confidence=0.44)],
 )
 
 
@@ -113,6 +126,8 @@ EMPTY_RUN = replace(
     sheets=[],
     least_sure=[],
     evaluation=None,
+    drift=Drift(items=0),
+    unfamiliar=[],
 )
 
 

@@ -98,6 +98,15 @@ def test_a_gate_fails_above_its_limit_and_not_at_it() -> None:
     assert failed == ["max_mix_shift"]
 
 
+def test_what_was_not_measured_passes_and_is_not_listed() -> None:
+    measured = Measured(error_rate=0, review_share=0, category_changes=0, mix_shift=0, row_loss=0)
+
+    results = judge(GatesConfig(max_drift=0.1), measured)
+
+    assert all(gate.passed for gate in results)
+    assert "max_drift" not in [gate.key for gate in results]
+
+
 def test_an_open_gate_lets_everything_through() -> None:
     measured = Measured(error_rate=1, review_share=1, category_changes=1, mix_shift=1, row_loss=1)
     config = GatesConfig(

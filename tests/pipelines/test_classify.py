@@ -152,6 +152,24 @@ def test_each_labelled_item_has_one_embedding_that_its_label_follows_from(night:
     assert [bundle.info.category_ids[column] for column in best] == joined["best"].to_pylist()
 
 
+def test_the_sample_for_later_nights_has_the_labels_and_embeddings_of_its_items(
+    night: Night,
+) -> None:
+    sample = parquet.read_table(night.folder / "runs/night/sample.parquet")
+    labelled = night.rows.filter(night.rows["error"].is_null())
+    best = pc.struct_field(pc.list_element(labelled["top_k"], 0), "category_id")
+    expected = pa.table([labelled["item_id"], labelled["uri"], best], ["item_id", "uri", "best"])
+    (store,) = (night.folder / "embeddings").iterdir()
+
+    def embeddings(rows: pa.Table) -> dict[str, bytes]:
+        return dict(zip(rows["uri"].to_pylist(), rows["embedding"].to_pylist(), strict=True))
+
+    found = sample.sort_by("item_id")
+    assert found["item_id"].equals(expected["item_id"])
+    assert found["category_id"].equals(expected["best"])
+    assert embeddings(found) == embeddings(parquet.read_table(store))
+
+
 def test_an_image_that_is_classified_again_has_still_one_embedding(
     night: Night, copy: Night
 ) -> None:

@@ -138,6 +138,18 @@ def test_figures_are_written_for_people() -> None:
         assert figure in text
 
 
+def test_drift_is_a_sentence_and_a_table_of_what_the_run_was_compared_with() -> None:
+    text = Page(render_classification(RUN)).text
+    assert "Drift 34.2%: the photos differ from the training's." in text
+    assert "the last 3 nights' 2,000 \u2013 0 % 7.0 %" in text
+    assert "1 of 1,228 sampled photos looks like nothing that the model was trained on." in text
+
+
+def test_a_run_of_an_older_version_has_no_word_of_drift() -> None:
+    page = Page(render_classification(replace(RUN, drift=None, unfamiliar=[])))
+    assert "drift" not in page.text.lower()
+
+
 def test_every_error_reason_is_shown_with_its_meaning() -> None:
     reasons = [
         ErrorReason(code=f"reason_{number}", meaning=f"Meaning {number}.", items=number)
@@ -197,6 +209,7 @@ def test_an_item_without_picture_or_name_is_shown_by_its_id() -> None:
                 RUN,
                 sheets=[],
                 least_sure=[replace(THUMBNAIL, jpeg=None, name=None, item_id="item-77")],
+                unfamiliar=[],
             )
         )
     )
