@@ -36,7 +36,7 @@ def write_report(judged: Judged, diff: Diff, reading: ReadingConfig) -> Evaluati
     plan = finished.folder / files.PLAN
     run.storage.download(run.at(files.PLAN), plan)
     collected = collect(finished.rows, plan, bundle)
-    unfamiliar = rows_of((judged.drift and judged.drift.unfamiliar) or (), finished.rows)
+    unfamiliar = rows_of(judged.drift.unfamiliar if judged.drift else (), finished.rows)
     thumbnails = show(run, collected, [*judged.moves, *unfamiliar], plan, reading)
     evaluation = None
     if collected.truth:

@@ -5,10 +5,11 @@ from pydantic import Field
 from lib.config.config import Config
 from lib.drift import distances
 from lib.drift.sample import Sample
-from lib.drift.unfamiliar import find_unfamiliar
+from lib.drift.unfamiliar import WRONGLY_NAMED, find_unfamiliar
 
 FEWEST_ITEMS = 200  # of a night: of fewer, chance alone could look like drift
 FEWEST_BEFORE = 50  # of what it is compared with
+TRAINING = "the training's"
 DIFFERS = {
     "photos": "the photos differ",
     "confidence": "the confidences differ",
@@ -24,6 +25,9 @@ class Comparison(Config):
     photos: float | None = None
     confidence: float | None = None
     mix: float | None = None
+    # ids of the night's sampled items whose photos are far from all of the others, the farthest
+    # first; None where that is not known
+    unfamiliar: tuple[str, ...] | None = None
 
     @property
     def parts(self) -> dict[str, float]:
@@ -38,9 +42,6 @@ class Drift(Config):
     items: int  # of the night, in its sample
     comparisons: tuple[Comparison, ...] = ()
     has_reference: bool = True  # whether the bundle has a sample of its training
-    # ids of the sampled items that are far from all photos of the training, the farthest first;
-    # None where that is not known
-    unfamiliar: tuple[str, ...] | None = None
     value: float | None = Field(default=None, ge=0, le=1)  # the largest distance; None: not judged
 
     @property
@@ -65,6 +66,12 @@ class Drift(Config):
         return f"drift {value:.1%}: {DIFFERS[part]} from {compared_with}{suffix}"
 
     @property
+    def unfamiliar(self) -> tuple[str, ...]:
+        """Ids of the sampled items that are like nothing in the training, the farthest first."""
+        every = [each for each in self.comparisons if each.compared_with == TRAINING]
+        return next((each.unfamiliar or () for each in every), ())
+
+    @property
     def unfamiliar_sentences(self) -> list[str]:
         """How many photos are like nothing in the training; no sentence where none is."""
         if not self.unfamiliar:
@@ -87,7 +94,7 @@ def measure_drift(
         nights: how many nights that is.
     """
     last = "the last night's" if nights == 1 else f"the last {nights} nights'"
-    pairs = [("the training's", training), (last, before)]
+    pairs = [(TRAINING, training), (last, before)]
     if len(night) < FEWEST_ITEMS:
         return Drift(items=len(night), has_reference=training is not None)
     comparisons = tuple(
@@ -100,29 +107,32 @@ def measure_drift(
         items=len(night),
         comparisons=comparisons,
         has_reference=training is not None,
-        unfamiliar=_unfamiliar(night, training),
         value=max(values, default=None),
     )
 
 
 def compare(night: Sample, other: Sample, name: str) -> Comparison:
     """Measure the distances between two samples, of what both of them have."""
-    photos = confidence = mix = None
+    photos = confidence = mix = unfamiliar = None
     if night.embeddings is not None and other.embeddings is not None:
-        photos = distances.embedding_distance(night.embeddings, other.embeddings)
+        found = find_unfamiliar(night.embeddings, other.embeddings)
+        ids = night.table["item_id"].to_pylist()
+        unfamiliar = tuple(ids[n] for n in found)
+        # a few that are plainly others stand out by themselves long before a classifier tells
+        # the whole of the two apart
+        photos = max(
+            distances.embedding_distance(night.embeddings, other.embeddings),
+            (1 - WRONGLY_NAMED) * len(found) / len(night),
+        )
     if night.confidences is not None and other.confidences is not None:
         confidence = distances.confidence_distance(night.confidences, other.confidences)
     if night.category_ids is not None and other.category_ids is not None:
         mix = distances.mix_distance(night.category_ids, other.category_ids)
     return Comparison(
-        compared_with=name, items=len(other), photos=photos, confidence=confidence, mix=mix
+        compared_with=name,
+        items=len(other),
+        photos=photos,
+        confidence=confidence,
+        mix=mix,
+        unfamiliar=unfamiliar,
     )
-
-
-def _unfamiliar(night: Sample, training: Sample | None) -> tuple[str, ...] | None:
-    if training is None or len(training) < FEWEST_BEFORE:
-        return None
-    if night.embeddings is None or training.embeddings is None:
-        return None
-    ids = night.table["item_id"].to_pylist()
-    return tuple(ids[n] for n in find_unfamiliar(night.embeddings, training.embeddings))

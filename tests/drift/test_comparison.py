@@ -1,4 +1,7 @@
+import pyarrow as pa
+
 from lib.drift.comparison import measure_drift
+from lib.drift.sample import Sample
 from tests.helpers.samples import sample
 
 
@@ -30,13 +33,23 @@ def test_another_mix_than_the_night_before_is_named() -> None:
     )
 
 
+def test_a_tenth_of_photos_like_none_before_is_a_drift_of_nearly_a_tenth() -> None:
+    night, strange = sample(1, 400), sample(4, 400, shift=60)
+    tenth = pa.concat_tables([strange.table[:40], night.table[40:]])
+    drift = measure_drift(Sample(tenth), sample(2, 600), None, nights=0)
+
+    assert drift.value is not None
+    assert 0.08 < drift.value < 0.12
+    assert set(drift.unfamiliar) >= set(tenth["item_id"].to_pylist()[:40])
+
+
 def test_without_embeddings_confidence_and_mix_are_compared() -> None:
     night = sample(1, 400, sureness=1, embeddings=False)
     drift = measure_drift(night, sample(2, 600), None, nights=0)
 
     (only,) = drift.comparisons
     assert only.photos is None
-    assert drift.unfamiliar is None
+    assert only.unfamiliar is None
     assert drift.sentence == f"drift {drift.value:.1%}: the confidences differ from the training's"
 
 

@@ -98,11 +98,15 @@ RUN = ClassificationReport(
         items=1_228,
         comparisons=(
             Comparison(
-                compared_with="the training's", items=1_500, photos=0.342, confidence=0.0, mix=0.12
+                compared_with="the training's",
+                items=1_500,
+                photos=0.342,
+                confidence=0.0,
+                mix=0.12,
+                unfamiliar=("item-3",),
             ),
             Comparison(compared_with="the last 3 nights'", items=2_000, confidence=0.0, mix=0.07),
         ),
-        unfamiliar=("item-3",),
         value=0.342,
     ),
     unfamiliar=[replace(THUMBNAIL, item_id="item-3", confidence=0.44)],

@@ -220,7 +220,6 @@ def test_photos_unlike_the_training_are_shown_the_farthest_first(tmp_path: Path)
 
     drift = shop.publish(night)
 
-    assert drift.unfamiliar is not None
     assert len(drift.unfamiliar) > 200
     page = night.read(files.REPORT).decode()
     section = page.partition('id="drift"')[2].partition("</section>")[0]
