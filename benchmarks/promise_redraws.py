@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from lib.backfill.lda import moments_of
 from lib.evaluation.calibration import assign_folds, choose_scaling
 from lib.evaluation.thresholds import choose_thresholds
+from lib.heads.lda import moments_of
 from lib.labels.decisions import Decider
 from lib.labels.promises import Accept
 from lib.storage.config import StorageConfig

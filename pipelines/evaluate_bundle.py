@@ -175,7 +175,7 @@ def fit_closed_form(embeddings: Embeddings, targets: Ints, leaves: int) -> "Clos
     """Fit a head by linear discriminant analysis; see `FitHead`."""
     import torch  # noqa: PLC0415  # takes seconds
 
-    from lib.backfill.lda import moments_of  # noqa: PLC0415  # as above
+    from lib.heads.lda import moments_of  # noqa: PLC0415  # as above
 
     moments = moments_of([torch.from_numpy(embeddings)], torch.from_numpy(targets), leaves)
     weight, bias = moments.discriminants()

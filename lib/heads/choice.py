@@ -9,19 +9,18 @@ from torch.nn.functional import cross_entropy, linear
 
 from lib.evaluation.calibration import fit_temperature
 from lib.heads.folds import NEVER_HELD_OUT
-from lib.heads.lda import moments_of
+from lib.heads.lda import discriminants_of_few, moments_of
 from lib.heads.recipes import HeadRecipe, fit_head
 from lib.models.head import raise_to
 
 # the square root evens out embeddings that are mostly small (Tukey's ladder of powers; Yang et al.
 # 2021, "Free Lunch for Few-shot Learning", https://arxiv.org/abs/2101.06395)
-POWERS = (1.0, 0.5)
-SHRINKAGES = (0.1, 0.3, 0.6, 0.8, 0.9, 0.95)
+POWERS = (1.0, 0.5, 0.33)
+SHRINKAGES_OF_FEW = (0.3, 0.6, 0.8, 0.9, 0.95)
+SHRINKAGES_OF_MANY = (0.1, 0.3, 0.6)
 STRENGTHS = (0.003, 0.03)
 # above it, logistic regression takes minutes and the closed form knows all that it could
 MOST_FOR_LOGISTIC = 500
-# so many say which head is best
-MOST_TO_CHOOSE = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +66,24 @@ def _fit_all(
     vectors: Tensor, targets: Tensor, leaves: int
 ) -> Iterator[tuple[HeadRecipe, tuple[Tensor, Tensor]]]:
     for power in POWERS:
-        moments = moments_of([raise_to(vectors.float(), power)], targets, leaves)
-        for shrinkage in SHRINKAGES:
-            recipe = HeadRecipe(kind="closed form", power=power, strength=shrinkage)
-            yield recipe, moments.discriminants(shrinkage=shrinkage)
+        raised = raise_to(vectors.float(), power)
+        for shrinkage, rows in _fit_closed_forms(raised, targets, leaves):
+            yield HeadRecipe(kind="closed form", power=power, strength=shrinkage), rows
         for strength in STRENGTHS if len(targets) <= MOST_FOR_LOGISTIC else ():
             recipe = HeadRecipe(kind="logistic", power=power, strength=strength)
             yield recipe, fit_head(vectors, targets, leaves, recipe)
+
+
+def _fit_closed_forms(
+    raised: Tensor, targets: Tensor, leaves: int
+) -> Iterator[tuple[float, tuple[Tensor, Tensor]]]:
+    if len(raised) < raised.shape[1]:
+        few = discriminants_of_few(raised, targets, leaves, SHRINKAGES_OF_FEW)
+        yield from zip(SHRINKAGES_OF_FEW, few, strict=True)
+        return
+    moments = moments_of([raised], targets, leaves)
+    for shrinkage in SHRINKAGES_OF_MANY:
+        yield shrinkage, moments.discriminants(shrinkage=shrinkage)
 
 
 def _measure(recipe: HeadRecipe, logits: Tensor, targets: Tensor, folds: Tensor) -> HeadCandidate:

@@ -1,6 +1,6 @@
 """Fitting a head on embeddings in closed form: linear discriminant analysis."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -72,3 +72,32 @@ def moments_of(parts: Iterable[Tensor], targets: Tensor, leaves: int) -> Moments
     centres = sums / torch.bincount(targets, minlength=leaves).unsqueeze(1)
     within = (scatter - sums.T @ centres.nan_to_num()) / len(targets)
     return Moments(centres + middle.double(), within)
+
+
+def discriminants_of_few(
+    vectors: Tensor, targets: Tensor, leaves: int, shrinkages: Sequence[float]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the rows for each shrinkage, as `Moments.discriminants`, for fewer items than values.
+
+    By way of the items' products with one another (Woodbury's identity), which are a smaller matrix
+    than the covariance.
+
+    Args:
+        vectors: float32 [n, d].
+        targets: int64 [n], columns of the leaves; each leaf has an item at least.
+        leaves: how many there are.
+        shrinkages: above 0, below 1.
+    """
+    middle = vectors.mean(dim=0)
+    moved = (vectors - middle).double()
+    sums = torch.zeros(leaves, vectors.shape[1], dtype=torch.float64).index_add_(0, targets, moved)
+    centres = sums / torch.bincount(targets, minlength=leaves).unsqueeze(1)
+    apart = moved - centres[targets]
+    products, toward = apart @ apart.T, apart @ (centres + middle).T
+    variance = (products.trace() / vectors.numel()).clamp(min=1e-12)
+    for shrinkage in shrinkages:
+        sphere = shrinkage * variance
+        ridge = sphere * len(vectors) / (1 - shrinkage) * torch.eye(len(vectors))
+        inner = torch.cholesky_solve(toward, torch.linalg.cholesky(products + ridge))
+        weight = (centres + middle - inner.T @ apart) / sphere
+        yield weight.float(), -0.5 * (weight * (centres + middle)).sum(dim=1).float()

@@ -41,6 +41,7 @@ class BundleInfo(Config):
     preprocessing: Preprocessing
     # the leaf of each of the head's rows, or those that it is split into; rows of one leaf add up
     category_ids: tuple[Row, ...]
+    head_power: float = 1.0  # to which embeddings are raised before the head takes them
     temperature: float = Field(gt=0)
     threshold: float = Field(ge=0, le=NEVER)  # of categories that `thresholds` does not name
     thresholds: dict[str, Annotated[float, Field(ge=0, le=NEVER)]] = Field(default_factory=dict)

@@ -38,8 +38,9 @@ def read_head(bundle: Bundle, storage: Storage, device: torch.device) -> Head:
     weight, bias = state["head.weight"].to(device), state["head.bias"].to(device)
     nothing = weight.new_empty(0, weight.shape[1]), bias.new_empty(0)
     apart = state.get(APART_WEIGHT, nothing[0]), state.get(APART_BIAS, nothing[1])
+    apart_weight, apart_bias = (each.to(device) for each in apart)
     return Head(
-        weight, bias, info.category_ids, info.temperature, *(each.to(device) for each in apart)
+        weight, bias, info.category_ids, info.temperature, apart_weight, apart_bias, info.head_power
     )
 
 
