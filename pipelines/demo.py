@@ -13,7 +13,8 @@ from lib.errors import InputError
 from lib.labels.delta_table import LabelsTable
 from lib.storage.storage import Storage
 from pipelines.classify import ClassifyRun, Options, classify
-from pipelines.train import TrainRun, train
+from pipelines.train import train
+from pipelines.train_inputs import TrainRun
 
 FOLDER = Path("demo")
 ROWS = 10

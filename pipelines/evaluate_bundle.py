@@ -2,7 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
@@ -14,9 +15,8 @@ from pyarrow import parquet
 
 from lib.batches import regroup
 from lib.embeddings.store import EMBEDDING, Embeddings, to_matrix
-from lib.errors import ReshelveError
-from lib.evaluation.folds import Ints, Logits, assign_folds, check_enough, out_of_fold
-from lib.evaluation.predictions import Answered, make_predictions
+from lib.errors import InputError, ReshelveError
+from lib.evaluation.predictions import Answered, Ints, make_predictions
 from lib.images.config import ReadingConfig
 from lib.inference.config import EngineConfig, UnitJob
 from lib.models.bundle import Bundle
@@ -158,44 +158,48 @@ def cross_validate(seen: Seen, bundle: Bundle, folds: int, source: str) -> Answe
     Raises:
         InputError: a category has one item alone.
     """
-    check_enough(seen.items["category_id"], source)
+    import torch  # noqa: PLC0415  # takes seconds
+
+    from lib.heads.choice import choose_head  # noqa: PLC0415  # as above
+    from lib.heads.folds import assign_folds  # noqa: PLC0415  # as above
+
     labels = seen.items["category_id"].to_pylist()
+    check_enough(labels, source)
     leaves = bundle.info.leaves
     there = sorted(set(labels), key=leaves.index)
-    targets = np.array([there.index(each) for each in labels], np.int64)
+    targets = [there.index(each) for each in labels]
     fold_of = assign_folds(seen.items["item_id"].to_pylist(), targets, folds)
-    logits = out_of_fold(seen.embeddings, targets, fold_of, fit_closed_form)
+    vectors = torch.from_numpy(seen.embeddings.copy())
+    best, *_ = choose_head(vectors, torch.tensor(targets), fold_of, len(there))
     probabilities = np.zeros((len(labels), len(leaves)), np.float32)
-    probabilities[:, [leaves.index(each) for each in there]] = _calibrated(logits, targets, fold_of)
-    predictions = make_predictions(seen.items, leaves, probabilities, folds=fold_of)
+    probabilities[:, [leaves.index(each) for each in there]] = _calibrated(
+        best.logits.numpy(), np.array(targets), fold_of.numpy()
+    )
+    predictions = make_predictions(seen.items, leaves, probabilities, folds=fold_of.numpy())
     return Answered(predictions, seen.left_out)
 
 
-def fit_closed_form(embeddings: Embeddings, targets: Ints, leaves: int) -> "ClosedForm":
-    """Fit a head by linear discriminant analysis; see `FitHead`."""
-    import torch  # noqa: PLC0415  # takes seconds
+def check_enough(labels: Sequence[str], source: str) -> None:
+    """Refuse to cross-validate where a category has one item alone.
 
-    from lib.heads.lda import moments_of  # noqa: PLC0415  # as above
+    Args:
+        labels: category ids of the items.
+        source: the catalog, for the error.
 
-    moments = moments_of([torch.from_numpy(embeddings)], torch.from_numpy(targets), leaves)
-    weight, bias = moments.discriminants()
-    return ClosedForm(weight.numpy(), bias.numpy())
-
-
-@dataclass(frozen=True)
-class ClosedForm:
-    """A linear head: weight float32 [leaves, d], bias float32 [leaves]."""
-
-    weight: Logits
-    bias: Logits
-
-    def __call__(self, embeddings: Embeddings) -> Logits:
-        """Return logits, float32 [n, leaves]."""
-        found: Logits = embeddings.astype(np.float32) @ self.weight.T + self.bias
-        return found
+    Raises:
+        InputError: names the categories.
+    """
+    lonely = sorted(each for each, count in Counter(labels).items() if count < 2)
+    if lonely:
+        more = f" and {len(lonely) - 5} more" if len(lonely) > 5 else ""
+        raise InputError(
+            f"{source}: only one labelled item that can be read of "
+            f"{', '.join(repr(each) for each in lonely[:5])}{more}; 'folds' needs two of each "
+            "category: label another, or leave 'folds' out"
+        )
 
 
-def _calibrated(logits: Logits, targets: Ints, folds: Ints) -> Probabilities:
+def _calibrated(logits: Probabilities, targets: Ints, folds: Ints) -> Probabilities:
     """Scale each fold's logits by a temperature of the other folds, and make them probabilities."""
     import torch  # noqa: PLC0415  # takes seconds
 

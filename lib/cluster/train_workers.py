@@ -16,13 +16,12 @@ from ray.util.queue import Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from lib.cluster.connection import check_fits
-from lib.cluster.worker_errors import worker_errors
 from lib.config.config import Config
 from lib.errors import InputError, ReshelveError
 from lib.evaluation.held_out import Scored
 from lib.training.history import EpochRecord
-from lib.training.quantize import Compiled, compile_backbone
-from lib.training.trainer import Trainer, TrainingJob
+from lib.training.job import TrainingJob
+from lib.training.trainer import DivergedError, OverBudgetError, Trainer
 
 # "4" or "2..8"
 RANGE = re.compile(r"(\d+)(?:\.\.(\d+))?")
@@ -73,10 +72,11 @@ def train_on_ray(
         on_epoch: called in this process after each epoch.
 
     Returns:
-        The held-out items under the best model.
+        The held-out items under the trained model.
 
     Raises:
         InputError: the images cannot be trained on.
+        OverBudgetError: there is no time for a training that is of use.
         ReshelveError: the training failed, or lost workers more often than `max_failures`.
     """
     least = workers.least
@@ -103,37 +103,21 @@ def train_on_ray(
             ),
         )
         outcome = _fit_while_listening(trainer, epochs, on_epoch)
-    if isinstance(outcome, InputError):
+    if isinstance(outcome, ReshelveError):
         raise outcome
     assert isinstance(outcome, Scored)
     return outcome
 
 
-def compile_on_ray(job: TrainingJob, workers: WorkersConfig, temperature: float) -> Compiled:
-    """Compile the trained backbone where a worker would run: the driver may have no cores to spare.
-
-    Raises:
-        ReshelveError: it cannot be compiled.
-    """
-
-    @ray.remote(num_cpus=workers.cpus)
-    def compiled() -> Compiled:
-        return compile_backbone(job, temperature)
-
-    with worker_errors():
-        found: Compiled = ray.get(compiled.remote())
-    return found
-
-
-def _work(shared: dict[str, Any]) -> Scored | InputError:
+def _work(shared: dict[str, Any]) -> Scored | ReshelveError:
     """Do one worker's part, in a process group that Ray has joined it to."""
     try:
         trainer = Trainer(shared["job"], get_device())
-    except InputError as error:
-        # what cannot be mended by another try must not be tried again
+        trainer.fit(shared["epochs"].put)
+        return trainer.score()
+    except (InputError, OverBudgetError, DivergedError) as error:
+        # what another try cannot mend must not be tried again
         return error
-    trainer.fit(shared["epochs"].put)
-    return trainer.score()
 
 
 def _fit_while_listening(

@@ -1,5 +1,6 @@
 """Scores that mean something: scaling that is kept only where it helps on items it has not seen."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -149,22 +150,19 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
         logits: float [n, categories] of held-out items.
         targets: int64 [n], their true columns.
     """
-    logits = logits.double()
-    log_temperature = torch.zeros(1, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([log_temperature], max_iter=100, line_search_fn="strong_wolfe")
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415  # only where a model is calibrated
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = cross_entropy(logits / log_temperature.exp(), targets, reduction="sum")
+    scores = logits.double()
+
+    def loss(log_temperature: float) -> float:
+        found = cross_entropy(scores / math.exp(log_temperature), targets, reduction="sum")
         # a prior of one item's weight: where all items are right, nothing else holds it; weaker
         # for what cools, since a closed-form head may be far too sure
-        prior = log_temperature.square()
-        loss = loss + torch.where(log_temperature < 0, prior, prior.log1p()).sum()
-        loss.backward()
-        return loss
+        prior = log_temperature**2
+        return float(found) + (prior if log_temperature < 0 else math.log1p(prior))
 
-    optimizer.step(closure)
-    return float(log_temperature.detach().exp().clamp(COOLEST, HOTTEST))
+    ends = math.log(COOLEST), math.log(HOTTEST)
+    return math.exp(minimize_scalar(loss, bounds=ends, method="bounded").x)
 
 
 def reliability(confidence: Tensor, correct: Tensor) -> list[ReliabilityBin]:

@@ -13,12 +13,12 @@ from lib.heads.lda import discriminants_of_few, moments_of
 from lib.heads.recipes import HeadRecipe, fit_head
 from lib.models.head import raise_to
 
-# the square root evens out embeddings that are mostly small (Tukey's ladder of powers; Yang et al.
-# 2021, "Free Lunch for Few-shot Learning", https://arxiv.org/abs/2101.06395)
+# roots even out embeddings that are mostly small (Tukey's ladder of powers; Yang et al. 2021, "Free
+# Lunch for Few-shot Learning", https://arxiv.org/abs/2101.06395)
 POWERS = (1.0, 0.5, 0.33)
 SHRINKAGES_OF_FEW = (0.3, 0.6, 0.8, 0.9, 0.95)
 SHRINKAGES_OF_MANY = (0.1, 0.3, 0.6)
-STRENGTHS = (0.003, 0.03)
+STRENGTHS = (0.01,)
 # above it, logistic regression takes minutes and the closed form knows all that it could
 MOST_FOR_LOGISTIC = 500
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from lib.config.config import Config
 from lib.errors import InputError
@@ -49,6 +49,7 @@ class BundleInfo(Config):
     accept: Accept | None = None  # None: an older bundle, whose threshold was not tested
     claims: tuple[Claim, ...] = ()  # what held-out items say of the thresholds
     metrics: dict[str, float]
+    recipe: dict[str, JsonValue] = Field(default_factory=dict)  # how it was trained, dial by dial
     # whose code builds the network, and in which version, as {"timm": "1.0.31"}
     libraries: dict[str, str] = Field(default_factory=dict)
     int8: Int8 | None = None  # where labels in int8 are as good: how they are made

@@ -7,7 +7,8 @@ import safetensors.torch
 from torch import Tensor
 
 from lib.errors import InputError
-from lib.hashing import digest_bytes
+from lib.hashing import digest_bytes, digest_json
+from lib.images.preprocessing import Preprocessing
 from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, BundleInfo, read_part
 from lib.models.classifier import Classifier, build_classifier, libraries_of
 from lib.models.pretrained import adapted_by_timm, in_order, parameters_of
@@ -60,7 +61,7 @@ def write_bundle(
         **info.digests,
         "model": digest_bytes(model),
         "taxonomy": digest_bytes(taxonomy_yaml),
-        "backbone": digest_bytes(safetensors.torch.save(parameters_of(classifier.backbone))),
+        "backbone": backbone_digest(classifier, info.preprocessing),
     }
     described = info.model_copy(
         update={"digests": digests, "libraries": libraries_of(info.architecture)}
@@ -70,6 +71,12 @@ def write_bundle(
     storage.write(join(uri, "taxonomy.yaml"), taxonomy_yaml)
     storage.write(join(uri, "bundle.json"), data)
     return Bundle(uri, described, taxonomy, digest_bytes(data))
+
+
+def backbone_digest(classifier: Classifier, preprocessing: Preprocessing) -> str:
+    """Name what embeddings follow from: a backbone's tensors, and what it is shown."""
+    tensors = safetensors.torch.save(parameters_of(classifier.backbone))
+    return digest_json([digest_bytes(tensors), preprocessing.digest])
 
 
 def read_tensors(bundle: Bundle, storage: Storage) -> dict[str, Tensor]:

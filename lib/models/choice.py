@@ -33,10 +33,12 @@ def choose_model(config: ModelConfig) -> ChosenModel:
         check_architecture(architecture)
         wanted = _from_torchvision(architecture, weights)
     said = config.preprocessing.model_dump(exclude_none=True)
+    # weights have learned from centred squares; without any, no product loses its edges
+    fit = {"fit": "pad" if weights == "none" else "crop"}
     return ChosenModel(
         architecture=architecture,
         weights=weights,
-        preprocessing=Preprocessing.model_validate({**wanted, **said}),
+        preprocessing=Preprocessing.model_validate({**wanted, **fit, **said}),
     )
 
 

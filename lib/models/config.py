@@ -14,7 +14,7 @@ class PreprocessingConfig(Config):
     model_config = ConfigDict(allow_inf_nan=False)
 
     size_px: int | None = Field(default=None, ge=8)
-    fit: Fit = "pad"  # whatever the weights have seen: no product loses its edges
+    fit: Fit | None = None
     mean: tuple[float, float, float] | None = None
     std: tuple[Positive, Positive, Positive] | None = None
     interpolation: Interpolation = "bilinear-antialias"

@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.typing import RcKeyType
 
-_SIZE = (5.2, 3.1)
+SIZE = (5.2, 3.1)
 _SQUARE = (4.6, 4.2)
 
 # Each stands for a colour of the style sheet, and is swapped for it in the finished SVG, so that
 # one drawing serves a light page and a dark one.
-_INK, _MUTED, _GRID, _SURFACE = "#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04"
-_ACCEPT, _REVIEW = "#0a0b05", "#0a0b06"
+INK, MUTED, _GRID, _SURFACE = "#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04"
+ACCEPT, _REVIEW = "#0a0b05", "#0a0b06"
 _VARIABLES = {
-    _INK: "--ink",
-    _MUTED: "--muted",
+    INK: "--ink",
+    MUTED: "--muted",
     _GRID: "--line",
     _SURFACE: "--surface",
-    _ACCEPT: "--accept",
+    ACCEPT: "--accept",
     _REVIEW: "--review",
 }
 _STYLE: "dict[RcKeyType, Any]" = {
     "font.family": "DejaVu Sans",
     "font.size": 11,
     "svg.fonttype": "none",
-    "text.color": _INK,
+    "text.color": INK,
     "text.parse_math": False,
     "axes.edgecolor": _GRID,
-    "axes.labelcolor": _MUTED,
+    "axes.labelcolor": MUTED,
     "axes.labelsize": 11,
     "axes.labelpad": 8,
     "axes.axisbelow": True,
@@ -53,8 +53,8 @@ _STYLE: "dict[RcKeyType, Any]" = {
     "grid.linewidth": 0.8,
     "xtick.color": _GRID,
     "ytick.color": _GRID,
-    "xtick.labelcolor": _MUTED,
-    "ytick.labelcolor": _MUTED,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
     "xtick.major.size": 3,
     "ytick.major.size": 0,
     "legend.frameon": False,
@@ -76,9 +76,9 @@ def confidence_histogram(counts: Sequence[int], threshold: float) -> Markup:
                 items,
                 width * 0.86,
                 align="edge",
-                color=_ACCEPT if sure else _REVIEW,
+                color=ACCEPT if sure else _REVIEW,
             )
-        axes.axvline(threshold, color=_INK, linewidth=1.4)
+        axes.axvline(threshold, color=INK, linewidth=1.4)
         left = threshold > 0.5
         axes.annotate(
             said,
@@ -98,7 +98,7 @@ def confidence_histogram(counts: Sequence[int], threshold: float) -> Markup:
         axes.locator_params(axis="y", integer=True, nbins=5)
 
     alt = f"Histogram of the confidence of {sum(counts):,} labels; {said}."
-    return _draw("confidence", alt, _SIZE, paint)
+    return draw("confidence", alt, SIZE, paint)
 
 
 def loss_curves(epochs: Sequence[EpochRecord]) -> Markup:
@@ -107,14 +107,14 @@ def loss_curves(epochs: Sequence[EpochRecord]) -> Markup:
     validation = [record.validation_loss for record in epochs]
 
     def paint(axes: "Axes") -> None:
-        _line(axes, train, _MUTED, "training", "--")
-        _line(axes, validation, _ACCEPT, "validation", "-")
+        _line(axes, train, MUTED, "training", "--")
+        _line(axes, validation, ACCEPT, "validation", "-")
         axes.set_ylabel("loss (nats)")
         axes.set_ylim(bottom=0)
-        axes.legend(loc="best", labelcolor=_INK)
+        axes.legend(loc="best", labelcolor=INK)
         _epoch_axis(axes, epochs)
 
-    return _draw("loss", "Loss by epoch, in training and in validation.", _SIZE, paint)
+    return draw("loss", "Loss by epoch, in training and in validation.", SIZE, paint)
 
 
 def accuracy_curve(epochs: Sequence[EpochRecord]) -> Markup:
@@ -122,12 +122,12 @@ def accuracy_curve(epochs: Sequence[EpochRecord]) -> Markup:
     accuracy = [record.validation_accuracy for record in epochs]
 
     def paint(axes: "Axes") -> None:
-        _line(axes, [value * 100 for value in accuracy], _ACCEPT, "validation", "-")
+        _line(axes, [value * 100 for value in accuracy], ACCEPT, "validation", "-")
         axes.set_ylabel("validation accuracy (%)")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         _epoch_axis(axes, epochs)
 
-    return _draw("accuracy", "Validation accuracy by epoch.", _SIZE, paint)
+    return draw("accuracy", "Validation accuracy by epoch.", SIZE, paint)
 
 
 def reliability_diagram(bins: Sequence[ReliabilityBin]) -> Markup:
@@ -140,7 +140,7 @@ def reliability_diagram(bins: Sequence[ReliabilityBin]) -> Markup:
     most = max((each.items for each in known), default=1)
 
     def paint(axes: "Axes") -> None:
-        axes.plot([0, 100], [0, 100], color=_MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
+        axes.plot([0, 100], [0, 100], color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
         for each in known:
             stated, observed = each.confidence * 100, each.accuracy * 100
             axes.plot([stated, stated], [stated, observed], color=_REVIEW, linewidth=1.4)
@@ -148,7 +148,7 @@ def reliability_diagram(bins: Sequence[ReliabilityBin]) -> Markup:
             [each.confidence * 100 for each in known],
             [each.accuracy * 100 for each in known],
             s=[30 + 170 * each.items / most for each in known],
-            color=_ACCEPT,
+            color=ACCEPT,
             edgecolors=_SURFACE,
             linewidths=1.2,
             zorder=3,
@@ -159,7 +159,7 @@ def reliability_diagram(bins: Sequence[ReliabilityBin]) -> Markup:
         axes.set_ylabel("observed accuracy (%)")
 
     alt = "Stated confidence against observed accuracy; on the diagonal the two agree."
-    return _draw("reliability", alt, _SQUARE, paint)
+    return draw("reliability", alt, _SQUARE, paint)
 
 
 def _line(axes: "Axes", values: Sequence[float], colour: str, label: str, dash: str) -> None:
@@ -176,7 +176,7 @@ def _epoch_axis(axes: "Axes", epochs: Sequence[EpochRecord]) -> None:
     axes.locator_params(axis="x", integer=True, nbins=8, min_n_ticks=1)
     changes = [at for at, (a, b) in enumerate(pairwise(epochs), 1) if a.stage != b.stage]
     for change in changes:
-        axes.axvline(change + 0.5, color=_MUTED, linewidth=1, linestyle=(0, (2, 3)))
+        axes.axvline(change + 0.5, color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
     starts = [0, *changes]
     for start, end in pairwise([*starts, len(epochs)]):
         axes.annotate(
@@ -187,13 +187,11 @@ def _epoch_axis(axes: "Axes", epochs: Sequence[EpochRecord]) -> None:
             textcoords="offset points",
             ha="center",
             va="bottom",
-            color=_MUTED,
+            color=MUTED,
         )
 
 
-def _draw(
-    name: str, alt: str, size: tuple[float, float], paint: Callable[["Axes"], None]
-) -> Markup:
+def draw(name: str, alt: str, size: tuple[float, float], paint: Callable[["Axes"], None]) -> Markup:
     """Draw one chart; `name` keeps its ids apart from those of every other chart on the page."""
     from matplotlib import rc_context  # noqa: PLC0415 - slow, and only a drawing needs it
     from matplotlib.figure import Figure  # noqa: PLC0415 - the same

@@ -3,11 +3,9 @@
 from dataclasses import dataclass, field
 
 from lib.drift.comparison import Drift
-from lib.evaluation.results import Evaluation, ReliabilityBin
+from lib.evaluation.results import Evaluation
 from lib.labels.gates import GateResult
-from lib.labels.promises import Claim
 from lib.reasons import ErrorItem
-from lib.training.history import EpochRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,26 +99,3 @@ class ClassificationReport(PublishedReport):
     cost: str | None = None  # a sentence; None where the run file gives no prices
     drift: Drift | None = None  # None where an older version has classified
     unfamiliar: list[Thumbnail] = field(default_factory=list)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingReport(RunReport):
-    """A training run, with its evaluation on the held-out validation items."""
-
-    catalog: str
-    taxonomy_version: str
-    architecture: str
-    weights: str
-    workers: int
-    train_items: int
-    validation_items: int
-    unusable: list[ErrorItem]
-    seconds: float
-    epochs: list[EpochRecord]
-    evaluation: Evaluation
-    temperature: float
-    calibration_error_before: float
-    calibration_error_after: float
-    reliability: list[ReliabilityBin]
-    coverage: float
-    claims: tuple[Claim, ...]

@@ -6,14 +6,18 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lib.reports import charts, formats
-from lib.reports.data import ClassificationReport, TrainingReport
+from lib.reports.advice import shares_of
+from lib.reports.data import ClassificationReport
 from lib.reports.estimates import between, counted, spread
 from lib.reports.evaluation_data import EvaluationReport
 from lib.reports.evaluation_verdict import evaluation_verdict
+from lib.reports.growth_chart import growth_chart
 from lib.reports.migration_data import MigrationReport
 from lib.reports.sankey import flow_picture
 from lib.reports.scores import ROWS_LIMIT, scores
-from lib.reports.verdicts import classification_verdict, migration_verdict, training_verdict
+from lib.reports.training_data import TrainingReport
+from lib.reports.training_verdict import training_verdict
+from lib.reports.verdicts import classification_verdict, migration_verdict
 from lib.runs.progress import duration
 
 _ERRORS_LIMIT = 200
@@ -49,6 +53,12 @@ def render_classification(report: ClassificationReport) -> str:
 
 def render_training(report: TrainingReport) -> str:
     """Lay out a training run, with its evaluation, as a page."""
+    evaluation = report.evaluation
+    shares = [
+        (score, *both)
+        for score, both in zip(evaluation.categories, shares_of(evaluation), strict=True)
+    ]
+    largest = sorted(shares, key=lambda each: (-each[0].support, each[0].path))
     return _render(
         "training.html.j2",
         report=report,
@@ -58,8 +68,11 @@ def render_training(report: TrainingReport) -> str:
         reliability=charts.reliability_diagram(report.reliability)
         if any(each.items for each in report.reliability)
         else None,
+        growth=growth_chart(report.growth) if report.growth else None,
+        advice=report.advice[:ROWS_LIMIT],
+        categories=largest[:ROWS_LIMIT],
         unusable=report.unusable[:_ERRORS_LIMIT],
-        scores=scores(report.evaluation),
+        scores=scores(evaluation),
     )
 
 

@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 
-from lib.labels.decisions import Decision
-from lib.reports.data import ClassificationReport, PublishedReport, TrainingReport
+from lib.reports.data import ClassificationReport, PublishedReport
 from lib.reports.formats import count, items, percent, share
 from lib.reports.migration_data import MigrationReport
-from lib.reports.scores import wilson
 from lib.runs.progress import duration
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """How a run went: `tone` (good | warn | plain) sets its colour, `word` says it in short."""
+    """How a run went: `tone` (good, warn, bad, plain) sets its colour, `word` says it in short."""
 
     tone: str
     word: str
@@ -77,27 +75,3 @@ def _readiness(report: ClassificationReport) -> str:
     if review == 0:
         return f"{sure}; none waits for a person."
     return f"{sure}; {items(review)} {'waits' if review == 1 else 'wait'} for a person."
-
-
-def training_verdict(report: TrainingReport) -> Verdict:
-    """Say how accurate the model is, how far that can be trusted, and what it would accept."""
-    accuracy = report.evaluation.accuracy
-    interval = wilson(accuracy, report.evaluation.items)
-    if interval is None:
-        return Verdict(
-            tone="warn",
-            word="Not evaluated",
-            headline="There was no validation item, so nothing is known of this model's accuracy.",
-            detail="Give the run labelled items to validate on before you use its bundle.",
-        )
-    low, high = interval
-    leaves = [claim for claim in report.claims if claim.decision == Decision.ACCEPT]
-    return Verdict(
-        tone="good" if any(claim.is_kept for claim in leaves) else "warn",
-        word="Trained",
-        headline=f"Right on {percent(accuracy)} of {items(report.evaluation.items)} held out"
-        f" for validation (95 % interval {percent(low)} to {percent(high)}).",
-        detail=f"It would accept {percent(report.coverage)} of items without a person's review."
-        if len(leaves) != 1
-        else f"For {leaves[0].sentence}.",
-    )

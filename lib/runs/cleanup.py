@@ -13,7 +13,7 @@ from lib.storage.uris import absolute, join
 # what the parts, or the bundle, of a run that is finished stand for
 SUPERSEDED = (
     *(files.SHARDS, files.EMBEDDINGS, files.ATTEMPTS, files.PIXELS),
-    *(files.CHECKPOINTS, files.INITIAL_MODEL),
+    *(files.CHECKPOINTS, files.FINETUNE, files.NETWORK, files.INITIAL_MODEL),
 )
 
 

@@ -35,6 +35,9 @@ TRAIN_ITEMS: Final = "items-train.parquet"
 VALIDATION_ITEMS: Final = "items-validation.parquet"
 INITIAL_MODEL: Final = "initial.safetensors"
 CHECKPOINTS: Final = "checkpoints"
+FINETUNE: Final = "finetune"  # parts that are trained, each with its own checkpoints
+NETWORK: Final = "network"  # a fine-tuned backbone compiled
+FIRST_BUNDLE: Final = "first-bundle"
 
 # of an evaluation
 PREDICTIONS: Final = "predictions.parquet"

@@ -13,7 +13,7 @@ from lib.runs import files
 from lib.runs.run import Run
 from lib.training.history import EpochRecord
 
-BEST = f"{files.CHECKPOINTS}/best.safetensors"
+TRAINED = f"{files.CHECKPOINTS}/trained.safetensors"
 
 
 def write_checkpoint(run: Run, history: list[EpochRecord], state: dict[str, Any]) -> None:
@@ -38,11 +38,11 @@ def read_checkpoint(run: Run) -> tuple[list[EpochRecord], dict[str, Any]] | None
     return history, state
 
 
-def write_best(run: Run, tensors: dict[str, Tensor]) -> None:
-    """Write the best model so far."""
-    run.write(BEST, safetensors.torch.save(tensors))
+def write_trained(run: Run, tensors: dict[str, Tensor]) -> None:
+    """Write the model that a training has led to."""
+    run.write(TRAINED, safetensors.torch.save(tensors))
 
 
-def read_best(run: Run) -> dict[str, Tensor]:
-    """Read the best model of a training."""
-    return read_safetensors(run.at(BEST), run.storage)
+def read_trained(run: Run) -> dict[str, Tensor]:
+    """Read the model that a training has led to."""
+    return read_safetensors(run.at(TRAINED), run.storage)

@@ -1,45 +1,43 @@
-"""One worker of a training: head first, then the whole network, under DDP."""
+"""One worker of a training: the whole network at layer-wise rates, under DDP."""
 
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pyarrow as pa
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from lib.errors import InputError
+from lib.errors import InputError, ReshelveError
 from lib.evaluation.held_out import Scored
-from lib.images.config import ReadingConfig
 from lib.images.preparer import Preparer
-from lib.images.preprocessing import Preprocessing
 from lib.images.resize import normalise
-from lib.models.classifier import build_classifier
+from lib.models.classifier import Classifier, build_classifier
 from lib.models.device import pick_dtype
 from lib.models.pretrained import parameters_of, read_safetensors
 from lib.runs import files
-from lib.runs.run import Run
 from lib.training.augmentation import augment
-from lib.training.checkpoint import read_best, read_checkpoint, write_best, write_checkpoint
-from lib.training.config import TrainingConfig, class_weights, rate_factor
+from lib.training.checkpoint import read_checkpoint, write_checkpoint, write_trained
+from lib.training.config import FEWEST_STEPS, class_weights, rate_factor
 from lib.training.dataset import LabelledPixels, load_pixels
+from lib.training.groups import parameter_groups
 from lib.training.history import EpochRecord
+from lib.training.job import TrainingJob
+
+MOST_NORM = 5.0  # gradients are scaled down to it: one odd batch does not undo what was learned
+TRIAL_STEPS = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingJob:
-    """What the workers of a training have in common; travels to them."""
+class OverBudgetError(ReshelveError):
+    """Even the fewest steps that are of use would take longer than a training may."""
 
-    run: Run
-    architecture: str
-    category_ids: tuple[str, ...]
-    preprocessing: Preprocessing
-    recipe: TrainingConfig
-    reading: ReadingConfig
+
+class DivergedError(ReshelveError):
+    """The loss is not a finite number."""
 
 
 class Trainer:
@@ -49,10 +47,10 @@ class Trainer:
         """Read this worker's share of the run's images, and its initial model.
 
         Raises:
-            InputError: a category, or the held-out side, has no image that can be read.
+            InputError: a category has no image that can be read.
         """
-        self.job, self.device = job, device
-        self.dtype = pick_dtype(job.recipe.precision, device)
+        self.job, self.device, self.dials = job, device, job.dials
+        self.dtype = pick_dtype(self.dials.precision, device)
         self.rank, self.world = dist.get_rank(), dist.get_world_size()
         preparer = Preparer(job.preprocessing, job.reading, job.run.storage.config)
         self.train = self._load(job.run.read_table(files.TRAIN_ITEMS), preparer)
@@ -61,51 +59,53 @@ class Trainer:
         self.counts: list[int] = self._sum(counts).tolist()
         if empty := [c for c, n in zip(job.category_ids, self.counts, strict=True) if not n]:
             raise InputError(f"no image of category '{empty[0]}' could be read to train on")
-        if not int(self._sum(torch.tensor(len(self.validation.targets)))):
-            raise InputError("no held-out image could be read to validate with")
-        weights = class_weights(self.counts, balanced=job.recipe.balanced_loss)
+        weights = class_weights(self.counts, balanced=self.dials.balanced_loss)
         self.weights = None if weights is None else weights.to(device)
-        self.steps = self._count_steps()
+        self.steps = self._count_steps()  # of one pass
         model = build_classifier(job.architecture, len(job.category_ids), job.preprocessing.size_px)
-        model.load_state_dict(read_safetensors(job.run.at(files.INITIAL_MODEL), job.run.storage))
+        model.load_state_dict(read_safetensors(job.initial_uri, job.run.storage))
         self.model = model.to(device).to(memory_format=torch.channels_last)
-        groups = [
-            {"params": model.backbone.parameters(), "factor": job.recipe.backbone_factor},
-            {"params": model.head.parameters(), "factor": 1.0},
-        ]
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=job.recipe.weight_decay)
+        average = get_ema_multi_avg_fn(self.dials.averaging)
+        self.averaged = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
+        groups = parameter_groups(self.model, self.dials.layer_decay)
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=self.dials.weight_decay)
 
     def fit(self, on_epoch: Callable[[EpochRecord], None]) -> None:
         """Train from the latest checkpoint, or the beginning, to the last epoch.
 
         Args:
             on_epoch: called on the first worker after each epoch.
+
+        Raises:
+            OverBudgetError: there is no time for as many steps as are of use.
+            DivergedError: the loss is not a finite number; the checkpoint before it is kept.
         """
         history: list[EpochRecord] = []
         if found := read_checkpoint(self.job.run):
             history, state = found
             self.model.load_state_dict(state["model"])
+            self.averaged.load_state_dict(state["averaged"])
             self.optimizer.load_state_dict(state["optimizer"])
-        ddp: DistributedDataParallel | None = None
-        for epoch in range(len(history), self.job.recipe.total_epochs):
-            if ddp is None or epoch == self.job.recipe.head_epochs:
-                ddp = self._wrap(epoch)
-            record = self._run_epoch(ddp, epoch)
+        ids = [self.device.index] if self.device.type == "cuda" else None
+        ddp = DistributedDataParallel(self.model, device_ids=ids)
+        epochs = history[-1].epochs if history else self._count_epochs(ddp)
+        for epoch in range(len(history), epochs):
+            record = self._run_epoch(ddp, epoch, epochs)
+            history.append(record)
             if self.rank == 0:
-                best = max(history, key=_goodness, default=None)
-                if best is None or _goodness(record) > _goodness(best):
-                    write_best(self.job.run, parameters_of(self.model))
-                history.append(record)
-                state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+                state = {
+                    "model": self.model.state_dict(),
+                    "averaged": self.averaged.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
+                }
+                if epoch + 1 == epochs:
+                    write_trained(self.job.run, parameters_of(self._average))
                 write_checkpoint(self.job.run, history, state)
                 on_epoch(record)
-            else:
-                history.append(record)
             dist.barrier()
 
     def score(self) -> Scored:
-        """Score the held-out items of all workers with the best model of the training."""
-        self.model.load_state_dict(read_best(self.job.run))
+        """Score the held-out items of all workers with the trained model."""
         mine = Scored(
             item_ids=self.validation.item_ids,
             logits=self._validation_logits().cpu(),
@@ -123,6 +123,12 @@ class Trainer:
             train_items=mine.train_items,
         )
 
+    @property
+    def _average(self) -> Classifier:
+        model = self.averaged.module
+        assert isinstance(model, Classifier)
+        return model
+
     def _load(self, items: pa.Table, preparer: Preparer) -> LabelledPixels:
         share = items.take(pa.array(range(self.rank, items.num_rows, self.world), pa.int64()))
         size_px = self.job.preprocessing.size_px
@@ -134,12 +140,12 @@ class Trainer:
         return summed.cpu()
 
     def _count_steps(self) -> int:
-        """Count the steps of an epoch: what the worker with the most images needs.
+        """Count the steps of a pass: what the worker with the most images needs.
 
         They are no more than the images of the one with the fewest: none may have an empty step.
         """
         images = len(self.train.targets)
-        per_worker = max(self.job.recipe.batch_size // self.world, 1)
+        per_worker = max(self.dials.batch_size // self.world, 1)
         # one reduction gives the most and, negated, the fewest
         extremes = torch.tensor([math.ceil(images / per_worker), -images], device=self.device)
         dist.all_reduce(extremes, op=dist.ReduceOp.MAX)
@@ -151,91 +157,143 @@ class Trainer:
             )
         return min(needed, fewest)
 
-    def _wrap(self, epoch: int) -> DistributedDataParallel:
-        """Wrap the model anew for a stage: DDP fixes at this moment what it synchronises."""
-        whole = epoch >= self.job.recipe.head_epochs
-        self.model.backbone.requires_grad_(whole)
-        ids = [self.device.index] if self.device.type == "cuda" else None
-        return DistributedDataParallel(self.model, device_ids=ids)
+    def _count_epochs(self, ddp: DistributedDataParallel) -> int:
+        """Return how many epochs there is time for, at most the dials'."""
+        if self.job.seconds is None:
+            return self.dials.epochs
+        chosen = torch.arange(-(-len(self.train.targets) // self.steps))
+        self._set_mode()
+        times = []
+        for _ in range(TRIAL_STEPS):  # without a step of the optimizer: nothing is learned
+            started = time.perf_counter()
+            self._loss(ddp, chosen, torch.Generator().manual_seed(0)).backward()
+            times.append(time.perf_counter() - started)
+        self.optimizer.zero_grad()
+        slowest = torch.tensor(min(times), device=self.device)
+        dist.all_reduce(slowest, op=dist.ReduceOp.MAX)
+        seconds = float(slowest) * self.steps * self.dials.passes  # of an epoch
+        fewest = math.ceil(FEWEST_STEPS / (self.steps * self.dials.passes))
+        affordable = int(self.job.seconds / seconds)
+        if affordable < min(fewest, self.dials.epochs):
+            minutes = seconds * min(fewest, self.dials.epochs) / 60
+            raise OverBudgetError(
+                f"fine-tuning would take {math.ceil(minutes)} minutes at least; "
+                f"there were {self.job.seconds / 60:.1f}"
+            )
+        return min(affordable, self.dials.epochs)
 
-    def _run_epoch(self, ddp: DistributedDataParallel, epoch: int) -> EpochRecord:
-        recipe = self.job.recipe
-        head_only = epoch < recipe.head_epochs
-        stage_epochs = recipe.head_epochs if head_only else recipe.epochs
-        stage_epoch = epoch if head_only else epoch - recipe.head_epochs
+    def _set_mode(self) -> None:
+        self.model.train()
+        if self.dials.frozen_norms:
+            for module in self.model.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001  # no other name for all of them
+                    module.eval()
+
+    def _run_epoch(self, ddp: DistributedDataParallel, epoch: int, epochs: int) -> EpochRecord:
+        dials = self.dials
         # seeded by epoch: a training that goes on does what it would have done
         generator = torch.Generator().manual_seed(
-            (recipe.seed * 10_000 + epoch) * self.world + self.rank
+            (dials.seed * 10_000 + epoch) * self.world + self.rank
         )
         torch.manual_seed(generator.initial_seed())
-        ddp.train()
-        self.model.backbone.train(not head_only)
+        self._set_mode()
         started = time.perf_counter()
-        loss_sum = 0.0
-        order = torch.randperm(len(self.train.targets), generator=generator)
-        # chunks of nearly equal size: no image is left out or seen twice, on any worker
-        for step, chosen in enumerate(order.tensor_split(self.steps)):
-            factor = rate_factor(
-                stage_epoch * self.steps + step, stage_epochs * self.steps, recipe.warmup
-            )
-            for group in self.optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * group["factor"] * factor
-            loss_sum += self._step(ddp, chosen, generator) * len(chosen)
+        loss_sum, step = 0.0, epoch * dials.passes * self.steps
+        for _ in range(dials.passes):
+            order = torch.randperm(len(self.train.targets), generator=generator)
+            # chunks of nearly equal size: no image is left out or seen twice, on any worker
+            for chosen in order.tensor_split(self.steps):
+                factor = rate_factor(step, epochs * dials.passes * self.steps, dials.warmup)
+                for group in self.optimizer.param_groups:
+                    rate = dials.head_rate if group["is_head"] else dials.backbone_rate
+                    group["lr"] = rate * group["factor"] * factor
+                loss_sum += self._step(ddp, chosen, generator) * len(chosen)
+                step += 1
         seconds = time.perf_counter() - started
-        # batch norms: each worker has counted its own last step; the model is the first worker's
-        for buffer in self.model.buffers():
-            dist.broadcast(buffer, src=0)
+        # batch norms that learn: each worker has counted its own images, the model those of all
+        for buffer in self.averaged.buffers():
+            if buffer.is_floating_point():
+                dist.all_reduce(buffer)
+                buffer.div_(self.world)
         loss, accuracy = self._validate()
-        train_loss = float(self._sum(torch.tensor(loss_sum, dtype=torch.float64))) / sum(
-            self.counts
-        )
+        train_loss = float(self._sum(torch.tensor(loss_sum, dtype=torch.float64)))
+        images = sum(self.counts) * dials.passes
         return EpochRecord(
             epoch=epoch + 1,
-            epochs=recipe.total_epochs,
-            stage="head" if head_only else "all",
-            train_loss=train_loss,
+            epochs=epochs,
+            stage="all",
+            train_loss=train_loss / images,
             validation_loss=loss,
             validation_accuracy=accuracy,
-            images_per_s=sum(self.counts) / seconds,
+            images_per_s=images / seconds,
             seconds=time.perf_counter() - started,
-            learning_rate=recipe.learning_rate * factor,
+            learning_rate=dials.backbone_rate * factor,
         )
 
     def _step(
         self, ddp: DistributedDataParallel, chosen: Tensor, generator: torch.Generator
     ) -> float:
+        loss = self._loss(ddp, chosen, generator)
+        self.optimizer.zero_grad()
+        loss.backward()
+        # what is not finite in one worker's gradients is in all of theirs: they stop together
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), MOST_NORM)
+        if not norm.isfinite():
+            self._stop(loss, chosen)
+        self.optimizer.step()
+        self.averaged.update_parameters(self.model)
+        return float(loss.detach())
+
+    def _stop(self, loss: Tensor, chosen: Tensor) -> None:
+        """Say of which images the loss is no number.
+
+        Raises:
+            DivergedError: on all workers.
+        """
+        ids = [self.train.item_ids[index] for index in chosen.tolist()]
+        mine = [] if loss.isfinite() else ids
+        shares: list[list[str]] = [[]] * self.world
+        dist.all_gather_object(shares, mine)
+        named = next((share for share in shares if share), ids)
+        more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+        raise DivergedError(
+            f"the loss is not a finite number at a batch of {', '.join(named[:3])}{more}; "
+            "the checkpoint before it is kept: lower training.learning_rate, or set "
+            "training.precision to fp32"
+        )
+
+    def _loss(
+        self, ddp: DistributedDataParallel, chosen: Tensor, generator: torch.Generator
+    ) -> Tensor:
         images = self.train.pixels[chosen].to(self.device)
         targets = self.train.targets[chosen].to(self.device)
         with self._autocast():
-            pixels = augment(images, self.job.recipe.augmentation, generator)
+            pixels = augment(images, self.dials.augmentation, generator)
             logits = ddp(self._normalise(pixels))
-        loss = cross_entropy(
+        return cross_entropy(
             logits.float(),
             targets,
             weight=self.weights,
-            label_smoothing=self.job.recipe.label_smoothing,
+            label_smoothing=self.dials.label_smoothing,
         )
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        return float(loss.detach())
 
     def _validate(self) -> tuple[float, float]:
+        """Return loss and accuracy on the held-out items; not numbers where there are none."""
         logits, targets = self._validation_logits(), self.validation.targets.to(self.device)
         loss = cross_entropy(logits, targets, reduction="sum").double()
         right = (logits.argmax(dim=1) == targets).sum().double()
         count = torch.tensor(float(len(targets)), dtype=torch.float64, device=self.device)
         loss_sum, right_sum, items = self._sum(torch.stack([loss, right, count])).tolist()
-        return loss_sum / items, right_sum / items
+        return (loss_sum / items, right_sum / items) if items else (math.nan, math.nan)
 
     @torch.no_grad()
     def _validation_logits(self) -> Tensor:
-        """Logits of this worker's held-out items, float32 [n, categories]."""
-        self.model.eval()
+        """Logits of this worker's held-out items by the averaged model, float32 [n, categories]."""
+        model = self._average.eval()
         batches = []
-        for images in self.validation.pixels.split(self.job.recipe.batch_size):
+        for images in self.validation.pixels.split(self.dials.batch_size):
             with self._autocast():
-                batches.append(self.model(self._normalise(images.to(self.device))).float())
+                batches.append(model(self._normalise(images.to(self.device))).float())
         empty = torch.empty(0, len(self.job.category_ids), device=self.device)
         return torch.cat(batches) if batches else empty
 
@@ -246,7 +304,3 @@ class Trainer:
     def _autocast(self) -> torch.autocast:
         enabled = self.dtype != torch.float32
         return torch.autocast(self.device.type, dtype=self.dtype, enabled=enabled)
-
-
-def _goodness(record: EpochRecord) -> tuple[float, float]:
-    return record.validation_accuracy, -record.validation_loss

@@ -3,18 +3,26 @@
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from lib.drift.comparison import Comparison, Drift
+from lib.evaluation.assessment import Share
+from lib.evaluation.candidates import Candidate
+from lib.evaluation.intervals import Estimate, share
 from lib.evaluation.results import CategoryScore, Evaluation, ReliabilityBin
+from lib.heads.learning_curve import Curve
+from lib.heads.power_law import fit_power_law
 from lib.labels.promises import Claim
 from lib.reasons import ErrorItem
+from lib.reports.advice import Advice
 from lib.reports.data import (
     CategoryCount,
     ClassificationReport,
     ContactSheet,
     ErrorReason,
     Thumbnail,
-    TrainingReport,
 )
+from lib.reports.training_data import TrainingReport
 from lib.training.history import EpochRecord
 
 JPEG = b"\xff\xd8\xff\xe0 stands for a picture \xff\xd9"
@@ -149,6 +157,26 @@ def epoch(number: int, stage: str) -> EpochRecord:
     )
 
 
+def advice(number: int, more: int | None) -> Advice:
+    return Advice(
+        category=f"Kind {number}",
+        path=f"Clothing > Kind {number}",
+        labels=10,
+        now=Share(part=8, whole=10, share=share(8, 10)),
+        is_precision=False,
+        goal=0.9,
+        more=more,
+        doubled=Estimate(value=0.85, low=0.6, high=0.95),
+    )
+
+
+def growth() -> Curve:
+    labels, right, whole = np.array([2.0, 5.0, 7.0, 9.0]), np.array([15.0, 18, 21, 24]), 30.0
+    law = fit_power_law(labels, right, np.full(4, whole))
+    assert law is not None
+    return Curve(labels_now=10, labels=labels, right=right, whole=np.full(4, whole), law=law)
+
+
 TRAINING = TrainingReport(
     run_id="train-1",
     started_at="2026-11-20T10:15:00+00:00",
@@ -184,4 +212,41 @@ TRAINING = TrainingReport(
             high=1.0,
         ),
     ),
+    strategy="finetune",
+    why="The fine-tuned network is better than the head.",
+    candidates=[
+        Candidate(
+            name="logistic, power 1, C 0.03",
+            strategy="head",
+            right=21,
+            items=30,
+            seconds=9.0,
+            chosen=False,
+            why="worse than the fine-tuned network",
+        ),
+        Candidate(
+            name="whole network",
+            strategy="finetune",
+            right=24,
+            items=30,
+            seconds=562.0,
+            chosen=True,
+            why="better than the head",
+        ),
+    ],
+    evaluated="30 held-out items",
+    mistakes=[
+        ContactSheet(
+            category="Clothing > Kind 0",
+            items=2,
+            thumbnails=[replace(THUMBNAIL, category="Kind 1, in truth Kind 0")],
+        )
+    ],
+    suspicious=[replace(THUMBNAIL, category="Kind 2, rather Kind 1")],
+    suspicious_items=2,
+    advice=[advice(0, 20), advice(1, None), advice(2, 0)],
+    growth=growth(),
+    dials={"batch_size": "32"},
+    adaptation="An unlabelled catalog of 900 photos changed nothing.",
+    first_bundle_s=11.0,
 )

@@ -234,20 +234,6 @@ def test_a_confusion_matrix_is_drawn_up_to_sixty_categories() -> None:
         assert "Clothing > Kind 0 Clothing > Kind 1 2 20.0 %" in page.text
 
 
-def test_training_gives_accuracy_with_its_interval_and_what_it_would_accept() -> None:
-    text = Page(render_training(TRAINING)).text
-    assert "Right on 80.0 % of 30 items" in text
-    assert "(95 % interval 62.7 % to 90.5 %)" in text
-    assert "a confidence of 0.62 or more accepts 24 of 30 held-out items" in text
-    assert "right are 24 of 24 (88 % to 100 %)" in text
-
-
-def test_training_without_validation_items_claims_no_accuracy() -> None:
-    text = Page(PAGES["a training of nothing"]).text
-    assert "nothing is known of this model's accuracy" in text
-    assert "Right on" not in text
-
-
 def test_training_lists_unusable_images() -> None:
     row = ErrorItem(item_id="bad-1", uri="s3://shop/bad", code="too_large", detail="90,000 wide")
     text = Page(render_training(replace(TRAINING, unusable=[row]))).text

@@ -1,0 +1,41 @@
+"""Looking up the embeddings of given items in a store."""
+
+import numpy as np
+import pyarrow as pa
+
+from lib.embeddings.index import PlacedReader, streamed_places
+from lib.embeddings.store import EMBEDDING, KEY, Embeddings, EmbeddingStore
+from lib.sql import open_duckdb, read_rows
+
+QUERY = """
+    SELECT i.row, min(place) AS place FROM items i
+    JOIN stored s ON s.uri = i.uri AND s.etag IS NOT DISTINCT FROM i.etag
+    GROUP BY i.row ORDER BY place, i.row"""
+
+
+def look_up(items: pa.Table, store: EmbeddingStore) -> tuple[pa.Array, Embeddings]:
+    """Find what a store has of some items.
+
+    Args:
+        items: n rows with the columns uri and etag.
+        store: the store.
+
+    Returns:
+        The rows that have an embedding, int64 [m], and the embeddings, float16 [m, d].
+
+    Raises:
+        InputError: a file of the store is damaged.
+    """
+    files = store.files
+    if not files or not items.num_rows:
+        return pa.array([], pa.int64()), np.empty((0, 0), np.float16)
+    rows = pa.array(range(items.num_rows), pa.int64())
+    with open_duckdb() as connection, streamed_places(connection, files, "stored"):
+        connection.register("items", items.select(KEY).append_column("row", rows))
+        found = read_rows(connection, QUERY, {}).read_all()
+    width = files[0].schema.field(EMBEDDING).type.byte_width // 2
+    nothing = np.empty((0, width), np.float16)
+    # two items may have one image: each place is read once
+    places, back = np.unique(found["place"].to_numpy(), return_inverse=True)
+    vectors = np.concatenate([nothing, *PlacedReader(files, width).read(places)])
+    return found["row"].combine_chunks(), vectors[back]

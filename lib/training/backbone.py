@@ -1,0 +1,155 @@
+"""A backbone as it stands: made ready for its device once, and asked for embeddings."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from lib.embeddings.store import KEY_SCHEMA, LARGEST, to_table
+from lib.images.config import ReadingConfig
+from lib.images.preparer import Prepared, Preparer
+from lib.images.preprocessing import Preprocessing
+from lib.models.classifier import Classifier, build_classifier
+from lib.models.device import pick_device
+from lib.models.openvino_runtime import FILES, OpenVinoNetwork, convert, is_installed, quantise
+from lib.models.pretrained import read_safetensors
+from lib.models.runtimes import Network
+from lib.models.torch_runtime import TorchNetwork
+from lib.reasons import ErrorItem
+from lib.storage.storage import Storage
+from lib.storage.uris import join
+
+BATCH = 32
+SCALE_ITEMS = 300  # say how large activations are, for int8
+LOGGER = logging.getLogger(__name__)
+Precision = Literal["fp32", "int8"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneJob:
+    """A backbone, and where its compiled forms are kept; travels to workers.
+
+    Attributes:
+        storage: how to reach all places.
+        state_uri: a classifier's tensors.
+        kept_uri: a folder for what is compiled once.
+        architecture: its network.
+        categories: rows of the classifier's head.
+        preprocessing: what it is shown.
+        reading: how images are read.
+    """
+
+    storage: Storage
+    state_uri: str
+    kept_uri: str
+    architecture: str
+    categories: int
+    preprocessing: Preprocessing
+    reading: ReadingConfig
+
+    def load(self) -> Classifier:
+        """Return the classifier, in evaluation mode."""
+        size_px = self.preprocessing.size_px
+        classifier = build_classifier(self.architecture, self.categories, size_px)
+        classifier.load_state_dict(read_safetensors(self.state_uri, self.storage))
+        return classifier.eval()
+
+    def kept(self, precision: Precision) -> dict[str, bytes]:
+        """Return a compiled form by file name; nothing where there is none."""
+        uris = {name: join(self.kept_uri, name) for name in FILES[precision]}
+        if not all(self.storage.exists(uri) for uri in uris.values()):
+            return {}
+        return {name: self.storage.read(uri) for name, uri in uris.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedded:
+    """Embeddings with their keys, columns as in a store, and the items that could not be read."""
+
+    rows: pa.Table
+    unusable: list[ErrorItem]
+
+
+def compile_backbone(job: BackboneJob, scale_items: pa.Table | None = None) -> bool:
+    """Compile a backbone for CPUs, unless it is kept; say whether it is there now.
+
+    Args:
+        job: the backbone.
+        scale_items: whose images give the scales of int8; None for float32.
+    """
+    library = "openvino" if scale_items is None else "nncf"
+    if not is_installed() or not is_installed(library):
+        LOGGER.warning("%s is not installed: the bundle has no faster model for CPUs", library)
+        return False
+    if scale_items is None:
+        if not job.kept("fp32"):
+            _keep(job, convert(job.load().backbone, job.preprocessing))
+    elif not job.kept("int8"):
+        compile_backbone(job)
+        preparer = Preparer(job.preprocessing, job.reading, job.storage.config)
+        prepared = preparer.stream(scale_items["uri"].to_pylist(), scale_items["etag"].to_pylist())
+        pixels = [each.pixels for each in prepared if each.pixels is not None]
+        _keep(job, quantise(job.kept("fp32"), torch.stack(pixels)))
+    return True
+
+
+def _keep(job: BackboneJob, files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        job.storage.write(join(job.kept_uri, name), content)
+
+
+def embed_items(job: BackboneJob, items: pa.Table, precision: Precision, threads: int) -> Embedded:
+    """Embed the images of some items.
+
+    Args:
+        job: the backbone, compiled for CPUs where it can be.
+        items: columns of `ITEM_SCHEMA`.
+        precision: int8 only where it is kept.
+        threads: of this worker.
+    """
+    torch.set_num_threads(threads)
+    network = _open(job, precision, threads)
+    preparer = Preparer(job.preprocessing, job.reading, job.storage.config)
+    prepared: list[Prepared] = []
+
+    def pixels() -> Iterator[Tensor]:
+        for each in preparer.stream(items["uri"].to_pylist(), items["etag"].to_pylist()):
+            prepared.append(each)
+            if each.pixels is not None:
+                yield each.pixels
+                prepared[-1] = Prepared(error=None)  # pixels are not kept
+
+    parts, remaining = [], pixels()
+    with torch.inference_mode():
+        while batch := list(islice(remaining, BATCH)):
+            filled = pad(torch.stack(batch), (0, 0, 0, 0, 0, 0, 0, BATCH - len(batch)))
+            found = network(filled)[: len(batch)]
+            parts.append(found.clamp(-LARGEST, LARGEST).half().cpu().numpy())
+    errors = [each.error for each in prepared]
+    usable = items.filter(pa.array([error is None for error in errors], pa.bool_()))
+    rows = zip(items["item_id"].to_pylist(), items["uri"].to_pylist(), errors, strict=True)
+    return Embedded(
+        rows=to_table(usable["uri"], usable["etag"], np.concatenate(parts))
+        if parts
+        else KEY_SCHEMA.empty_table(),
+        unusable=[
+            ErrorItem(item_id=item_id, uri=uri, code=str(error.reason), detail=error.detail)
+            for item_id, uri, error in rows
+            if error is not None
+        ],
+    )
+
+
+def _open(job: BackboneJob, precision: Precision, threads: int) -> Network:
+    device = pick_device("auto")
+    if device.type == "cpu" and (files := job.kept(precision)):
+        return OpenVinoNetwork(files, precision=precision, batch=BATCH, threads=threads)
+    assert precision == "fp32"
+    return TorchNetwork(job.load().backbone, job.preprocessing, device, "fp32")

@@ -1,0 +1,176 @@
+"""From a model and what judges it to a bundle: calibrated, compiled, with all that it rests on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from lib.drift.sample import sample_of
+from lib.evaluation.held_out import Calibrated, Scored
+from lib.evaluation.predictions import make_predictions, write_predictions
+from lib.labels.decisions import Decider
+from lib.labels.promises import Accept
+from lib.models.bundle import Bundle, BundleInfo
+from lib.models.bundle_weights import write_bundle, write_compiled
+from lib.models.config import ChosenModel
+from lib.models.int8 import FEWEST_ITEMS, Int8, judge_int8
+from lib.models.reference import write_reference
+from lib.runs import files
+from lib.runs.run import Run
+from lib.storage.uris import join
+from lib.taxonomy.taxonomy import Taxonomy
+from pipelines.train_embed import Backbone
+from pipelines.train_head import FittedHead
+
+MOST_JUDGES, SCALE_ITEMS = 2_000, 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A model and what judges it.
+
+    Attributes:
+        backbone: its backbone.
+        head: weight float32 [leaves, d] and bias float32 [leaves].
+        power: to which embeddings are raised for the head.
+        by_head: the head fitted on embeddings, where it was.
+        places: int64 [m], the labelled items that judge it.
+        scored: what it says of them.
+        calibrated: and what follows.
+        folds: int64 [m], in which fold each was held out, or None.
+        recipe: how it was trained, dial by dial.
+    """
+
+    backbone: Backbone
+    head: tuple[Tensor, Tensor]
+    power: float
+    by_head: FittedHead | None
+    places: Tensor
+    scored: Scored
+    calibrated: Calibrated
+    folds: Tensor | None
+    recipe: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """What all bundles of a training have in common: its run, network, categories and promise."""
+
+    run: Run
+    model: ChosenModel
+    taxonomy: Taxonomy
+    accept: Accept
+
+
+def write_trained_bundle(
+    name: str, described: Described, trained: Trained, items: pa.Table, *, with_int8: bool
+) -> tuple[Bundle, pa.Table]:
+    """Write a bundle, and beside it what it says of the items that judge it; return both.
+
+    Args:
+        name: the bundle's folder in the run's.
+        described: whose bundle it is.
+        trained: the model.
+        items: the labelled items, as `trained.places` counts them.
+        with_int8: whether to compile it in int8 too, which takes its time.
+    """
+    run, model, taxonomy = described.run, described.model, described.taxonomy
+    uri, accept = run.at(name), described.accept
+    storage, calibrated, backbone = run.storage, trained.calibrated, trained.backbone
+    leaves = taxonomy.leaves
+    judging = items.take(pa.array(trained.places.numpy()))
+    embedded, vectors = backbone.embed(_spread(judging, MOST_JUDGES))
+    int8 = judge(trained, judging, embedded, vectors, items) if with_int8 else None
+    compiled = backbone.job.kept("fp32") | (backbone.job.kept("int8") if int8 else {})
+    scaled = calibrated.scaling.apply(trained.scored.logits)
+    probabilities = torch.softmax(scaled, dim=1).float().numpy()
+    decided = Decider(
+        taxonomy=taxonomy,
+        category_ids=leaves,
+        threshold=calibrated.threshold,
+        thresholds=calibrated.thresholds.by_category,
+    ).decide(probabilities)
+    predictions = make_predictions(
+        judging,
+        leaves,
+        probabilities,
+        folds=None if trained.folds is None else trained.folds.numpy(),
+        decided=decided,
+    )
+    write_predictions(join(uri, files.HELD_OUT), storage, predictions)
+    place = {item_id: row for row, item_id in enumerate(predictions["item_id"].to_pylist())}
+    said = predictions.take(pa.array([place[each] for each in embedded["item_id"].to_pylist()]))
+    reference = sample_of(
+        said["item_id"].to_pylist(),
+        said["predicted"].to_pylist(),
+        said["confidence"].to_numpy(),
+        vectors.numpy(),
+    )
+    classifier = backbone.job.load()
+    weight, bias = calibrated.scaling.fold(*trained.head)
+    classifier.head.load_state_dict({"weight": weight, "bias": bias})
+    info = BundleInfo(
+        run_id=run.run_id,
+        architecture=model.architecture,
+        weights=model.weights,
+        preprocessing=model.preprocessing,
+        category_ids=leaves,
+        head_power=trained.power,
+        temperature=calibrated.temperature,
+        threshold=calibrated.threshold,
+        thresholds=calibrated.thresholds.by_category,
+        target_precision=accept.precision,
+        accept=accept,
+        claims=calibrated.claims,
+        metrics=calibrated.metrics,
+        recipe=trained.recipe,
+        int8=int8,
+        digests={
+            **write_compiled(uri, storage, compiled),
+            **write_reference(uri, storage, reference),
+        },
+    )
+    return write_bundle(uri, storage, classifier, taxonomy, info), predictions
+
+
+def judge(
+    trained: Trained, judging: pa.Table, embedded: pa.Table, exact: Tensor, items: pa.Table
+) -> Int8 | None:
+    """Judge a backbone in int8 by labels of items that the head has not seen.
+
+    Returns:
+        None where it is no good, or where too few items, or ones that the network has learned
+        from, would say so.
+    """
+    # an item that was learned by heart is never a close call
+    seen = trained.by_head is None and trained.folds is not None
+    if embedded.num_rows < FEWEST_ITEMS or seen or not trained.backbone.job.kept("fp32"):
+        return None
+    scale_items = _spread(items, SCALE_ITEMS)
+    coarse_items, coarse = trained.backbone.embed(embedded, "int8", scale_items)
+    if coarse_items.num_rows < embedded.num_rows:
+        return None
+    row = {item_id: row for row, item_id in enumerate(judging["item_id"].to_pylist())}
+    rows = torch.tensor([row[each] for each in embedded["item_id"].to_pylist()])
+    places = trained.places[rows]
+
+    def probabilities(vectors: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
+        if trained.by_head:
+            logits = trained.by_head.score(vectors, places)
+        else:
+            logits = torch.nn.functional.linear(vectors.float(), *trained.head)
+        scaled = trained.calibrated.scaling.apply(logits)
+        found: np.ndarray[Any, np.dtype[np.float32]] = torch.softmax(scaled, dim=1).float().numpy()
+        return found
+
+    targets = trained.scored.targets[rows].numpy()
+    return judge_int8(probabilities(exact), probabilities(coarse), targets)
+
+
+def _spread(items: pa.Table, count: int) -> pa.Table:
+    """Take so many items, evenly over all of them."""
+    places = np.linspace(0, items.num_rows - 1, min(count, items.num_rows)).astype(np.int64)
+    return items.take(pa.array(places))

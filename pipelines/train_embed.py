@@ -1,0 +1,180 @@
+"""Embeddings of labelled items: the kept ones, and the others from their images."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from lib.cluster.backbone_workers import compile_on_ray, embed_on_ray
+from lib.cluster.train_workers import WorkersConfig
+from lib.embeddings.lookup import look_up
+from lib.embeddings.store import EmbeddingStore
+from lib.errors import InputError
+from lib.reasons import ErrorItem
+from lib.storage.storage import Storage
+from lib.training.backbone import BackboneJob, Precision
+from pipelines.steps import Say
+
+TWO_LABELS, COPY = "two_labels", "copy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """A backbone that embeds images where no store has their embeddings yet.
+
+    Attributes:
+        job: the backbone.
+        digest: what its embeddings are kept under.
+        folder: of the embeddings.
+        run_id: names what this run adds to the store.
+        workers: that embed.
+        connect: to the cluster, for as long as the training lasts.
+        say: takes each line for the person who waits.
+    """
+
+    job: BackboneJob
+    digest: str
+    folder: str
+    run_id: str
+    workers: WorkersConfig
+    connect: Callable[[], None]
+    say: Say
+    unusable: dict[str, ErrorItem] = field(default_factory=dict)
+
+    @property
+    def storage(self) -> Storage:
+        """How to reach all places."""
+        return self.job.storage
+
+    def store(self, precision: Precision = "fp32") -> EmbeddingStore:
+        """Return where embeddings of a precision are kept; nights use those of float32."""
+        suffix = "" if precision == "fp32" else f"-{precision}"
+        return EmbeddingStore(self.folder, self.digest + suffix, self.storage)
+
+    def embed(
+        self, items: pa.Table, precision: Precision = "fp32", scale_items: pa.Table | None = None
+    ) -> tuple[pa.Table, Tensor]:
+        """Return the items that have an embedding, in their order, and these, float16 [m, d].
+
+        Args:
+            items: columns of `ITEM_SCHEMA`.
+            precision: int8 is compiled first.
+            scale_items: whose images give the scales of int8.
+        """
+        store = self.store(precision)
+        rows, vectors = look_up(items, store)
+        there = set(rows.to_pylist())
+        lacking = [row for row in range(items.num_rows) if row not in there]
+        missing = items.take(pa.array(lacking, pa.int64()))
+        if missing.num_rows:
+            kind = "" if precision == "fp32" else f" in {precision}"
+            self.say(f"embedding {missing.num_rows:,} images{kind}")
+            self.connect()
+            compile_on_ray(self.job, self.workers, scale_items)
+            found = embed_on_ray(self.job, missing, precision, self.workers)
+            self.unusable.update({each.item_id: each for each in found.unusable})
+            if found.rows.num_rows:
+                store.append(self.run_id, [found.rows])
+            rows, vectors = look_up(items, store)
+        order = np.argsort(rows.to_numpy())
+        return items.take(rows.take(pa.array(order))), torch.from_numpy(vectors[order])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """Labelled items with their embeddings.
+
+    Attributes:
+        items: n items, columns of `ITEM_SCHEMA`; the held-out ones come last.
+        vectors: float16 [n, d].
+        targets: int64 [n], columns of the leaves.
+        photos: n names of photos; copies have one name.
+        held_out: how many are held out; none where each item is in turn.
+        unusable: the items that were left out, and why.
+    """
+
+    items: pa.Table
+    vectors: Tensor
+    targets: Tensor
+    photos: list[str]
+    held_out: int
+    unusable: list[ErrorItem]
+
+    @property
+    def train(self) -> slice:
+        """Places of the items to train on."""
+        return slice(0, len(self.targets) - self.held_out)
+
+
+def embed_labelled(
+    backbone: Backbone, train: pa.Table, held_out: pa.Table, leaves: tuple[str, ...]
+) -> Labelled:
+    """Embed the labelled items; a photo under two labels is left out, and so are held-out copies.
+
+    Raises:
+        InputError: a category has no photo that can be used.
+    """
+    items, vectors = backbone.embed(pa.concat_tables([train, held_out]))
+    labels = items["category_id"].to_pylist()
+    unseen = set(held_out["item_id"].to_pylist())
+    ids = items["item_id"].to_pylist()
+    places: dict[bytes, list[int]] = defaultdict(list)
+    for place, vector in enumerate(vectors.numpy()):
+        places[vector.tobytes()].append(place)
+    unusable = dict(backbone.unusable)
+    photos = list(ids)
+    for same in places.values():
+        if len(same) == 1:
+            continue
+        names = sorted({labels[place] for place in same})
+        first = next((place for place in same if ids[place] not in unseen), same[0])
+        for place in same:
+            photos[place] = ids[first]
+            uri = items["uri"][place].as_py()
+            if len(names) > 1:
+                detail = f"the same photo is labelled '{names[0]}' and '{names[1]}'"
+                unusable[ids[place]] = ErrorItem(
+                    item_id=ids[place], uri=uri, code=TWO_LABELS, detail=detail
+                )
+            elif ids[place] in unseen and place != first:
+                detail = f"it is the photo of item '{ids[first]}'"
+                unusable[ids[place]] = ErrorItem(
+                    item_id=ids[place], uri=uri, code=COPY, detail=detail
+                )
+    kept = [place for place, item_id in enumerate(ids) if item_id not in unusable]
+    column = {leaf: index for index, leaf in enumerate(leaves)}
+    found = Labelled(
+        items=items.take(pa.array(kept, pa.int64())),
+        vectors=vectors[kept],
+        targets=torch.tensor([column[labels[place]] for place in kept], dtype=torch.int64),
+        photos=[photos[place] for place in kept],
+        held_out=sum(ids[place] in unseen for place in kept),
+        unusable=list(unusable.values()),
+    )
+    empty = set(range(len(leaves))) - set(found.targets[found.train].tolist())
+    if empty:
+        raise InputError(
+            f"category '{leaves[min(empty)]}' has no photo to train on that can be used; "
+            "label others, or take the category out of the taxonomy"
+        )
+    if held_out.num_rows and not found.held_out:
+        raise InputError("no held-out photo can be used; give another 'validation'")
+    return found
+
+
+def without_embeddings(train: pa.Table, held_out: pa.Table, leaves: tuple[str, ...]) -> Labelled:
+    """Return the labelled items of a training whose backbone knows nothing yet."""
+    items = pa.concat_tables([train, held_out])
+    targets = [leaves.index(label) for label in items["category_id"].to_pylist()]
+    return Labelled(
+        items=items,
+        vectors=torch.empty(items.num_rows, 0, dtype=torch.float16),
+        targets=torch.tensor(targets),
+        photos=items["item_id"].to_pylist(),
+        held_out=held_out.num_rows,
+        unusable=[],
+    )

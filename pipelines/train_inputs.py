@@ -1,0 +1,113 @@
+"""What a training is given: its run file, the labelled items, and the model that it begins with."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import pyarrow as pa
+import safetensors.torch
+import torch
+from pydantic import Field, field_validator
+
+from lib.batches import to_parquet
+from lib.catalog.catalog import CatalogConfig, labels_of
+from lib.catalog.split import read_sides
+from lib.cluster.train_workers import WorkersConfig
+from lib.errors import InputError
+from lib.hashing import digest_bytes, digest_json
+from lib.images.config import ReadingConfig
+from lib.labels.promises import Accept
+from lib.models.classifier import build_classifier
+from lib.models.config import ChosenModel, ModelConfig
+from lib.models.pretrained import load_backbone, parameters_of
+from lib.runs.run import Intent, RunFile
+from lib.storage.storage import Storage
+from lib.taxonomy.taxonomy import Taxonomy
+from lib.training.config import TrainingConfig
+from pipelines.steps import within_catalogs
+
+# a share of the labels that is smaller says too little: then each item is held out in turn
+ENOUGH_HELD_OUT = 300
+
+
+class TrainRun(RunFile):
+    """A training's run file."""
+
+    former_keys: ClassVar[Mapping[str, str]] = {"training.target_precision": "accept.precision"}
+
+    taxonomy: str
+    catalog: CatalogConfig
+    validation: CatalogConfig | None = None
+    validation_fraction: float = Field(default=0.2, gt=0, lt=1)
+    model: ModelConfig = ModelConfig()
+    strategy: Literal["auto", "head", "finetune"] = "auto"
+    minutes: float = Field(default=6.0, gt=0, description="the most that fine-tuning may take")
+    embeddings: str = "embeddings"
+    training: TrainingConfig = TrainingConfig()
+    accept: Accept = Accept()
+    workers: WorkersConfig = WorkersConfig()
+    reading: ReadingConfig = Field(default=ReadingConfig(), validate_default=True)
+
+    _within = field_validator("reading")(within_catalogs)
+
+
+def read_labelled(
+    config: TrainRun, model: ChosenModel, taxonomy: Taxonomy, storage: Storage
+) -> tuple[pa.Table, pa.Table]:
+    """Read the items to train on and those held out, each with a leaf of the taxonomy.
+
+    No item is held out where a share of them would be too few to judge by, unless the run file or
+    the catalog says which.
+
+    Raises:
+        InputError: the catalog cannot be used, or a leaf has no labelled item.
+    """
+    items, held_out = read_sides(
+        config.catalog, config.validation, config.validation_fraction, storage
+    )
+    for table, source in ((items, config.catalog), (held_out, config.validation or config.catalog)):
+        if not table.num_rows:
+            raise InputError(f"{source.uri}: no item has a label")
+        taxonomy.check_labels(labels_of(table), source.uri)
+    if missing := sorted(set(taxonomy.leaves) - set(labels_of(items))):
+        raise InputError(
+            f"{config.catalog.uri}: no labelled item to train on for category '{missing[0]}' of "
+            f"{config.taxonomy}; label a few, or take the category out"
+        )
+    given = config.validation is not None or items["split"].null_count < items.num_rows
+    if given or held_out.num_rows >= ENOUGH_HELD_OUT or model.weights == "none":
+        return items, held_out
+    return pa.concat_tables([items, held_out]).sort_by("item_id"), held_out.slice(0, 0)
+
+
+def describe(
+    config: TrainRun, model: ChosenModel, taxonomy: Taxonomy, items: pa.Table, held_out: pa.Table
+) -> Intent:
+    """Return the run's fingerprint, and its run file without secrets."""
+    described = config.model_dump(mode="json", exclude={"storage"})
+    described["model"] = model.model_dump(mode="json")
+    recipe = ("model", "training", "accept", "strategy", "minutes")
+    return Intent(
+        job="train",
+        fingerprint={
+            "taxonomy": taxonomy.digest,
+            "preprocessing": model.preprocessing.digest,
+            "snapshot": digest_bytes(to_parquet(items) + to_parquet(held_out)),
+            "recipe": digest_json([described[key] for key in recipe]),
+        },
+        run_file=described,
+    )
+
+
+def initial_model(
+    config: TrainRun, model: ChosenModel, taxonomy: Taxonomy, storage: Storage
+) -> bytes:
+    """Return the model that every worker, and every later try, begins with, as safetensors."""
+    torch.manual_seed(config.training.seed)
+    size_px = model.preprocessing.size_px
+    classifier = build_classifier(model.architecture, len(taxonomy.leaves), size_px)
+    load_backbone(classifier, model.architecture, model.weights, storage)
+    if model.weights != "none":
+        # nothing is preferred before anything is learned
+        torch.nn.init.zeros_(classifier.head.weight)
+        torch.nn.init.zeros_(classifier.head.bias)
+    return safetensors.torch.save(parameters_of(classifier))

@@ -1,0 +1,246 @@
+"""The report of a training: what was made, what it rests on, and what to do about it."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from torch import Tensor
+
+from lib.evaluation.answers import Answers, answers_of
+from lib.evaluation.candidates import Candidate
+from lib.evaluation.held_out import Calibrated
+from lib.evaluation.label_issues import LabelIssue, find_label_issues
+from lib.heads.folds import assign_folds, count_folds
+from lib.heads.learning_curve import LearningCurve, learning_curve
+from lib.heads.recipes import HeadRecipe
+from lib.images.config import ReadingConfig
+from lib.images.thumbnails import read_thumbnails
+from lib.models.bundle import Bundle
+from lib.reasons import ErrorItem
+from lib.reports.advice import advise
+from lib.reports.data import ContactSheet, Thumbnail
+from lib.reports.render import render_training
+from lib.reports.training_data import TrainingReport
+from lib.runs import files
+from lib.runs.run import Run
+from lib.training.history import EpochRecord
+
+SHEETS, MISTAKES_EACH = 12, 6  # categories, and photos of each
+SUSPICIOUS = 48
+
+Pictures = Mapping[str, bytes | None]  # by URI
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What a training has made, as its report shows it.
+
+    Attributes:
+        bundle: what was made.
+        catalog: where the labelled items are from.
+        items: n labelled items that can be read, of `ITEM_SCHEMA`.
+        train_items: how many of them were trained on.
+        predictions: of items that the model had not seen, of `PREDICTIONS_SCHEMA`; those that were
+            never held out are not among them.
+        calibrated: what these say of the model.
+        strategy: head or finetune.
+        why: why that one, as a sentence.
+        candidates: what was tried.
+        seconds: of the training.
+        first_bundle_s: until the first bundle that could be used.
+        embeddings: float16 [n, d] of the items, in their order, by the frozen backbone; None where
+            they were not kept, so that nothing is known of what more labels would do.
+        folds: int64 [n], as `assign_folds` gives them; None: assigned here.
+        recipe: of the best head on the embeddings.
+        history: the epochs, where anything was fine-tuned.
+        unusable: labelled items that could not be read.
+        workers: how many have trained.
+        dials: the recipe that was chosen, by name.
+        adaptation: what an unlabelled catalog did, as a sentence.
+    """
+
+    bundle: Bundle
+    catalog: str
+    items: pa.Table
+    train_items: int
+    predictions: pa.Table
+    calibrated: Calibrated
+    strategy: str
+    seconds: float
+    why: str | None = None
+    candidates: Sequence[Candidate] = ()
+    first_bundle_s: float | None = None
+    embeddings: Tensor | None = None
+    folds: Tensor | None = None
+    recipe: HeadRecipe | None = None
+    history: Sequence[EpochRecord] = ()
+    unusable: Sequence[ErrorItem] = ()
+    workers: int = 1
+    dials: Mapping[str, object] = field(default_factory=dict)
+    adaptation: str | None = None
+
+
+def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> None:
+    """Write the report into the run's folder.
+
+    Args:
+        run: the training's run.
+        shown: what it has made.
+        reading: how photos are read that the report shows; those that cannot be are left out.
+    """
+    bundle, calibrated, predictions = shown.bundle, shown.calibrated, shown.predictions
+    taxonomy = bundle.taxonomy
+    answers = answers_of(predictions, taxonomy, shown.catalog)
+    wrong = surest_mistakes(answers)
+    issues = find_label_issues(predictions)
+    rows = [place for places, _ in wrong.values() for place in places]
+    rows += [each.row for each in issues[:SUSPICIOUS]]
+    uris = list(dict.fromkeys(predictions["uri"].take(pa.array(rows, pa.int64())).to_pylist()))
+    pictures = dict(zip(uris, read_thumbnails(uris, reading, run.storage.config), strict=True))
+    curve = measure_growth(shown)
+    counts = Counter(shown.items["category_id"].to_pylist())
+    report = TrainingReport(
+        run_id=run.run_id,
+        started_at=run.record.created_at.isoformat(),
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        catalog=shown.catalog,
+        bundle=bundle.uri,
+        bundle_digest=bundle.digest,
+        taxonomy_version=taxonomy.version,
+        architecture=bundle.info.architecture,
+        weights=bundle.info.weights,
+        workers=shown.workers,
+        train_items=shown.train_items,
+        validation_items=predictions.num_rows,
+        unusable=list(shown.unusable),
+        seconds=shown.seconds,
+        epochs=list(shown.history),
+        evaluation=calibrated.evaluation,
+        temperature=calibrated.temperature,
+        calibration_error_before=calibrated.error_before,
+        calibration_error_after=calibrated.error_after,
+        reliability=calibrated.bins,
+        threshold=calibrated.threshold,
+        coverage=calibrated.coverage,
+        claims=calibrated.claims,
+        strategy=shown.strategy,
+        why=shown.why,
+        candidates=list(shown.candidates),
+        evaluated=evaluated_on(predictions),
+        mistakes=show_mistakes(shown, answers, wrong, pictures),
+        suspicious=show_issues(shown, issues[:SUSPICIOUS], pictures),
+        suspicious_items=len(issues),
+        very_likely_wrong=sum(each.is_very_likely for each in issues),
+        advice=advise(
+            calibrated.evaluation,
+            [taxonomy.by_id[leaf].name for leaf in taxonomy.leaves],
+            [counts[leaf] for leaf in taxonomy.leaves],
+            curve,
+            bundle.info.promise.precision,
+        ),
+        growth=curve.overall if curve else None,
+        dials={name: str(value) for name, value in shown.dials.items()},
+        adaptation=shown.adaptation,
+        first_bundle_s=shown.first_bundle_s,
+    )
+    run.write(files.REPORT, render_training(report).encode())
+
+
+def evaluated_on(predictions: pa.Table) -> str:
+    """Say how the items of some predictions were kept from the model."""
+    items = f"{predictions.num_rows:,}"
+    if predictions["fold"].null_count:
+        return f"{items} held-out items"
+    folds = pc.count_distinct(predictions["fold"]).as_py()
+    return f"{items} items, each judged by one of {folds} models that had not seen it (out of fold)"
+
+
+def surest_mistakes(answers: Answers) -> dict[int, tuple[list[int], int]]:
+    """Return rows and number of the surest mistakes, by the place of the true category.
+
+    Those with the most come first.
+    """
+    by_truth: dict[int, list[int]] = {}
+    order = np.argsort(-np.nan_to_num(answers.confidence), kind="stable")
+    for place in order[~answers.right[order]].tolist():
+        by_truth.setdefault(int(answers.truth[place]), []).append(place)
+    most = sorted(by_truth.items(), key=lambda each: -len(each[1]))[:SHEETS]
+    return {truth: (places[:MISTAKES_EACH], len(places)) for truth, places in most}
+
+
+def show_mistakes(
+    shown: Shown,
+    answers: Answers,
+    wrong: Mapping[int, tuple[list[int], int]],
+    pictures: Pictures,
+) -> list[ContactSheet]:
+    """Put the photos of the surest mistakes on a sheet per true category."""
+    taxonomy, ids = shown.bundle.taxonomy, answers.lineage.ids
+    show = _shower(shown, pictures)
+
+    def caption(place: int) -> str:
+        said, truth = (ids[each[place]] for each in (answers.predicted, answers.truth))
+        return f"{taxonomy.by_id[said].name}, in truth {taxonomy.by_id[truth].name}"
+
+    return [
+        ContactSheet(
+            category=taxonomy.path(ids[truth]),
+            items=count,
+            thumbnails=[
+                show(place, caption(place), float(answers.confidence[place])) for place in places
+            ],
+        )
+        for truth, (places, count) in wrong.items()
+    ]
+
+
+def show_issues(shown: Shown, issues: Sequence[LabelIssue], pictures: Pictures) -> list[Thumbnail]:
+    """Return the photos of labels that are likely wrong."""
+    names = shown.bundle.taxonomy.by_id
+    show = _shower(shown, pictures)
+    return [
+        show(
+            each.row,
+            f"{names[each.given].name}, rather {names[each.suggested].name}",
+            each.suggested_probability,
+        )
+        for each in issues
+    ]
+
+
+def _shower(shown: Shown, pictures: Pictures) -> Callable[[int, str, float], Thumbnail]:
+    """Return what turns a row of the predictions, a caption and a confidence into a thumbnail."""
+    items, rows = shown.items, shown.predictions
+    names = dict(zip(items["item_id"].to_pylist(), items["name"].to_pylist(), strict=True))
+
+    def show(row: int, caption: str, confidence: float) -> Thumbnail:
+        item_id = rows["item_id"][row].as_py()
+        return Thumbnail(
+            jpeg=pictures[rows["uri"][row].as_py()],
+            item_id=item_id,
+            name=names.get(item_id),  # held-out items may be another catalog's
+            category=caption,
+            confidence=confidence,
+        )
+
+    return show
+
+
+def measure_growth(shown: Shown) -> LearningCurve | None:
+    """Measure what more labels would do, where embeddings were kept."""
+    embeddings, recipe = shown.embeddings, shown.recipe
+    if embeddings is None or recipe is None:
+        return None
+    leaves = shown.bundle.taxonomy.leaves
+    column = {leaf: at for at, leaf in enumerate(leaves)}
+    labels, ids = (shown.items[name].to_pylist() for name in ("category_id", "item_id"))
+    targets = [column[each] for each in labels]
+    folds = shown.folds
+    if folds is None:
+        folds = assign_folds(ids, targets, count_folds(len(targets)))
+    return learning_curve(embeddings, torch.tensor(targets), folds, len(leaves), recipe)

@@ -1,0 +1,252 @@
+"""The steps of a training: a head, a fine-tuned network, the better of the two, the bundle."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+import torch
+
+from lib.evaluation.candidates import Candidate
+from lib.evaluation.held_out import Scored, calibrate
+from lib.evaluation.preference import Judged, is_better
+from lib.models.bundle import Bundle
+from lib.models.bundle_weights import backbone_digest
+from lib.models.config import ChosenModel
+from lib.runs import files
+from lib.runs.progress import duration
+from lib.runs.run import Run
+from lib.storage.uris import absolute, join
+from lib.taxonomy.taxonomy import Taxonomy
+from lib.training.backbone import BackboneJob
+from lib.training.checkpoint import TRAINED, read_checkpoint
+from lib.training.history import EpochRecord
+from lib.training.trainer import OverBudgetError
+from pipelines.steps import Say
+from pipelines.train_bundle import Described, Trained, write_trained_bundle
+from pipelines.train_embed import Backbone, Labelled, embed_labelled, without_embeddings
+from pipelines.train_finetune import FineTuning
+from pipelines.train_head import fit_best_head, scored_by
+from pipelines.train_inputs import TrainRun
+from pipelines.train_report import Shown, write_report
+
+HEAD, FINETUNE = "head", "finetune"
+NETWORK = "fine-tuned network"
+
+
+@dataclass(frozen=True)
+class TrainingSteps:
+    """What the steps of one training have in common."""
+
+    config: TrainRun
+    model: ChosenModel
+    taxonomy: Taxonomy
+    run: Run
+    connect: Callable[[], None]
+    say: Say
+    started: float
+    history: list[EpochRecord] = field(default_factory=list)
+    first_bundle_s: list[float] = field(default_factory=list)
+
+    def try_all(
+        self, items: pa.Table, held_out: pa.Table
+    ) -> tuple[Labelled, list[tuple[Trained | None, Candidate]]]:
+        """Try what the strategy allows; exactly one candidate is chosen."""
+        leaves = self.taxonomy.leaves
+        if self.model.weights == "none":
+            labelled = without_embeddings(items, held_out, leaves)
+            tuning = self._tuning(labelled)
+            tuned = self._tuned(tuning, labelled, tuning.judge())
+            why = "without weights there is no other"
+            seconds = time.monotonic() - self.started
+            return labelled, [(tuned, _candidate(tuned, FINETUNE, why, seconds=seconds))]
+        backbone = self._backbone(self.run.at(files.INITIAL_MODEL))
+        labelled = embed_labelled(backbone, items, held_out, leaves)
+        simple, seconds = self._fit_head(backbone, labelled)
+        if self.config.strategy == HEAD:
+            why = "strategy: head"
+            return labelled, [(simple, _candidate(simple, HEAD, why, seconds=seconds))]
+        self._write(files.FIRST_BUNDLE, simple, labelled)
+        self.first_bundle_s.append(time.monotonic() - self.started)
+        bundle_uri = self.run.at(files.FIRST_BUNDLE)
+        self.say(f"first bundle after {self.first_bundle_s[0]:.0f} s: {bundle_uri}")
+        return labelled, self._compare(labelled, simple, seconds)
+
+    def end(self, labelled: Labelled, tried: list[tuple[Trained | None, Candidate]]) -> Bundle:
+        """Write the bundle of what was chosen, and the report of all."""
+        trained = next(each for each, candidate in tried if candidate.chosen)
+        assert trained is not None
+        bundle, predictions = self._write(files.BUNDLE, trained, labelled, with_int8=True)
+        chosen = next(candidate for _, candidate in tried if candidate.chosen)
+        head = next((each.by_head for each, _ in tried if each and each.by_head), None)
+        shown = Shown(
+            bundle=bundle,
+            catalog=self.config.catalog.uri,
+            items=labelled.items,
+            train_items=labelled.train.stop,
+            predictions=predictions,
+            calibrated=trained.calibrated,
+            strategy=chosen.strategy,
+            seconds=time.monotonic() - self.started,
+            why=chosen.why,
+            candidates=[candidate for _, candidate in tried],
+            first_bundle_s=self.first_bundle_s[0] if self.first_bundle_s else None,
+            embeddings=labelled.vectors if head else None,
+            recipe=head.recipe if head else None,
+            history=self.history,
+            unusable=trained.scored.unusable,
+            workers=self.config.workers.most,
+            dials=trained.recipe,
+        )
+        write_report(self.run, shown, self.config.reading)
+        return bundle
+
+    def _compare(
+        self, labelled: Labelled, simple: Trained, seconds: float
+    ) -> list[tuple[Trained | None, Candidate]]:
+        """Fine-tune as well, and take what is better; the head, where that cannot be told."""
+        before = time.monotonic()
+        forced = self.config.strategy == FINETUNE
+        try:
+            tuning = self._tuning(labelled)
+            scored = tuning.judge()
+        except OverBudgetError as error:
+            why = f"{error}; 'minutes' gives it more"
+            self.say(f"no fine-tuning: {why}")
+            head = _candidate(simple, HEAD, "Fine-tuning had no time.", seconds=seconds)
+            none = Candidate(name=NETWORK, strategy=FINETUNE, right=0, items=0,
+                             seconds=0.0, chosen=False, why=why)  # fmt: skip
+            return [(simple, head), (None, none)]
+        calibrated = calibrate(scored, self.taxonomy, self.config.accept)
+        better, comparison = is_better(
+            Judged(scored=scored, calibrated=calibrated),
+            Judged(scored=simple.scored, calibrated=simple.calibrated),
+        )
+        sentence = comparison.sentence("the fine-tuned network", "the head")
+        self.say(sentence)
+        took = time.monotonic() - before
+        if not better and not forced:
+            tuned = Candidate(
+                name=NETWORK,
+                strategy=FINETUNE,
+                right=int((scored.logits.argmax(dim=1) == scored.targets).sum()),
+                items=len(scored.targets),
+                seconds=took,
+                chosen=False,
+                why=sentence,
+            )
+            why = "fine-tuning is no clear gain, and the head is the simpler"
+            return [(simple, _candidate(simple, HEAD, why, seconds=seconds)), (None, tuned)]
+        trained = self._tuned(tuning, labelled, scored)
+        why = "strategy: finetune" if forced else sentence
+        head = _candidate(simple, HEAD, sentence, seconds=seconds)
+        return [
+            (simple, replace(head, chosen=False)),
+            (trained, _candidate(trained, FINETUNE, why, seconds=time.monotonic() - before)),
+        ]
+
+    def _backbone(self, state_uri: str, kept: str | None = None) -> Backbone:
+        job = BackboneJob(
+            storage=self.run.storage,
+            state_uri=state_uri,
+            kept_uri="",
+            architecture=self.model.architecture,
+            categories=len(self.taxonomy.leaves),
+            preprocessing=self.model.preprocessing,
+            reading=self.config.reading,
+        )
+        digest = backbone_digest(job.load(), self.model.preprocessing)
+        folder = absolute(kept or self.config.embeddings)
+        kept_uri = join(folder, f"{digest}-network")
+        return Backbone(
+            job=replace(job, kept_uri=kept_uri),
+            digest=digest,
+            folder=folder,
+            run_id=self.run.run_id,
+            workers=self.config.workers,
+            connect=self.connect,
+            say=self.say,
+        )
+
+    def _fit_head(self, backbone: Backbone, labelled: Labelled) -> tuple[Trained, float]:
+        head = fit_best_head(labelled, len(self.taxonomy.leaves))
+        scored = scored_by(head, labelled)
+        self.say(f"head: {head.recipe}, the best of {len(head.candidates)}")
+        return Trained(
+            backbone=backbone,
+            head=head.rows,
+            power=head.recipe.power,
+            by_head=head,
+            places=head.judged,
+            scored=scored,
+            calibrated=calibrate(scored, self.taxonomy, self.config.accept),
+            folds=head.folds[head.judged] if head.by_fold else None,
+            recipe={"strategy": HEAD, "head": head.recipe.model_dump(mode="json")},
+        ), head.seconds
+
+    def _tuning(self, labelled: Labelled) -> FineTuning:
+        return FineTuning(
+            config=self.config,
+            model=self.model,
+            leaves=self.taxonomy.leaves,
+            run=self.run,
+            items=labelled.items,
+            photos=labelled.photos,
+            held_out=labelled.held_out,
+            connect=self.connect,
+            tell=lambda epoch: self.say(_epoch_line(epoch)),
+        )
+
+    def _tuned(self, tuning: FineTuning, labelled: Labelled, scored: Scored) -> Trained:
+        part = tuning.finish()
+        self.history.extend((read_checkpoint(part) or ([], {}))[0])
+        backbone = self._backbone(part.at(TRAINED), kept=self.run.at(files.NETWORK))
+        place = {each: row for row, each in enumerate(labelled.items["item_id"].to_pylist())}
+        places = torch.tensor([place[each] for each in scored.item_ids])
+        head = backbone.job.load().head
+        dials = tuning.job("", labelled.train.stop).dials
+        return Trained(
+            backbone=backbone,
+            head=(head.weight.detach(), head.bias.detach()),
+            power=1.0,
+            by_head=None,
+            places=places,
+            scored=scored,
+            calibrated=calibrate(scored, self.taxonomy, self.config.accept),
+            folds=None if labelled.held_out else tuning.folds[places],
+            recipe={"strategy": FINETUNE, **dials.model_dump(mode="json")},
+        )
+
+    def _write(
+        self, name: str, trained: Trained, labelled: Labelled, *, with_int8: bool = False
+    ) -> tuple[Bundle, pa.Table]:
+        described = Described(
+            run=self.run, model=self.model, taxonomy=self.taxonomy, accept=self.config.accept
+        )
+        return write_trained_bundle(name, described, trained, labelled.items, with_int8=with_int8)
+
+
+def _candidate(trained: Trained, strategy: str, why: str, *, seconds: float) -> Candidate:
+    """Say how a model did, as one that was chosen."""
+    return Candidate(
+        name=NETWORK if trained.by_head is None else f"head: {trained.by_head.recipe}",
+        strategy=strategy,
+        right=int((trained.scored.logits.argmax(dim=1) == trained.scored.targets).sum()),
+        items=len(trained.scored.targets),
+        seconds=seconds,
+        chosen=True,
+        why=why,
+    )
+
+
+def _epoch_line(epoch: EpochRecord) -> str:
+    left = duration((epoch.epochs - epoch.epoch) * epoch.seconds)
+    held_out = ""
+    if not math.isnan(epoch.validation_loss):
+        accuracy = f"accuracy {epoch.validation_accuracy:.1%}"
+        held_out = f"held-out loss {epoch.validation_loss:.3f}, {accuracy}, "
+    return (
+        f"epoch {epoch.epoch}/{epoch.epochs}: loss {epoch.train_loss:.3f}, {held_out}"
+        f"{epoch.images_per_s:,.0f} images/s, {left} left"
+    )
