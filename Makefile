@@ -7,6 +7,8 @@
 # make layers shows the rooms of the code, what each imports, and whether the rules hold
 # make lock   pins every dependency anew
 # make bench           classifies beside Ray Data, Daft and a script, for 15 minutes at most
+# make bench-accuracy  trains beside fastai, timm's recipe and a frozen head, for an hour at most;
+#                      QUICK=1: one draw of 10 labels, for 10 minutes at most
 # make bench-listing   freezes 10 million items from an inventory and from a listing
 # make bench-night     holds 10 million items against a labels table of 10 million
 # make bench-kills     kills one run at fifty random moments
@@ -18,7 +20,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 
 .PHONY: demo test test-fast test-faults test-cluster check layers lock bench bench-listing bench-night bench-changed \
-  bench-kills bench-engine bench-backfill
+  bench-kills bench-engine bench-backfill bench-accuracy
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -72,6 +74,14 @@ $(PEERS)/.installed: benchmarks/peers/requirements.txt $(VENV)/.installed
 
 bench: $(PEERS)/.installed
 	$(RUN) benchmarks.bench_classify
+
+FASTAI := benchmarks/out/fastai
+$(FASTAI)/.installed: benchmarks/peers/fastai_requirements.txt $(VENV)/.installed
+	$(RUN) pip install --quiet --no-deps --target $(FASTAI) --upgrade --requirement $<
+	touch $@
+
+bench-accuracy: $(FASTAI)/.installed
+	$(RUN) benchmarks.bench_accuracy $(if $(QUICK),--quick)
 
 bench-listing: $(VENV)/.installed
 	$(RUN) benchmarks.bench_listing

@@ -1,7 +1,7 @@
 # ruff: noqa: T201  # a folder of commands, no package; they speak to a person
 """How often a promise of precision is broken: 200 redraws of the labels that it is chosen on.
 
-    python -m benchmarks.promise_redraws EMBEDDINGS.npz TAXONOMY.yaml
+    python -m benchmarks.promise_redraws EMBEDDINGS.npz TAXONOMY.yaml [few] [all]
 
 The file has `train_x`, `train_y`, `validation_x` and so on: embeddings, and columns of the
 taxonomy's leaves. Prints one JSON object. "few" draws 10 labels a category of train and predicts
@@ -67,6 +67,9 @@ def every(data: dict[str, Tensor], leaves: int) -> Iterator[tuple[Scored, Scored
         yield (logits[drawn], targets[drawn]), (logits, targets)
 
 
+SETTINGS = {"few": few, "all": every}
+
+
 def judge(held_out: Scored, truth: Scored, taxonomy: Taxonomy, accept: Accept) -> list[float]:
     """Return share and precision of what is accepted as a leaf, then above the leaves."""
     scaled = choose_scaling(*held_out)
@@ -91,13 +94,13 @@ def judge(held_out: Scored, truth: Scored, taxonomy: Taxonomy, accept: Accept) -
 
 
 def main() -> None:
-    """Measure both settings in both modes."""
+    """Measure the settings that are named, or both, in both modes."""
     taxonomy = read_taxonomy(sys.argv[2], Storage(StorageConfig()))
     with np.load(sys.argv[1]) as file:
         data = {name: torch.from_numpy(file[name]) for name in file.files}
     told: dict[str, Any] = {}
-    for name, draws in (("few", few), ("all", every)):
-        redraws = list(draws(data, len(taxonomy.leaves)))
+    for name in sys.argv[3:] or SETTINGS:
+        redraws = list(SETTINGS[name](data, len(taxonomy.leaves)))
         for mode in ("strict", "balanced"):
             accept = Accept.model_validate({"mode": mode})
             found = np.array([judge(*each, taxonomy, accept) for each in redraws])
