@@ -32,7 +32,11 @@ ENOUGH_HELD_OUT = 300
 class TrainRun(RunFile):
     """A training's run file."""
 
-    former_keys: ClassVar[Mapping[str, str]] = {"training.target_precision": "accept.precision"}
+    former_keys: ClassVar[Mapping[str, str]] = {
+        "training.target_precision": "accept.precision",
+        "training.head_epochs": "strategy",
+        "training.backbone_factor": "training.layer_decay",
+    }
 
     taxonomy: str
     catalog: CatalogConfig

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -28,12 +27,6 @@ PASSES_FROM_SCRATCH = 4  # times as many, since there is all to learn
 
 class TrainingConfig(Config):
     """What a run file may say of how the network is trained; None follows from the data."""
-
-    former_keys: ClassVar = {
-        "target_precision": "accept.precision",
-        "head_epochs": "strategy",
-        "backbone_factor": "training.layer_decay",
-    }
 
     epochs: int | None = Field(default=None, ge=1, description="passes over all items")
     batch_size: int | None = Field(default=None, ge=1, description="over all workers together")

@@ -1,7 +1,9 @@
+import math
+
 import pytest
 from pydantic import ValidationError
 
-from lib.training.config import TrainingConfig, class_weights, rate_factor
+from lib.training.config import Dials, TrainingConfig, choose_dials, class_weights, rate_factor
 
 
 @pytest.mark.parametrize("counts", [[500, 20, 3], [1, 1], [10_000, 1], [7, 7, 7, 21]])
@@ -58,12 +60,67 @@ def test_even_the_shortest_training_moves_at_every_step(steps: int, warmup: floa
     assert all(0 < rate_factor(step, steps, warmup) <= 1 for step in range(steps))
 
 
-def test_from_scratch_there_is_no_stage_for_the_head_alone() -> None:
-    recipe = TrainingConfig(head_epochs=3, epochs=5, backbone_factor=0.1, learning_rate=0.01)
-    scratch = recipe.from_scratch()
-    assert (scratch.total_epochs, scratch.head_epochs, scratch.backbone_factor) == (5, 0, 1)
-    assert scratch.learning_rate == recipe.learning_rate
-    assert recipe.total_epochs == 8
+def dials_of(items: int, *, pretrained: bool = True, **said: object) -> Dials:
+    return choose_dials(TrainingConfig.model_validate(said), items, pretrained=pretrained)
+
+
+def count_steps(dials: Dials, items: int) -> int:
+    """Count the steps of a whole training, as one worker alone takes them."""
+    return math.ceil(items / dials.batch_size) * dials.passes * dials.epochs
+
+
+@pytest.mark.parametrize("items", [5, 15, 50, 100, 372, 1_000, 4_000, 20_000, 100_000])
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_from_5_labels_up_there_are_enough_steps_to_learn(items: int, pretrained: bool) -> None:  # noqa: FBT001  # a parameter of pytest's
+    assert count_steps(dials_of(items, pretrained=pretrained), items) >= 150
+
+
+@pytest.mark.parametrize("items", [5, 50, 500, 5_000])
+def test_an_epoch_of_few_items_is_worth_its_checkpoint(items: int) -> None:
+    dials = dials_of(items)
+    assert count_steps(dials, items) / dials.epochs >= 25
+
+
+def test_the_more_items_the_larger_a_batch_and_the_fewer_the_passes() -> None:
+    found = [dials_of(items) for items in (100, 1_000, 5_000, 20_000, 100_000)]
+    batches = [dials.batch_size for dials in found]
+    passes = [dials.passes * dials.epochs for dials in found]
+    assert batches == sorted(batches)
+    assert passes == sorted(passes, reverse=True)
+    assert (batches[0], batches[-1], passes[-1]) == (16, 64, 3)
+
+
+def test_what_a_run_file_says_is_done() -> None:
+    said = {"epochs": 2, "batch_size": 7, "learning_rate": 0.5, "layer_decay": 0.3, "seed": 4}
+    dials = dials_of(20, **said, balanced_loss=False, precision="bf16")
+    assert (dials.passes, dials.epochs, dials.batch_size) == (1, 2, 7)
+    assert (dials.backbone_rate, dials.layer_decay, dials.seed) == (0.5, 0.3, 4)
+    assert (dials.balanced_loss, dials.precision) == (False, "bf16")
+
+
+def test_only_what_weights_know_is_kept_by_slow_layers_and_frozen_norms() -> None:
+    with_weights, without = dials_of(100), dials_of(100, pretrained=False)
+    assert with_weights.frozen_norms
+    assert with_weights.layer_decay < 1
+    assert with_weights.head_rate > with_weights.backbone_rate
+    assert not without.frozen_norms
+    assert without.layer_decay == 1
+    assert without.head_rate == without.backbone_rate
+
+
+def test_from_scratch_there_are_more_passes() -> None:
+    with_weights, without = dials_of(3_000), dials_of(3_000, pretrained=False)
+    assert without.passes * without.epochs > 2 * with_weights.passes * with_weights.epochs
+
+
+@pytest.mark.parametrize("items", [50, 4_000, 50_000])
+def test_the_averaged_weights_span_about_a_tenth_of_the_steps(items: int) -> None:
+    dials = dials_of(items)
+    assert 1 / (1 - dials.averaging) == pytest.approx(count_steps(dials, items) / 10, rel=0.3)
+
+
+def test_the_average_of_the_shortest_training_is_one_too() -> None:
+    assert 0 < dials_of(5, epochs=1).averaging < 1
 
 
 @pytest.mark.parametrize(
