@@ -62,7 +62,7 @@ class Backbone:
 
         Args:
             items: columns of `ITEM_SCHEMA`.
-            precision: int8 is compiled first.
+            precision: int8 is compiled first; no item has an embedding where it cannot be.
             scale_items: whose images give the scales of int8.
         """
         store = self.store(precision)
@@ -74,7 +74,9 @@ class Backbone:
             kind = "" if precision == "fp32" else f" in {precision}"
             self.say(f"embedding {missing.num_rows:,} images{kind}")
             self.connect()
-            compile_on_ray(self.job, self.workers, scale_items)
+            compiled = compile_on_ray(self.job, self.workers, scale_items)
+            if precision == "int8" and not compiled:
+                return items.slice(0, 0), torch.empty(0, 0, dtype=torch.float16)
             found = embed_on_ray(self.job, missing, precision, self.workers)
             self.unusable.update({each.item_id: each for each in found.unusable})
             if found.rows.num_rows:

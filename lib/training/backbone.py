@@ -82,7 +82,7 @@ def compile_backbone(job: BackboneJob, scale_items: pa.Table | None = None) -> b
 
     Args:
         job: the backbone.
-        scale_items: whose images give the scales of int8; None for float32.
+        scale_items: whose images give the scales of int8, if any can be read; None for float32.
     """
     library = "openvino" if scale_items is None else "nncf"
     if not is_installed() or not is_installed(library):
@@ -96,6 +96,8 @@ def compile_backbone(job: BackboneJob, scale_items: pa.Table | None = None) -> b
         preparer = Preparer(job.preprocessing, job.reading, job.storage.config)
         prepared = preparer.stream(scale_items["uri"].to_pylist(), scale_items["etag"].to_pylist())
         pixels = [each.pixels for each in prepared if each.pixels is not None]
+        if not pixels:
+            return False
         _keep(job, quantise(job.kept("fp32"), torch.stack(pixels)))
     return True
 
@@ -149,7 +151,9 @@ def embed_items(job: BackboneJob, items: pa.Table, precision: Precision, threads
 
 def _open(job: BackboneJob, precision: Precision, threads: int) -> Network:
     device = pick_device("auto")
-    if device.type == "cpu" and (files := job.kept(precision)):
+    # int8 is for CPUs, whatever else there is
+    on_cpu = device.type == "cpu" or precision == "int8"
+    if on_cpu and (files := job.kept(precision)):
         return OpenVinoNetwork(files, precision=precision, batch=BATCH, threads=threads)
     assert precision == "fp32"
     return TorchNetwork(job.load().backbone, job.preprocessing, device, "fp32")
