@@ -68,7 +68,7 @@ class Trainer:
         average = get_ema_multi_avg_fn(self.dials.averaging)
         self.averaged = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
         groups = parameter_groups(self.model, self.dials.layer_decay)
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=self.dials.weight_decay)
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=self.dials.weight_decay, fused=True)
 
     def fit(self, on_epoch: Callable[[EpochRecord], None]) -> None:
         """Train from the latest checkpoint, or the beginning, to the last epoch.
