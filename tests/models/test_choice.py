@@ -21,7 +21,7 @@ def test_a_run_file_that_names_no_model_has_the_packages_weights_and_their_pixel
 
     assert (chosen.architecture, chosen.weights) == ("timm/tf_efficientnet_lite0", "package")
     seen = chosen.preprocessing
-    assert (seen.size_px, seen.fit, seen.mean, seen.std) == (224, "pad", HALF, HALF)
+    assert (seen.size_px, seen.fit, seen.mean, seen.std) == (224, "crop", HALF, HALF)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import torch
 from torch import Tensor
 
-from lib.evaluation.candidates import Judged, is_better
+from lib.evaluation.preference import Judged, is_better
 from lib.evaluation.held_out import Scored, calibrate
 from lib.evaluation.paired import Verdict
 from lib.labels.promises import Accept
