@@ -9,6 +9,7 @@
 # make bench           classifies beside Ray Data, Daft and a script, for 15 minutes at most
 # make bench-accuracy  trains beside fastai, timm's recipe and a frozen head, for an hour at most;
 #                      QUICK=1: one draw of 10 labels, for 10 minutes at most
+# make bench-train     trains under Ray beside a torchrun script, and kills a worker
 # make bench-listing   freezes 10 million items from an inventory and from a listing
 # make bench-night     holds 10 million items against a labels table of 10 million
 # make bench-kills     kills one run at fifty random moments
@@ -20,7 +21,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 
 .PHONY: demo test test-fast test-faults test-cluster check layers lock bench bench-listing bench-night bench-changed \
-  bench-kills bench-engine bench-backfill bench-accuracy
+  bench-kills bench-engine bench-backfill bench-accuracy bench-train
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -82,6 +83,9 @@ $(FASTAI)/.installed: benchmarks/peers/fastai_requirements.txt $(VENV)/.installe
 
 bench-accuracy: $(FASTAI)/.installed
 	$(RUN) benchmarks.bench_accuracy $(if $(QUICK),--quick)
+
+bench-train: $(VENV)/.installed
+	$(RUN) benchmarks.bench_train
 
 bench-listing: $(VENV)/.installed
 	$(RUN) benchmarks.bench_listing
