@@ -112,7 +112,7 @@ class TrainingSteps:
             tuning = self._tuning(labelled)
             scored = tuning.judge()
         except OverBudgetError as error:
-            why = f"{error}; 'minutes' gives it more"
+            why = str(error)
             self.say(f"no fine-tuning: {why}")
             head = _candidate(simple, HEAD, "Fine-tuning had no time.", seconds=seconds)
             none = Candidate(name=NETWORK, strategy=FINETUNE, right=0, items=0,

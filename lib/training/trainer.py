@@ -20,6 +20,7 @@ from lib.models.classifier import Classifier, build_classifier
 from lib.models.device import pick_dtype
 from lib.models.pretrained import parameters_of, read_safetensors
 from lib.runs import files
+from lib.runs.progress import duration
 from lib.training.augmentation import augment
 from lib.training.checkpoint import read_checkpoint, write_checkpoint, write_trained
 from lib.training.config import FEWEST_STEPS, class_weights, rate_factor
@@ -163,22 +164,25 @@ class Trainer:
             return self.dials.epochs
         chosen = torch.arange(-(-len(self.train.targets) // self.steps))
         self._set_mode()
+        buffers = [each.clone() for each in self.model.buffers()]
         times = []
         for _ in range(TRIAL_STEPS):  # without a step of the optimizer: nothing is learned
             started = time.perf_counter()
             self._loss(ddp, chosen, torch.Generator().manual_seed(0)).backward()
             times.append(time.perf_counter() - started)
         self.optimizer.zero_grad()
+        for buffer, before in zip(self.model.buffers(), buffers, strict=True):
+            buffer.copy_(before)  # batch norms that learn have counted the trial
         slowest = torch.tensor(min(times), device=self.device)
         dist.all_reduce(slowest, op=dist.ReduceOp.MAX)
         seconds = float(slowest) * self.steps * self.dials.passes  # of an epoch
         fewest = math.ceil(FEWEST_STEPS / (self.steps * self.dials.passes))
         affordable = int(self.job.seconds / seconds)
         if affordable < min(fewest, self.dials.epochs):
-            minutes = seconds * min(fewest, self.dials.epochs) / 60
+            needed = seconds * min(fewest, self.dials.epochs)
             raise OverBudgetError(
-                f"fine-tuning would take {math.ceil(minutes)} minutes at least; "
-                f"there were {self.job.seconds / 60:.1f}"
+                f"fine-tuning would take {duration(needed)} at least, and has "
+                f"{duration(self.job.seconds)} of what 'minutes' allows"
             )
         return min(affordable, self.dials.epochs)
 

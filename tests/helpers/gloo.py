@@ -12,14 +12,14 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing
 
-from lib.errors import InputError
+from lib.errors import ReshelveError
 
 # of one collective operation; a worker whose fellow is gone hears of it sooner
 TIMEOUT = timedelta(seconds=60)
 
 
 class WorkerError(Exception):
-    """A worker has died, or its work has raised something else than an InputError."""
+    """A worker has died, or its work has raised something else than a ReshelveError."""
 
 
 class Workers:
@@ -28,10 +28,14 @@ class Workers:
     def __init__(self, count: int) -> None:
         self.workers = [_Worker() for _ in range(count)]
 
+    def grow(self, count: int) -> None:
+        """Have so many processes at least."""
+        self.workers += [_Worker() for _ in range(count - len(self.workers))]
+
     def run(self, world: int, work: Callable[..., Any], *arguments: object) -> list[Any]:
         """Let the first `world` workers do `work(*arguments)` together; return their results.
 
-        A result is what the work returned, the InputError that it raised, or a WorkerError.
+        A result is what the work returned, the ReshelveError that it raised, or a WorkerError.
         """
         with tempfile.TemporaryDirectory() as folder:
             meeting = f"file://{Path(folder) / 'meeting'}"
@@ -81,7 +85,7 @@ def _serve(pipe: Connection) -> None:
         )
         try:
             result = work(*arguments)
-        except InputError as error:
+        except ReshelveError as error:
             result = error
         except Exception as error:  # noqa: BLE001  # the test is to see it, whatever it is
             result = WorkerError(repr(error))

@@ -67,10 +67,13 @@ def in_int8(compiled: BackboneJob, items: pa.Table) -> BackboneJob:
 def of_torch(classifier: Classifier, items: pa.Table) -> Tensor:
     """Embed images with torch alone, float32 [n, d]."""
     preparer = Preparer(catalogs.PREPROCESSING, READING, catalogs.LOCAL.config)
-    found = preparer.stream(items["uri"].to_pylist(), items["etag"].to_pylist())
-    pixels = torch.stack([each.pixels for each in found if each.pixels is not None])
+    prepared = preparer.stream(items["uri"].to_pylist(), items["etag"].to_pylist())
+    pixels = torch.stack([each.pixels for each in prepared if each.pixels is not None])
     with torch.inference_mode():
-        return classifier.backbone(normalise(pixels, catalogs.PREPROCESSING, torch.float32))
+        found: Tensor = classifier.backbone(
+            normalise(pixels, catalogs.PREPROCESSING, torch.float32)
+        )
+    return found
 
 
 def matrix(rows: pa.Table) -> Tensor:

@@ -91,8 +91,16 @@ def test_the_more_items_the_larger_a_batch_and_the_fewer_the_passes() -> None:
 
 
 def test_what_a_run_file_says_is_done() -> None:
-    said = {"epochs": 2, "batch_size": 7, "learning_rate": 0.5, "layer_decay": 0.3, "seed": 4}
-    dials = dials_of(20, **said, balanced_loss=False, precision="bf16")
+    config = TrainingConfig(
+        epochs=2,
+        batch_size=7,
+        learning_rate=0.5,
+        layer_decay=0.3,
+        seed=4,
+        balanced_loss=False,
+        precision="bf16",
+    )
+    dials = choose_dials(config, 20, pretrained=True)
     assert (dials.passes, dials.epochs, dials.batch_size) == (1, 2, 7)
     assert (dials.backbone_rate, dials.layer_decay, dials.seed) == (0.5, 0.3, 4)
     assert (dials.balanced_loss, dials.precision) == (False, "bf16")
