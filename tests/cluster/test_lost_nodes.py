@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lib.runs.run import Run
-from lib.training.checkpoint import read_best, read_checkpoint
+from lib.training.checkpoint import read_checkpoint, read_trained
 from tests.conftest import Bucket, Server
 from tests.helpers.far import Catalog, begin, end, role, submit
 from tests.helpers.jobs import finish, start, wait_until
@@ -66,9 +66,14 @@ def test_classification_ends_as_if_no_node_was_lost(
     assert catalog.rows("far").equals(catalog.rows("near"))
 
 
+def part(catalog: Catalog, name: str) -> Run:
+    """The part of a training that has its checkpoints."""
+    return Run(name, f"{catalog.uri}/runs/{name}/finetune/held-out", catalog.storage)
+
+
 def epochs(catalog: Catalog, name: str) -> list[tuple[float, float, float]]:
     """The losses and accuracies of a training, epoch by epoch."""
-    found = read_checkpoint(Run(name, f"{catalog.uri}/runs/{name}", catalog.storage))
+    found = read_checkpoint(part(catalog, name))
     assert found
     return [(e.train_loss, e.validation_loss, e.validation_accuracy) for e in found[0]]
 
@@ -79,7 +84,7 @@ def test_training_ends_as_if_no_node_was_lost_and_as_on_one_node(
     nodes.add("c")
     catalog = Catalog(s3, driver)
     job = begin(nodes, driver, "train", catalog.training("far", workers=2, epochs=EPOCHS))
-    checkpoints = f"{catalog.uri}/runs/far/checkpoints"
+    checkpoints = part(catalog, "far").at("checkpoints")
     wait_until(lambda: "epoch-0002.pt" in catalog.storage.names(checkpoints), at_most_s=400)
 
     nodes.kill(busiest(nodes))
@@ -89,10 +94,7 @@ def test_training_ends_as_if_no_node_was_lost_and_as_on_one_node(
     # two workers on one node, whom nobody disturbs
     here("train", catalog.training("near", workers=2, epochs=EPOCHS))
     assert epochs(catalog, "far") == epochs(catalog, "near")
-    far, near = (
-        read_best(Run(name, f"{catalog.uri}/runs/{name}", catalog.storage))
-        for name in ("far", "near")
-    )
+    far, near = (read_trained(part(catalog, name)) for name in ("far", "near"))
     assert all(far[key].equal(near[key]) for key in near)
 
 
@@ -106,7 +108,7 @@ def test_elastic_training_goes_on_with_the_workers_left(
 ) -> None:
     catalog = Catalog(s3, driver)
     job = begin(nodes, driver, "train", catalog.training("far", workers="1..2", epochs=EPOCHS))
-    checkpoints = f"{catalog.uri}/runs/far/checkpoints"
+    checkpoints = part(catalog, "far").at("checkpoints")
     wait_until(lambda: "epoch-0002.pt" in catalog.storage.names(checkpoints), at_most_s=400)
 
     nodes.kill("b")

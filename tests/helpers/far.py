@@ -74,6 +74,7 @@ class Catalog:
             {
                 "taxonomy": f"{self.uri}/taxonomy.yaml",
                 "catalog": {"uri": f"{self.uri}/images/manifest.csv"},
+                "strategy": "finetune",
                 "model": {
                     "architecture": "squeezenet1_1",
                     "preprocessing": catalogs.PREPROCESSING.model_dump(mode="json"),

@@ -55,6 +55,7 @@ class Trainings:
                 "architecture": "shufflenet_v2_x0_5",
                 "preprocessing": catalogs.PREPROCESSING.model_dump(mode="json"),
             },
+            "strategy": "finetune",
             "training": {"epochs": EPOCHS, "batch_size": 8, "precision": "fp32"},
             "workers": {"count": 2, "cpus": 0.5},
             "reading": {"threads": 2},
@@ -99,7 +100,7 @@ class Trainings:
 
     def epochs(self, name: str) -> list[int]:
         """Epochs of the latest checkpoint, which must be whole."""
-        run = Run("one", f"{self.bucket.uri}/{name}/one", self.storage)
+        run = Run("one", f"{self.bucket.uri}/{name}/one/finetune/held-out", self.storage)
         history, _ = read_checkpoint(run) or ([], {})
         return [each.epoch for each in history]
 
@@ -129,7 +130,7 @@ def test_a_driver_killed_while_a_checkpoint_goes_to_s3_and_run_again_ends_as_if_
 ) -> None:
     trainings.finish("undisturbed")
     for name, after in (("unsent", False), ("unanswered", True)):
-        trainings.kill_at(name, "one/checkpoints/epoch-0002.pt", after=after)
+        trainings.kill_at(name, "one/finetune/held-out/checkpoints/epoch-0002.pt", after=after)
         done = 1 + after
         assert trainings.epochs(name) == list(range(1, done + 1))
 
