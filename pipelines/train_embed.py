@@ -118,7 +118,7 @@ def embed_labelled(
     """Embed the labelled items; a photo under two labels is left out, and so are held-out copies.
 
     Raises:
-        InputError: a category has no photo that can be used.
+        InputError: a category has no photo that can be used, or all have one alone.
     """
     items, vectors = backbone.embed(pa.concat_tables([train, held_out]))
     labels = items["category_id"].to_pylist()
@@ -162,6 +162,12 @@ def embed_labelled(
         raise InputError(
             f"category '{leaves[min(empty)]}' has no photo to train on that can be used; "
             "label others, or take the category out of the taxonomy"
+        )
+    pairs = zip(found.targets[found.train].tolist(), found.photos, strict=False)
+    if len(set(pairs)) == len(leaves):
+        raise InputError(
+            "no category has two photos to train on that can be used; a head is chosen by holding "
+            "some out in turn: label others"
         )
     if held_out.num_rows and not found.held_out:
         raise InputError("no held-out photo can be used; give another 'validation'")
