@@ -1,9 +1,9 @@
 import torch
 from torch import Tensor
 
-from lib.evaluation.preference import Judged, is_better
 from lib.evaluation.held_out import Scored, calibrate
 from lib.evaluation.paired import Verdict
+from lib.evaluation.preference import Judged, is_better
 from lib.labels.promises import Accept
 from tests.helpers.catalogs import TAXONOMY
 

@@ -48,6 +48,7 @@ def embed(folder: Path, train: pa.Table, held_out: pa.Table | None = None) -> La
         folder=str(folder),
         run_id="run",
         workers=WorkersConfig(),
+        connect=lambda: None,
         say=lambda _: None,
     )
     return embed_labelled(backbone, train, held_out, LEAVES)

@@ -73,6 +73,7 @@ def trained(folder: Path, *, held_out_in_turn: bool = True) -> Shown:
         bundle=Bundle(str(folder / "bundle"), info, TAXONOMY, "sha256:0123"),
         catalog=str(folder),
         items=items,
+        train_items=items.num_rows,
         predictions=make_predictions(
             items,
             TAXONOMY.leaves,
