@@ -1,6 +1,5 @@
-"""What an earlier version wrote is read, and what it left half done goes on."""
+"""What an earlier version wrote is read, and what it left half done goes on, but for a training."""
 
-import json
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
@@ -9,9 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+import yaml
 
 from tests.conftest import Server
 from tests.formats.restored import Restored, restored, succeed
+from tests.helpers.jobs import run_job
 from tests.helpers.local_ray import local_ray
 
 SAMPLES = sorted(Path(__file__).with_name("formats").glob("*.tar.xz"))
@@ -150,21 +151,23 @@ def test_a_backfill_begun_by_an_earlier_version_goes_on(
     assert shop.etags(f"runs/{name}/bundle/") == head
 
 
-@pytest.mark.ray
-@pytest.mark.usefixtures("ray")
-def test_a_training_begun_by_an_earlier_version_goes_on(shop: Restored) -> None:
-    figures = "runs/begun-train/metrics.jsonl"
-    before = shop.read(figures)
+def test_a_training_begun_by_an_earlier_version_is_refused_and_left_as_it_is(
+    shop: Restored,
+) -> None:
+    before = shop.etags("runs/begun-train/")
+    run_file = Path(shop.write_run_file("begun-train"))
 
-    shop.run("train", "begun-train")
+    old_keys = run_job("train", str(run_file))
+    described = yaml.safe_load(run_file.read_text())
+    for key in ("head_epochs", "backbone_factor"):
+        described["training"].pop(key)
+    run_file.write_text(yaml.safe_dump(described))
+    other_recipe = run_job("train", str(run_file))
 
-    lines = [json.loads(line) for line in shop.read(figures).splitlines()]
-    assert shop.read(figures).startswith(before)
-    assert [line["epoch"] for line in lines] == sorted({line["epoch"] for line in lines})
-    assert lines[-1]["epoch"] == lines[-1]["epochs"] == 3
-    bundle = shop.read_json("runs/begun-train/outcome.json")["bundle"]
-    assert bundle == f"{shop.bucket.uri}/runs/begun-train/bundle"
-    assert set(shop.read_json("runs/begun-train/bundle/bundle.json")["digests"]) >= {"model"}
+    assert (old_keys.exit_code, other_recipe.exit_code) == (2, 2)
+    assert "'training.head_epochs'; it is 'strategy' now" in old_keys.stderr
+    assert "(recipe was " in other_recipe.stderr
+    assert shop.etags("runs/begun-train/") == before
 
 
 def of_run(rows: pa.Table, run_id: str) -> pa.Table:
