@@ -137,7 +137,7 @@ def make(maker: Maker) -> None:
     maker.list_items("labelled", range(40))
     examples = [f"{n:03d}.png,{('blouse', 'polo')[n % 2]}\n" for n in range(0, 30, 5)]
     maker.write("photos/examples.csv", ("item_id,category_id\n" + "".join(examples)).encode())
-    maker.run("train", "trained", shop.training(head_epochs=30, epochs=1))
+    maker.run("train", "trained", shop.training("head"))
 
     # a table of two versions; what is new in the second are shirts, and has no embedding
     maker.list_items("first", range(30), "page.png")
@@ -160,7 +160,7 @@ def make(maker: Maker) -> None:
     maker.kill("backfill", "begun-backfill", shop.BACKFILL, part, before)
     unit, after = "^PUT .*/shards/unit-000000[23]", [f"pixels/{embedded % n}" for n in (2, 3)]
     maker.kill("backfill", "begun-backfill-pixels", shop.BACKFILL, unit, *after)
-    recipe, epoch = shop.training(head_epochs=2, epochs=1), "^PUT .*/checkpoints/epoch-0002"
+    recipe, epoch = shop.training("finetune"), "^PUT .*/fold-0/checkpoints/epoch-0002"
     maker.kill("train", "begun-train", recipe, epoch, figures)
     maker.list_items("unpublished", [*second[1:], *range(61, 65)], "page.png")
     maker.run("classify", "unpublished", shop.night("unpublished"), "--no-publish")

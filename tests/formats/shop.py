@@ -56,12 +56,8 @@ TRAINING: dict[str, Any] = {
             "size_px": 32, "fit": "crop", "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
         },
     },
-    "training": {
-        "batch_size": 8, "precision": "fp32", "learning_rate": 0.003, "weight_decay": 0,
-        # so slow that the backbone stays as it is, and small in the archive
-        "backbone_factor": 1e-30,
-        "augmentation": {"zoom": 0, "stretch": 0, "rotation_degrees": 0, "light": 0},
-    },
+    "embeddings": f"{URI}/labelled-embeddings",
+    "training": {"epochs": 3, "batch_size": 8, "precision": "fp32"},
     "workers": {"count": 1, "cpus": 0.5},
 }  # fmt: skip
 CLASSIFYING: dict[str, Any] = {
@@ -130,5 +126,5 @@ def night(name: str, unit_size: int = 2) -> dict[str, Any]:
     return {"catalog": catalog, **CLASSIFYING, **PUBLISHING, "engine": engine}
 
 
-def training(**epochs: int) -> dict[str, Any]:
-    return {**TRAINING, "training": {**TRAINING["training"], **epochs}}
+def training(strategy: str) -> dict[str, Any]:
+    return {**TRAINING, "strategy": strategy}
