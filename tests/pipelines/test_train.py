@@ -10,15 +10,21 @@ from typing import Any
 
 import psutil
 import pytest
+import safetensors.torch
+import torch
 import yaml
+from pyarrow import parquet
 from ray.train.v2.api.exceptions import WorkerGroupError
 
 from lib.cluster.train_workers import sentence_of
+from lib.heads.recipes import HeadRecipe
 from lib.images.config import ReadingConfig
 from lib.images.preparer import StuckError
 from lib.inference.classify_unit import UnitClassifier
 from lib.inference.config import UnitJob
 from lib.models.bundle import read_bundle
+from lib.models.classifier import build_classifier
+from lib.models.pretrained import read_safetensors
 from tests.helpers import catalogs
 from tests.helpers.jobs import (
     descendants,
@@ -43,7 +49,7 @@ categories:
   - {id: shoes, name: Shoes}
 """
 BROKEN = {"x-empty.png": b"", "x-page.png": b"<!doctype html><html></html>"}
-EPOCHS = 3
+EPOCHS, ITEMS = 3, 42
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 
@@ -70,7 +76,7 @@ class School:
         self.run = folder / "runs" / "one"
 
     def prepare(self, extra: Mapping[str, bytes] = MappingProxyType({})) -> None:
-        files, labels = draw_labelled(42)
+        files, labels = draw_labelled(ITEMS)
         labels |= dict.fromkeys(extra, "shirt")
         catalogs.write_catalog(str(self.folder / "images"), {**files, **extra}, labels=labels)
         (self.folder / "taxonomy.yaml").write_text(TAXONOMY_YAML)
@@ -82,6 +88,7 @@ class School:
             "run_id": "one",
             "taxonomy": str(self.folder / "taxonomy.yaml"),
             "catalog": {"uri": str(self.folder / "images" / "manifest.csv")},
+            "strategy": "finetune",
             "model": {
                 "architecture": self.architecture,
                 "preprocessing": catalogs.PREPROCESSING.model_dump(mode="json"),
@@ -101,8 +108,13 @@ class School:
 
     @property
     def epochs_done(self) -> int:
-        names = [path.stem for path in self.run.glob("checkpoints/epoch-*.pt")]
+        names = [path.stem for path in self.run.glob("finetune/held-out/checkpoints/epoch-*.pt")]
         return max((int(name.removeprefix("epoch-")) for name in names), default=0)
+
+    def rewrite(self, **changes: Any) -> None:  # noqa: ANN401  # as above
+        """Change keys of the run file."""
+        described = yaml.safe_load(Path(self.run_file).read_text()) | changes
+        Path(self.run_file).write_text(yaml.safe_dump(described))
 
     def classify(self, files: Mapping[str, bytes]) -> dict[str, str]:
         """Classify other images with the bundle; return the best leaf of each, by name."""
@@ -174,6 +186,10 @@ def test_the_bundle_is_the_taxonomy_s_and_says_how_good_it_is(
 
     assert set(bundle.info.category_ids) == set(COLOURS)
     assert bundle.info.preprocessing == catalogs.PREPROCESSING
+    assert bundle.info.head_power == 1
+    assert bundle.info.recipe["strategy"] == "finetune"
+    assert bundle.info.recipe["epochs"] == EPOCHS
+    assert not bundle.info.recipe["frozen_norms"]
     assert bundle.info.metrics["validation_accuracy"] >= 0.8
     assert bundle.info.temperature > 0
 
@@ -276,6 +292,180 @@ def test_a_category_whose_images_are_all_broken_is_refused(school: School) -> No
     assert result.exit_code == 2
     assert "'shoes'" in result.stderr
     assert not (school.run / "outcome.json").exists()
+
+
+class WeightsSchool(School):
+    """A school whose network begins with weights: they mean nothing, but are a file's.
+
+    One photo is there under two labels, one category has one photo, and two images are broken.
+    """
+
+    def prepare(self, extra: Mapping[str, bytes] = MappingProxyType({})) -> None:
+        super().prepare()
+        torch.manual_seed(3)
+        weights = self.folder / "weights.safetensors"
+        backbone = build_classifier(self.architecture, 1, 32).backbone
+        weights.write_bytes(safetensors.torch.save(backbone.state_dict()))
+        files, labels = draw_labelled(ITEMS)
+        photo = catalogs.encode(catalogs.draw(77, (90, 90, 90)), "png")
+        files |= {**extra, "x-one.png": photo, "x-other.png": photo}
+        files["x-hat.png"] = catalogs.encode(catalogs.draw(78, (240, 230, 20)), "png")
+        labels |= dict.fromkeys(extra, "shirt")
+        labels |= {"x-one.png": "shirt", "x-other.png": "shoes", "x-hat.png": "hat"}
+        catalogs.write_catalog(str(self.folder / "images"), files, labels=labels)
+        (self.folder / "taxonomy.yaml").write_text(f"{TAXONOMY_YAML}  - {{id: hat, name: Hats}}\n")
+        self.rewrite(
+            strategy="head",
+            embeddings=str(self.folder / "embeddings"),
+            model={
+                "architecture": self.architecture,
+                "weights": str(weights),
+                "preprocessing": catalogs.PREPROCESSING.model_dump(mode="json"),
+            },
+        )
+
+    @contextlib.contextmanager
+    def without_images(self) -> Iterator[None]:
+        """Take all images away, and bring them back."""
+        images, away = self.folder / "images", self.folder / "away"
+        shutil.copytree(images, away)
+        for path in images.glob("*.png"):
+            path.unlink()
+        yield
+        shutil.copytree(away, images, dirs_exist_ok=True)
+        shutil.rmtree(away)
+
+
+@pytest.fixture(scope="module")
+def headed(
+    trained: tuple[School, str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[WeightsSchool, str]:
+    """A school that has trained a head alone, and what it said; Ray is up."""
+    assert trained
+    school = WeightsSchool(tmp_path_factory.mktemp("headed"), "resnet18")
+    school.prepare(BROKEN)
+    result = run_job("train", school.run_file)
+    assert result.exit_code == 0, result.output
+    return school, result.output
+
+
+def test_a_head_on_frozen_weights_labels_images_it_has_not_seen(
+    headed: tuple[WeightsSchool, str],
+) -> None:
+    files, labels = draw_labelled(12, first=900)
+
+    found = headed[0].classify(files)
+    assert sum(found[name] == label for name, label in labels.items()) >= 10
+
+
+def test_the_bundle_of_a_head_says_how_it_was_fitted_and_keeps_what_judged_it(
+    headed: tuple[WeightsSchool, str],
+) -> None:
+    folder = headed[0].run / "bundle"
+    bundle = read_bundle(str(folder), catalogs.LOCAL)
+
+    assert bundle.info.recipe["strategy"] == "head"
+    assert HeadRecipe.model_validate(bundle.info.recipe["head"]).power == bundle.info.head_power
+    held_out = parquet.read_table(folder / "held_out.parquet")
+    reference = parquet.read_table(folder / "reference.parquet")
+    names = {f"{number:03d}.png" for number in range(ITEMS)}
+    assert set(held_out["item_id"].to_pylist()) == names
+    assert held_out.num_rows == reference.num_rows == ITEMS
+    assert bundle.info.metrics["validation_items"] == ITEMS
+
+
+def test_a_photo_under_two_labels_is_left_out_and_named(
+    headed: tuple[WeightsSchool, str],
+) -> None:
+    report = (headed[0].run / "report.html").read_text()
+
+    for name in ("x-one.png", "x-other.png", *BROKEN):
+        assert name in report
+    assert "the same photo is labelled" in report
+
+
+def test_a_category_with_one_photo_trains_and_is_never_held_out(
+    headed: tuple[WeightsSchool, str],
+) -> None:
+    folder = headed[0].run / "bundle"
+
+    assert "hat" in read_bundle(str(folder), catalogs.LOCAL).info.category_ids
+    held_out = parquet.read_table(folder / "held_out.parquet")
+    assert "x-hat.png" not in held_out["item_id"].to_pylist()
+    photo = catalogs.encode(catalogs.draw(79, (240, 230, 20)), "png")
+    assert headed[0].classify({"hat.png": photo}) == {"hat.png": "hat"}
+
+
+def test_where_embeddings_are_kept_a_head_needs_no_image(
+    headed: tuple[WeightsSchool, str],
+) -> None:
+    school, first_output = headed
+    assert f"embedding {ITEMS + len(BROKEN) + 3} images" in first_output
+
+    with school.without_images():
+        result = run_job("train", school.run_file, "--set", "run_id=two")
+
+    assert result.exit_code == 0, result.output
+    one, two = (
+        read_safetensors(
+            str(school.folder / f"runs/{name}/bundle/model.safetensors"), catalogs.LOCAL
+        )
+        for name in ("one", "two")
+    )
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_without_time_for_fine_tuning_the_head_is_taken_and_it_is_said(
+    headed: tuple[WeightsSchool, str],
+) -> None:
+    school, run = headed[0], headed[0].folder / "runs" / "auto"
+
+    result = run_job(
+        "train",
+        school.run_file,
+        *("--set", "run_id=auto", "--set", "strategy=auto", "--set", "minutes=0.001"),
+    )
+
+    assert result.exit_code == 0, result.output
+    assert "no fine-tuning: fine-tuning would take" in result.output
+    bundle = read_bundle(str(run / "bundle"), catalogs.LOCAL)
+    assert bundle.info.recipe["strategy"] == "head"
+    assert read_bundle(str(run / "first-bundle"), catalogs.LOCAL).info.recipe == bundle.info.recipe
+
+
+def test_fine_tuning_from_weights_is_judged_fold_by_fold_and_ends_with_a_model_of_all(
+    headed: tuple[WeightsSchool, str],
+) -> None:
+    school, run = headed[0], headed[0].folder / "runs" / "tuned"
+
+    result = run_job(
+        "train",
+        school.run_file,
+        *("--set", "run_id=tuned", "--set", "strategy=finetune", "--set", "training.epochs=1"),
+    )
+
+    assert result.exit_code == 0, result.output
+    assert epochs_said(result.output) == [1, 1, 1, 1]
+    parts = {path.name for path in (run / "finetune").iterdir()}
+    assert parts == {"fold-0", "fold-1", "fold-2", "all"}
+    held_out = parquet.read_table(run / "bundle" / "held_out.parquet")
+    assert sorted(held_out["item_id"].to_pylist()) == [f"{n:03d}.png" for n in range(ITEMS)]
+    items = parquet.read_table(run / "finetune" / "all" / "items-train.parquet")
+    assert items.num_rows == ITEMS + 1
+    bundle = read_bundle(str(run / "bundle"), catalogs.LOCAL)
+    assert bundle.info.recipe["strategy"] == "finetune"
+    assert bundle.info.recipe["frozen_norms"]
+
+
+def test_a_head_on_a_network_without_weights_is_refused(school: School) -> None:
+    before = catalogs.folder_of(school.folder)
+
+    result = run_job("train", school.run_file, "--set", "strategy=head")
+
+    assert result.exit_code == 2
+    assert "this one has no weights" in result.stderr
+    assert catalogs.folder_of(school.folder) == before
 
 
 @pytest.mark.parametrize(
