@@ -5,9 +5,9 @@
 
 Both train the default network at 96 px on the same drawn photos with the same step, one thread a
 worker, in turns; of each turn the fastest epoch after the first counts, and of the rounds the
-median. On a machine with other work, go by the cores' time: ours has its checkpoints in it. Then
-the losses of 1, 2 and 4 workers at one global batch, beside those of one worker with another seed;
-and a worker is killed in the middle of an epoch. The last line is a JSON object.
+median. On a machine with other work, go by the cores' time, in which both have their checkpoints.
+Then the losses of 1, 2 and 4 workers at one global batch, beside those of one worker with another
+seed; and a worker is killed in the middle of an epoch. The last line is a JSON object.
 """
 
 import argparse
@@ -46,6 +46,7 @@ def run_script(drawn: DrawnPhotos, workers: int) -> Speed:
         "-m", "benchmarks.peers.torchrun_step",
         "--photos", str(drawn.tensors), "--weights", str(drawn.initial),
         "--batch-size", str(BATCH), "--epochs", str(EPOCHS),
+        "--checkpoint", str(drawn.folder / "script.pt"),
     ]  # fmt: skip
     ran = run_timed(command, LIMIT_S, drawn.folder / "script.log", {"OMP_NUM_THREADS": "1"})
     if ran.failure:
