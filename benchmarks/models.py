@@ -48,8 +48,14 @@ def fine_tune(photos: Path, weights: Path, taxonomy: Path, folder: Path) -> Mode
         "taxonomy": str(taxonomy),
         "catalog": {"uri": str(photos / "train"), "labels": "folder"},
         "validation": {"uri": str(photos / "validation"), "labels": "folder"},
-        "model": {"weights": str(weights), "preprocessing": PREPROCESSING.model_dump(mode="json")},
-        "training": {"head_epochs": 1, "epochs": 2},
+        "model": {
+            "architecture": "resnet18",
+            "weights": str(weights),
+            "preprocessing": PREPROCESSING.model_dump(mode="json"),
+        },
+        "strategy": "finetune",
+        "training": {"epochs": 2},
+        "embeddings": str(folder / "embeddings"),
     }
     run_file.write_text(yaml.safe_dump(described))
     run(["jobs.train", str(run_file)], {}, TRAINING_LIMIT_S)

@@ -83,6 +83,7 @@ def write_trained_bundle(
     leaves = taxonomy.leaves
     judging = items.take(pa.array(trained.places.numpy()))
     embedded, vectors = backbone.embed(_spread(judging, MOST_JUDGES))
+    backbone.compile()
     int8 = judge(trained, judging, embedded, vectors, items) if with_int8 else None
     compiled = backbone.job.kept("fp32") | (backbone.job.kept("int8") if int8 else {})
     scaled = calibrated.scaling.apply(trained.scored.logits)

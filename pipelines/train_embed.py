@@ -55,6 +55,12 @@ class Backbone:
         suffix = "" if precision == "fp32" else f"-{precision}"
         return EmbeddingStore(self.folder, self.digest + suffix, self.storage)
 
+    def compile(self) -> None:
+        """Compile the backbone for CPUs, where that is not kept: nights may have embedded all."""
+        if not self.job.kept("fp32"):
+            self.connect()
+            compile_on_ray(self.job, self.workers)
+
     def embed(
         self, items: pa.Table, precision: Precision = "fp32", scale_items: pa.Table | None = None
     ) -> tuple[pa.Table, Tensor]:

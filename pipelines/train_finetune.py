@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lib.cluster.monitor import TrainingWatch
 from lib.cluster.train_workers import train_on_ray
+from lib.errors import InputError
 from lib.evaluation.held_out import Scored
 from lib.heads.folds import assign_folds
 from lib.models.config import ChosenModel
@@ -55,12 +56,16 @@ class FineTuning:
         """Return logits of items that the network has not seen: held out, or fold by fold.
 
         Raises:
+            InputError: no held-out photo can be read.
             OverBudgetError: there is no time for it.
             ReshelveError: the training failed.
         """
         if self.held_out:
             train = self.items.num_rows - self.held_out
-            return self._train(HELD_OUT, self.items.slice(0, train), self.items.slice(train))
+            found = self._train(HELD_OUT, self.items.slice(0, train), self.items.slice(train))
+            if not found.item_ids:
+                raise InputError("no held-out photo could be read; give another 'validation'")
+            return found
         folds = self.folds
         return together(
             [
@@ -85,6 +90,7 @@ class FineTuning:
     def job(self, name: str, items: int) -> TrainingJob:
         """Return the training of a part."""
         parts = 1 if self.held_out else FOLDS + 1
+        chosen_later = self.config.strategy == "auto" and self.model.weights != "none"
         return TrainingJob(
             run=self._part(name),
             initial_uri=self.run.at(files.INITIAL_MODEL),
@@ -95,8 +101,8 @@ class FineTuning:
                 self.config.training, items, pretrained=self.model.weights != "none"
             ),
             reading=self.config.reading,
-            # whoever wants it fine-tuned waits for as long as it takes
-            seconds=60 * self.config.minutes / parts if self.config.strategy == "auto" else None,
+            # where there is nothing else to take, it takes as long as it takes
+            seconds=60 * self.config.minutes / parts if chosen_later else None,
         )
 
     def _part(self, name: str) -> Run:
