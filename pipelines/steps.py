@@ -25,7 +25,7 @@ PlannedT = TypeVar("PlannedT")
 def within_catalogs(reading: ReadingConfig, info: ValidationInfo) -> ReadingConfig:
     """Let a run file's images be read from the stores of its catalogs, unless it says which."""
     # a catalog is missing where it is not valid itself
-    catalogs = (info.data.get("catalog"), info.data.get("validation"))
+    catalogs = (info.data.get(key) for key in ("catalog", "validation", "adapt"))
     return reading.within(each.store for each in catalogs if each)
 
 

@@ -12,6 +12,7 @@ from lib.runs.run import open_run
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import read_taxonomy
 from pipelines.steps import Say
+from pipelines.train_adapt import read_unlabelled
 from pipelines.train_inputs import TrainRun, describe, initial_model, read_labelled
 from pipelines.train_steps import HEAD, TrainingSteps
 
@@ -37,7 +38,8 @@ def train(config: TrainRun, say: Say) -> Bundle:
             "model.weights, or take the strategy 'finetune'"
         )
     items, held_out = read_labelled(config, model, taxonomy, storage)
-    intent = describe(config, model, taxonomy, items, held_out)
+    unlabelled = read_unlabelled(config, model, items, held_out, storage)
+    intent = describe(config, model, taxonomy, items, held_out, unlabelled)
     run = open_run(config.output, config.run_id, intent, storage)
     judges = f"{held_out.num_rows:,} held out" if held_out.num_rows else "each held out in turn"
     say(f"{run}: {items.num_rows:,} labelled items to train on, {judges}")
@@ -47,6 +49,8 @@ def train(config: TrainRun, say: Say) -> Bundle:
     if not run.exists(files.INITIAL_MODEL):
         run.write_table(files.TRAIN_ITEMS, items)
         run.write_table(files.VALIDATION_ITEMS, held_out)
+        if unlabelled is not None:
+            run.write_table(files.UNLABELLED_ITEMS, unlabelled)
         run.write(files.INITIAL_MODEL, initial_model(config, model, taxonomy, storage))
     with ExitStack() as cluster:
 
@@ -54,7 +58,7 @@ def train(config: TrainRun, say: Say) -> Bundle:
             cluster.enter_context(connected())  # at the first need; later ones change nothing
 
         steps = TrainingSteps(config, model, taxonomy, run, connect, say, started)
-        labelled, tried = steps.try_all(items, held_out)
+        labelled, tried = steps.try_all(items, held_out, unlabelled)
         bundle = steps.end(labelled, tried)
     run.end({"state": "trained", "bundle": bundle.uri, "bundle_digest": bundle.digest})
     accuracy = bundle.info.metrics["validation_accuracy"]

@@ -41,6 +41,7 @@ class TrainRun(RunFile):
     taxonomy: str
     catalog: CatalogConfig
     validation: CatalogConfig | None = None
+    adapt: CatalogConfig | None = None  # its labels, if it has any, are not looked at
     validation_fraction: float = Field(default=0.2, gt=0, lt=1)
     model: ModelConfig = ModelConfig()
     strategy: Literal["auto", "head", "finetune"] = "auto"
@@ -84,9 +85,16 @@ def read_labelled(
 
 
 def describe(
-    config: TrainRun, model: ChosenModel, taxonomy: Taxonomy, items: pa.Table, held_out: pa.Table
+    config: TrainRun, model: ChosenModel, taxonomy: Taxonomy, *tables: pa.Table | None
 ) -> Intent:
-    """Return the run's fingerprint, and its run file without secrets."""
+    """Return the run's fingerprint, and its run file without secrets.
+
+    Args:
+        config: the run file.
+        model: the network.
+        taxonomy: of the labels.
+        tables: of all items that the training is given; None where there are none of a kind.
+    """
     described = config.model_dump(mode="json", exclude={"storage"})
     described["model"] = model.model_dump(mode="json")
     recipe = ("model", "training", "accept", "strategy", "minutes")
@@ -95,7 +103,9 @@ def describe(
         fingerprint={
             "taxonomy": taxonomy.digest,
             "preprocessing": model.preprocessing.digest,
-            "snapshot": digest_bytes(to_parquet(items) + to_parquet(held_out)),
+            "snapshot": digest_bytes(
+                b"".join(to_parquet(each) for each in tables if each is not None)
+            ),
             "recipe": digest_json([described[key] for key in recipe]),
         },
         run_file=described,

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pyarrow as pa
 import torch
@@ -24,6 +25,7 @@ from lib.training.checkpoint import TRAINED, read_checkpoint
 from lib.training.history import EpochRecord
 from lib.training.trainer import OverBudgetError
 from pipelines.steps import Say
+from pipelines.train_adapt import adapt_fitted, describe_adaptation, embed_unlabelled
 from pipelines.train_bundle import Described, Trained, write_trained_bundle
 from pipelines.train_embed import Backbone, Labelled, embed_labelled, without_embeddings
 from pipelines.train_finetune import FineTuning
@@ -48,9 +50,10 @@ class TrainingSteps:
     started: float
     history: list[EpochRecord] = field(default_factory=list)
     first_bundle_s: list[float] = field(default_factory=list)
+    adaptations: list[str] = field(default_factory=list)
 
     def try_all(
-        self, items: pa.Table, held_out: pa.Table
+        self, items: pa.Table, held_out: pa.Table, unlabelled: pa.Table | None = None
     ) -> tuple[Labelled, list[tuple[Trained | None, Candidate]]]:
         """Try what the strategy allows; exactly one candidate is chosen."""
         leaves = self.taxonomy.leaves
@@ -63,7 +66,7 @@ class TrainingSteps:
             return labelled, [(tuned, _candidate(tuned, FINETUNE, why, seconds=seconds))]
         backbone = self._backbone(self.run.at(files.INITIAL_MODEL))
         labelled = embed_labelled(backbone, items, held_out, leaves)
-        simple, seconds = self._fit_head(backbone, labelled)
+        simple, seconds = self._fit_head(backbone, labelled, unlabelled)
         if self.config.strategy == HEAD:
             why = "strategy: head"
             return labelled, [(simple, _candidate(simple, HEAD, why, seconds=seconds))]
@@ -98,6 +101,7 @@ class TrainingSteps:
             unusable=trained.scored.unusable,
             workers=self.config.workers.most,
             dials=trained.recipe,
+            adaptation=self.adaptations[0] if self.adaptations else None,
         )
         write_report(self.run, shown, self.config.reading)
         return bundle
@@ -169,10 +173,19 @@ class TrainingSteps:
             say=self.say,
         )
 
-    def _fit_head(self, backbone: Backbone, labelled: Labelled) -> tuple[Trained, float]:
+    def _fit_head(
+        self, backbone: Backbone, labelled: Labelled, unlabelled: pa.Table | None
+    ) -> tuple[Trained, float]:
         head = fit_best_head(labelled, len(self.taxonomy.leaves))
         scored = scored_by(head, labelled)
         self.say(f"head: {head.recipe}, the best of {len(head.candidates)}")
+        recipe: dict[str, Any] = {"strategy": HEAD, "head": head.recipe.model_dump(mode="json")}
+        if unlabelled is not None:
+            vectors = embed_unlabelled(backbone, unlabelled, labelled)
+            head, scored, found = adapt_fitted(head, scored, labelled, vectors)
+            recipe |= describe_adaptation(head, found)
+            self.adaptations.append(found.sentence)
+            self.say(found.sentence)
         return Trained(
             backbone=backbone,
             head=head.rows,
@@ -182,7 +195,7 @@ class TrainingSteps:
             scored=scored,
             calibrated=calibrate(scored, self.taxonomy, self.config.accept),
             folds=head.folds[head.judged] if head.by_fold else None,
-            recipe={"strategy": HEAD, "head": head.recipe.model_dump(mode="json")},
+            recipe=recipe,
         ), head.seconds
 
     def _tuning(self, labelled: Labelled) -> FineTuning:

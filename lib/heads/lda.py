@@ -49,14 +49,18 @@ class Moments:
         return weight, -0.5 * (weight * centres).sum(dim=1)
 
 
-def moments_of(parts: Iterable[Tensor], targets: Tensor, leaves: int) -> Moments:
+def moments_of(
+    parts: Iterable[Tensor], targets: Tensor, leaves: int, weights: Tensor | None = None
+) -> Moments:
     """Measure labelled embeddings, some thousands at a time.
 
     Args:
         parts: embeddings, float16 or float32 [m, d] each, n in all.
         targets: int64 [n], columns of the leaves.
         leaves: how many there are; each that is told apart later has an item at least.
+        weights: float64 [n], how many items each one counts for; None where each is one.
     """
+    counted = torch.ones(len(targets), dtype=torch.float64) if weights is None else weights
     chunks = (chunk.float() for part in parts for chunk in part.split(CHUNK_ROWS))
     first = next(chunks)
     dimensions = first.shape[1]
@@ -66,11 +70,12 @@ def moments_of(parts: Iterable[Tensor], targets: Tensor, leaves: int) -> Moments
     start = 0
     for chunk in chain([first], chunks):
         some = chunk - middle
-        sums.index_add_(0, targets[start : start + len(some)], some.double())
-        scatter += (some.T @ some).double()
+        weight = counted[start : start + len(some)].unsqueeze(1)
+        sums.index_add_(0, targets[start : start + len(some)], some.double() * weight)
+        scatter += (some.T @ (some if weights is None else some * weight.float())).double()
         start += len(some)
-    centres = sums / torch.bincount(targets, minlength=leaves).unsqueeze(1)
-    within = (scatter - sums.T @ centres.nan_to_num()) / len(targets)
+    centres = sums / torch.bincount(targets, counted, minlength=leaves).unsqueeze(1)
+    within = (scatter - sums.T @ centres.nan_to_num()) / counted.sum()
     return Moments(centres + middle.double(), within)
 
 

@@ -33,6 +33,7 @@ PIXELS: Final = "pixels"  # a run in units within the run
 # of a training
 TRAIN_ITEMS: Final = "items-train.parquet"
 VALIDATION_ITEMS: Final = "items-validation.parquet"
+UNLABELLED_ITEMS: Final = "items-unlabelled.parquet"  # that the head adapts to
 INITIAL_MODEL: Final = "initial.safetensors"
 CHECKPOINTS: Final = "checkpoints"
 FINETUNE: Final = "finetune"  # parts that are trained, each with its own checkpoints
