@@ -12,8 +12,9 @@ from torch import Tensor
 from lib.cluster.backbone_workers import compile_on_ray, embed_on_ray
 from lib.cluster.train_workers import WorkersConfig
 from lib.embeddings.lookup import look_up
-from lib.embeddings.store import EmbeddingStore
+from lib.embeddings.store import KEY, EmbeddingStore
 from lib.errors import InputError
+from lib.hashing import digest_json
 from lib.reasons import ErrorItem
 from lib.storage.storage import Storage
 from lib.training.backbone import BackboneJob, Precision
@@ -30,7 +31,6 @@ class Backbone:
         job: the backbone.
         digest: what its embeddings are kept under.
         folder: of the embeddings.
-        run_id: names what this run adds to the store.
         workers: that embed.
         connect: to the cluster, for as long as the training lasts.
         say: takes each line for the person who waits.
@@ -39,7 +39,6 @@ class Backbone:
     job: BackboneJob
     digest: str
     folder: str
-    run_id: str
     workers: WorkersConfig
     connect: Callable[[], None]
     say: Say
@@ -86,10 +85,15 @@ class Backbone:
             found = embed_on_ray(self.job, missing, precision, self.workers)
             self.unusable.update({each.item_id: each for each in found.unusable})
             if found.rows.num_rows:
-                store.append(self.run_id, [found.rows])
+                store.append(file_name(missing), [found.rows])
             rows, vectors = look_up(items, store)
         order = np.argsort(rows.to_numpy())
         return items.take(rows.take(pa.array(order))), torch.from_numpy(vectors[order])
+
+
+def file_name(items: pa.Table) -> str:
+    """Name a store's file by the items in it: no other ones, of whatever run, are written there."""
+    return f"train-{digest_json([items[name].to_pylist() for name in KEY])[:16]}"
 
 
 @dataclass(frozen=True, kw_only=True)

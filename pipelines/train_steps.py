@@ -167,7 +167,6 @@ class TrainingSteps:
             job=replace(job, kept_uri=kept_uri),
             digest=digest,
             folder=folder,
-            run_id=self.run.run_id,
             workers=self.config.workers,
             connect=self.connect,
             say=self.say,

@@ -10,7 +10,7 @@ from lib.errors import InputError
 from lib.images.config import ReadingConfig
 from lib.schemas import ITEM_SCHEMA
 from lib.training.backbone import BackboneJob
-from pipelines.train_embed import Backbone, Labelled, embed_labelled
+from pipelines.train_embed import Backbone, Labelled, embed_labelled, file_name
 from tests.helpers.catalogs import LOCAL, PREPROCESSING
 
 LEAVES = ("hat", "boot")
@@ -46,7 +46,6 @@ def embed(folder: Path, train: pa.Table, held_out: pa.Table | None = None) -> La
         job=job,
         digest="digest",
         folder=str(folder),
-        run_id="run",
         workers=WorkersConfig(),
         connect=lambda: None,
         say=lambda _: None,
@@ -118,3 +117,8 @@ def test_where_no_category_has_two_photos_that_is_said(
 ) -> None:
     with pytest.raises(InputError, match="no category has two photos to train on"):
         embed(tmp_path, label(**labels))
+
+
+def test_other_items_are_written_to_another_file_of_the_store() -> None:
+    assert file_name(label(a="hat")) == file_name(label(a="boot"))
+    assert file_name(label(a="hat")) != file_name(label(b="hat"))
