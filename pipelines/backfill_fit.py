@@ -31,7 +31,7 @@ from lib.evaluation.metrics import evaluate
 from lib.evaluation.results import Evaluation
 from lib.heads.lda import Moments, moments_of
 from lib.labels.delta_table import LabelsTable
-from lib.models.head import Head
+from lib.models.head import Head, raise_to
 from lib.models.runtimes import read_head
 from lib.schemas import ITEM_SCHEMA
 from lib.sql import open_duckdb, read_rows
@@ -130,14 +130,16 @@ def fit(labelled: Labelled, move: Move, say: Callable[[str], None]) -> Fitted:
     )
     column = {leaf: index for index, leaf in enumerate(migration.new.leaves)}
     targets, held_targets = (torch.tensor([column[c] for c in side]) for side in classes)
-    moments = moments_of(read_vectors(train, files), targets, len(column))
+    # the power that fitted the old head fits its backbone
+    raised = (raise_to(part.float(), old.power) for part in read_vectors(train, files))
+    moments = moments_of(raised, targets, len(column))
     nothing = torch.empty(0, len(moments.covariance), dtype=torch.float16)
     held_vectors = torch.cat([nothing, *read_vectors(held_out, files)])
     unseen = LabelledEmbeddings(held_vectors, held_targets)
     if kept:
         head, evaluation = _split(move, old, moments, unseen)
     else:
-        head, evaluation = _refit(move, moments, unseen, train.num_rows)
+        head, evaluation = _refit(move, old.power, moments, unseen, train.num_rows)
     seconds = time.monotonic() - started
     return Fitted(head, evaluation, train.num_rows, missing, seconds)
 
@@ -165,14 +167,14 @@ def _split(
 
 
 def _refit(
-    move: Move, moments: Moments, unseen: LabelledEmbeddings, train_items: int
+    move: Move, power: float, moments: Moments, unseen: LabelledEmbeddings, train_items: int
 ) -> tuple[NewHead, Evaluation]:
     """Fit all rows anew, and calibrate them on what is held out."""
     taxonomy = move.migration.new
     weight, bias = moments.discriminants()
     scored = Scored(
         item_ids=[],
-        logits=linear(unseen.embeddings.float(), weight, bias),
+        logits=linear(raise_to(unseen.embeddings.float(), power), weight, bias),
         targets=unseen.targets,
         unusable=[],
         train_items=train_items,
@@ -180,7 +182,7 @@ def _refit(
     calibrated = calibrate(scored, taxonomy, move.bundle.info.promise)
     weight, bias = calibrated.scaling.fold(weight, bias)
     nothing = weight.new_empty(0, weight.shape[1]), bias.new_empty(0)
-    head = Head(weight, bias, taxonomy.leaves, calibrated.temperature, *nothing)
+    head = Head(weight, bias, taxonomy.leaves, calibrated.temperature, *nothing, power)
     new = NewHead(
         head,
         calibrated.threshold,

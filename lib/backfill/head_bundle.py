@@ -88,6 +88,7 @@ def write_head_bundle(
         update={
             "run_id": uri.rsplit("/", 2)[-2],
             "category_ids": head.rows,
+            "head_power": head.power,
             "temperature": head.temperature,
             "threshold": new.threshold,
             "thresholds": new.thresholds,

@@ -1,7 +1,7 @@
 """Splitting rows of a head: an old category becomes several, and all others stay what they were."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch.nn.functional import linear
 from lib.evaluation.calibration import fit_temperature
 from lib.heads.lda import Moments
 from lib.models.bundle import Row
-from lib.models.head import Head
+from lib.models.head import Head, raise_to
 from lib.taxonomy.migration import Migration
 
 
@@ -61,7 +61,8 @@ def split_head(
     Args:
         old: the head of the old taxonomy, as `can_split` allows.
         migration: from the old taxonomy to the new.
-        moments: of the labelled embeddings, by the columns of the new leaves.
+        moments: of the labelled embeddings, raised to the old head's power, by the columns of the
+            new leaves.
         held_out: labelled embeddings that `moments` has not seen.
     """
     column = {leaf: index for index, leaf in enumerate(migration.new.leaves)}
@@ -73,21 +74,20 @@ def split_head(
             biases.append(old.apart_bias[start : start + len(was)])
             start += len(was)
         elif isinstance(row, tuple):
-            weight, bias = _tell_apart([column[leaf] for leaf in row], moments, held_out)
+            unseen = held_out.of([column[leaf] for leaf in row])
+            rows_apart = moments.discriminants([column[leaf] for leaf in row])
+            weight, bias = _calibrated(rows_apart, unseen, old.power)
             weights.append(weight)
             biases.append(bias)
-    apart = torch.cat(weights), torch.cat(biases)
-    return Head(old.weight, old.bias, rows, old.temperature, *apart)
+    return replace(old, rows=rows, apart_weight=torch.cat(weights), apart_bias=torch.cat(biases))
 
 
-def _tell_apart(
-    leaves: list[int], moments: Moments, held_out: LabelledEmbeddings
+def _calibrated(
+    rows: tuple[Tensor, Tensor], unseen: LabelledEmbeddings, power: float
 ) -> tuple[Tensor, Tensor]:
-    weight, bias = moments.discriminants(leaves)
-    weight, bias = weight - weight.mean(dim=0), bias - bias.mean()
-    unseen = held_out.of(leaves)
+    weight, bias = rows[0] - rows[0].mean(dim=0), rows[1] - rows[1].mean()
     if not len(unseen.targets):
         return weight, bias
-    logits = linear(unseen.embeddings.float(), weight, bias)
+    logits = linear(raise_to(unseen.embeddings.float(), power), weight, bias)
     temperature = fit_temperature(logits, unseen.targets)
     return weight / temperature, bias / temperature

@@ -10,7 +10,7 @@ from lib.backfill.head_split import LabelledEmbeddings, can_split, split_head
 from lib.heads.lda import moments_of
 from lib.models.bundle import read_bundle
 from lib.models.bundle_weights import load_classifier
-from lib.models.head import Head
+from lib.models.head import Head, raise_to
 from lib.models.reference import read_reference
 from lib.models.runtimes import read_head
 from lib.taxonomy.migration import migrate
@@ -80,19 +80,22 @@ def test_rows_of_one_leaf_add_up() -> None:
     torch.testing.assert_close(merged.probabilities(vectors), expected)
 
 
-def split() -> tuple[Head, Tensor, Tensor]:
+def split(power: float = 1.0) -> tuple[Head, Tensor, Tensor]:
     """The head whose b is split into d and e, and embeddings with their leaves."""
+    old = replace(old_head(), power=power)
     migration = migrate([OLD, new("split: {b: [d, e]}", "a", "d", "e", "c")])
     vectors, targets = clusters(200, 4)
     held_out = LabelledEmbeddings(*clusters(80, 4, seed=5))
-    moments = moments_of([vectors], targets, 4)
-    assert can_split(old_head(), migration)
-    return split_head(old_head(), migration, moments, held_out), vectors, targets
+    moments = moments_of([raise_to(vectors.float(), power)], targets, 4)
+    assert can_split(old, migration)
+    return split_head(old, migration, moments, held_out), vectors, targets
 
 
-def test_a_split_leaves_all_other_probabilities_as_they_were() -> None:
-    head, vectors, _ = split()
-    before, after = old_head().probabilities(vectors), head.probabilities(vectors)
+@pytest.mark.parametrize("power", [1.0, 0.5])
+def test_a_split_leaves_all_other_probabilities_as_they_were(power: float) -> None:
+    head, vectors, _ = split(power)
+    old = replace(old_head(), power=power)
+    before, after = old.probabilities(vectors), head.probabilities(vectors)
 
     assert head.leaves == ("a", "d", "e", "c")
     torch.testing.assert_close(after[:, 0], before[:, 0])

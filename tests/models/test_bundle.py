@@ -144,7 +144,11 @@ def test_digests_differ_where_the_preprocessing_does(tmp_path: Path) -> None:
     assert one.digest != other.digest
     assert one.fingerprint["preprocessing"] != other.fingerprint["preprocessing"]
     assert one.fingerprint["taxonomy"] == other.fingerprint["taxonomy"]
-    assert one.info.digests == other.info.digests
+    # the same network makes other embeddings of other pixels
+    differing = {
+        name for name in one.info.digests if one.info.digests[name] != other.info.digests[name]
+    }
+    assert differing == {"backbone"}
 
 
 def test_the_backbones_digest_does_not_depend_on_the_head(tmp_path: Path) -> None:
