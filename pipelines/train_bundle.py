@@ -26,6 +26,8 @@ from pipelines.train_embed import Backbone
 from pipelines.train_head import FittedHead
 
 MOST_JUDGES, SCALE_ITEMS = 2_000, 300
+# mean cosine of embeddings in int8 and in float32: they are kept, and serve heads to come
+LEAST_LIKENESS = 0.98
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +155,9 @@ def judge(
     scale_items = _spread(items, SCALE_ITEMS)
     coarse_items, coarse = trained.backbone.embed(embedded, "int8", scale_items)
     if coarse_items.num_rows < embedded.num_rows:
+        return None
+    likeness = torch.nn.functional.cosine_similarity(exact.float(), coarse.float()).mean()
+    if likeness < LEAST_LIKENESS:
         return None
     row = {item_id: row for row, item_id in enumerate(judging["item_id"].to_pylist())}
     rows = torch.tensor([row[each] for each in embedded["item_id"].to_pylist()])
