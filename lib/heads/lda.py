@@ -9,7 +9,7 @@ from torch import Tensor
 
 # of the covariance towards a sphere, where no one has chosen: few items say little of small
 # directions
-SHRINKAGE = 0.3
+SHRINKAGE = 0.1
 CHUNK_ROWS = 8_192
 
 
