@@ -51,7 +51,7 @@ categories:
 BROKEN = {"x-empty.png": b"", "x-page.png": b"<!doctype html><html></html>"}
 EPOCHS, ITEMS = 3, 42
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 
 def draw_labelled(count: int, first: int = 0) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -240,7 +240,7 @@ def test_a_killed_worker_process_is_survived(school: School) -> None:
     assert read_bundle(str(school.run / "bundle"), catalogs.LOCAL).info.run_id == "one"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_killed_training_goes_on_from_its_checkpoint(school: School) -> None:
     epochs = 20
     school.write_run_file(epochs=epochs)
