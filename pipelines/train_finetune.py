@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 from torch import Tensor
 
 from lib.cluster.monitor import TrainingWatch
 from lib.cluster.train_workers import train_on_ray
 from lib.errors import InputError
-from lib.evaluation.held_out import Scored
+from lib.evaluation.held_out import Scored, together
 from lib.heads.folds import assign_folds
 from lib.models.config import ChosenModel
 from lib.runs import files
@@ -121,17 +120,6 @@ class FineTuning:
             watch.add(epoch)
 
         return train_on_ray(job, self.config.workers, tell)
-
-
-def together(parts: list[Scored]) -> Scored:
-    """Put the scores of folds together."""
-    return Scored(
-        item_ids=[item_id for part in parts for item_id in part.item_ids],
-        logits=torch.cat([part.logits for part in parts]),
-        targets=torch.cat([part.targets for part in parts]),
-        unusable=list({each.item_id: each for part in parts for each in part.unusable}.values()),
-        train_items=max(part.train_items for part in parts),
-    )
 
 
 def _divide(items: pa.Table, held_out: Tensor) -> tuple[pa.Table, pa.Table]:

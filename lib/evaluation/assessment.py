@@ -10,6 +10,7 @@ from lib.config.config import Config
 from lib.evaluation.answers import Answers, Floats, Ints, answers_of
 from lib.evaluation.intervals import Estimate, bootstrap, share
 from lib.evaluation.predictions import probabilities_of
+from lib.evaluation.reliability import BINS, bin_of, reliability
 from lib.evaluation.results import ReliabilityBin
 from lib.labels.decisions import Decision
 from lib.taxonomy.taxonomy import Taxonomy
@@ -17,7 +18,6 @@ from lib.taxonomy.taxonomy import Taxonomy
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-BINS = 15  # of the calibration error, of equal width
 LEAST_PROBABILITY = float(np.finfo(np.float32).eps)  # as scikit-learn's log loss takes it
 
 
@@ -193,19 +193,11 @@ def _calibration(answers: Answers, predictions: pa.Table) -> Calibration | None:
     if not known.all() or not len(known):
         return None
     items, right = len(known), answers.right.astype(np.float64)
-    index = np.clip((answers.confidence * BINS).astype(np.int64), 0, BINS - 1)
+    index, bins = bin_of(answers.confidence), reliability(answers.confidence, answers.right)
     gaps = csr_array((answers.confidence - right, (np.arange(items), index)), shape=(items, BINS))
     (error,) = bootstrap(
         gaps, lambda sums: np.abs(sums).sum(axis=-1, keepdims=True) / items, centred=True
     )
-    bins = [
-        ReliabilityBin(
-            confidence=float(answers.confidence[index == each].mean()),
-            accuracy=float(right[index == each].mean()),
-            items=int((index == each).sum()),
-        )
-        for each in np.unique(index)
-    ]
     log_loss, brier = _proper_scores(predictions)
     return Calibration(error=error, log_loss=log_loss, brier=brier, bins=bins)
 

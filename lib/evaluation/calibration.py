@@ -7,9 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from lib.evaluation.results import ReliabilityBin
-
-BINS = 15
 FOLDS = 5
 COOLEST, HOTTEST = 0.01, 1000.0  # temperatures; a closed-form head of few labels asks for hundreds
 ENOUGH_FOR_VECTORS = 2_000  # items from which on a scale and an offset per category may be fitted
@@ -163,22 +160,3 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
 
     ends = math.log(COOLEST), math.log(HOTTEST)
     return math.exp(minimize_scalar(loss, bounds=ends, method="bounded").x)
-
-
-def reliability(confidence: Tensor, correct: Tensor) -> list[ReliabilityBin]:
-    """Stated against observed accuracy in bins of equal width; empty bins are left out."""
-    index = (confidence.double() * BINS).long().clamp(0, BINS - 1)
-    bins = []
-    for each in range(BINS):
-        inside = index == each
-        if count := int(inside.sum()):
-            stated = float(confidence[inside].double().mean())
-            observed = float(correct[inside].double().mean())
-            bins.append(ReliabilityBin(confidence=stated, accuracy=observed, items=count))
-    return bins
-
-
-def calibration_error(bins: list[ReliabilityBin]) -> float:
-    """Expected calibration error: the gap of each bin, weighted by its items (Guo et al. 2017)."""
-    items = sum(each.items for each in bins)
-    return sum(each.items * abs(each.confidence - each.accuracy) for each in bins) / max(items, 1)

@@ -1,12 +1,14 @@
 """What held-out items say of a trained model: its accuracy, its calibration, its promise."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from lib.evaluation.calibration import Scaling, calibration_error, choose_scaling, reliability
+from lib.evaluation.calibration import Scaling, choose_scaling
 from lib.evaluation.metrics import evaluate
+from lib.evaluation.reliability import calibration_error, reliability
 from lib.evaluation.results import Evaluation, ReliabilityBin
 from lib.evaluation.thresholds import Thresholds, choose_thresholds
 from lib.labels.decisions import Decision
@@ -32,6 +34,17 @@ class Scored:
     targets: Tensor
     unusable: list[ErrorItem]
     train_items: int
+
+
+def together(parts: Sequence[Scored]) -> Scored:
+    """Put the scores of workers, or of folds, together; an item left out by several is one."""
+    return Scored(
+        item_ids=[item_id for part in parts for item_id in part.item_ids],
+        logits=torch.cat([part.logits for part in parts]),
+        targets=torch.cat([part.targets for part in parts]),
+        unusable=list({each.item_id: each for part in parts for each in part.unusable}.values()),
+        train_items=max(part.train_items for part in parts),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lib.errors import InputError, ReshelveError
-from lib.evaluation.held_out import Scored
+from lib.evaluation.held_out import Scored, together
 from lib.images.preparer import Preparer
 from lib.images.resize import normalise
 from lib.models.classifier import Classifier, build_classifier
@@ -116,13 +116,7 @@ class Trainer:
         )
         shares: list[Scored] = [mine] * self.world
         dist.all_gather_object(shares, mine)
-        return Scored(
-            item_ids=[item_id for share in shares for item_id in share.item_ids],
-            logits=torch.cat([share.logits for share in shares]),
-            targets=torch.cat([share.targets for share in shares]),
-            unusable=[item for share in shares for item in share.unusable],
-            train_items=mine.train_items,
-        )
+        return together(shares)
 
     @property
     def _average(self) -> Classifier:

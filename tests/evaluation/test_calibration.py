@@ -8,12 +8,11 @@ from lib.evaluation.calibration import (
     HOTTEST,
     Scaling,
     assign_folds,
-    calibration_error,
     choose_scaling,
     fit_temperature,
-    reliability,
 )
 from lib.evaluation.held_out import Scored, calibrate
+from lib.evaluation.reliability import calibration_error, reliability
 from lib.labels.decisions import NEVER, Decision
 from lib.labels.promises import Accept
 from lib.taxonomy.taxonomy import parse_taxonomy
