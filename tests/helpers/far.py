@@ -74,6 +74,7 @@ class Catalog:
             {
                 "taxonomy": f"{self.uri}/taxonomy.yaml",
                 "catalog": {"uri": f"{self.uri}/images/manifest.csv"},
+                "embeddings": f"{self.uri}/embeddings",
                 "strategy": "finetune",
                 "model": {
                     "architecture": "squeezenet1_1",
