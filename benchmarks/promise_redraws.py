@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from lib.evaluation.calibration import assign_folds, choose_scaling
+from lib.evaluation.calibration import choose_scaling, stratified_folds
 from lib.evaluation.thresholds import choose_thresholds
 from lib.heads.lda import moments_of
 from lib.labels.decisions import Decider
@@ -44,7 +44,7 @@ def few(data: dict[str, Tensor], leaves: int) -> Iterator[tuple[Scored, Scored]]
         order = torch.randperm(len(targets), generator=torch.Generator().manual_seed(seed))
         drawn = torch.cat([order[targets[order] == leaf][:FEW] for leaf in range(leaves)])
         some, labels = train[drawn], targets[drawn]
-        folds = assign_folds(labels, FOLDS)
+        folds = stratified_folds(labels, FOLDS)
         logits = torch.empty(len(labels), leaves)
         for fold in range(FOLDS):
             mine = folds == fold

@@ -10,8 +10,8 @@ import pyarrow as pa
 import torch
 
 from lib.evaluation.candidates import Candidate
-from lib.evaluation.held_out import Scored, calibrate
-from lib.evaluation.preference import Judged, is_better
+from lib.evaluation.held_out import Scored, calibrate, compare_scored
+from lib.evaluation.paired import Verdict
 from lib.models.bundle import Bundle
 from lib.models.bundle_weights import backbone_digest
 from lib.models.config import ChosenModel
@@ -21,9 +21,9 @@ from lib.runs.run import Run
 from lib.storage.uris import absolute, join
 from lib.taxonomy.taxonomy import Taxonomy
 from lib.training.backbone import BackboneJob
+from lib.training.budget import OverBudgetError
 from lib.training.checkpoint import TRAINED, read_checkpoint
 from lib.training.history import EpochRecord
-from lib.training.trainer import OverBudgetError
 from pipelines.steps import Say
 from pipelines.train_adapt import adapt_fitted, describe_adaptation, embed_unlabelled
 from pipelines.train_bundle import Described, Trained, write_trained_bundle
@@ -122,19 +122,15 @@ class TrainingSteps:
             none = Candidate(name=NETWORK, strategy=FINETUNE, right=0, items=0,
                              seconds=0.0, chosen=False, why=why)  # fmt: skip
             return [(simple, head), (None, none)]
-        calibrated = calibrate(scored, self.taxonomy, self.config.accept)
-        better, comparison = is_better(
-            Judged(scored=scored, calibrated=calibrated),
-            Judged(scored=simple.scored, calibrated=simple.calibrated),
-        )
+        comparison = compare_scored(scored, simple.scored)
         sentence = comparison.sentence("the fine-tuned network", "the head")
         self.say(sentence)
         took = time.monotonic() - before
-        if not better and not forced:
+        if comparison.verdict is not Verdict.BETTER and not forced:
             tuned = Candidate(
                 name=NETWORK,
                 strategy=FINETUNE,
-                right=int((scored.logits.argmax(dim=1) == scored.targets).sum()),
+                right=int(scored.correct.sum()),
                 items=len(scored.targets),
                 seconds=took,
                 chosen=False,
@@ -244,7 +240,7 @@ def _candidate(trained: Trained, strategy: str, why: str, *, seconds: float) -> 
     return Candidate(
         name=NETWORK if trained.by_head is None else f"head: {trained.by_head.recipe}",
         strategy=strategy,
-        right=int((trained.scored.logits.argmax(dim=1) == trained.scored.targets).sum()),
+        right=int(trained.scored.correct.sum()),
         items=len(trained.scored.targets),
         seconds=seconds,
         chosen=True,

@@ -19,9 +19,10 @@ from lib.cluster.connection import check_fits
 from lib.config.config import Config
 from lib.errors import InputError, ReshelveError
 from lib.evaluation.held_out import Scored
+from lib.training.budget import OverBudgetError
 from lib.training.history import EpochRecord
 from lib.training.job import TrainingJob
-from lib.training.trainer import DivergedError, OverBudgetError, Trainer
+from lib.training.trainer import DivergedError, Trainer
 
 # "4" or "2..8"
 RANGE = re.compile(r"(\d+)(?:\.\.(\d+))?")

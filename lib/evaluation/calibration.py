@@ -76,7 +76,7 @@ def choose_scaling(logits: Tensor, targets: Tensor) -> Scaled:
     fitters = [fit_temperature_scaling]
     if len(targets) >= ENOUGH_FOR_VECTORS:
         fitters.append(fit_vector_scaling)
-    folds = assign_folds(targets, FOLDS)
+    folds = stratified_folds(targets, FOLDS)
     for fit in fitters:
         crossed = raw.clone()
         for fold in range(FOLDS):
@@ -88,7 +88,7 @@ def choose_scaling(logits: Tensor, targets: Tensor) -> Scaled:
     return chosen
 
 
-def assign_folds(targets: Tensor, folds: int) -> Tensor:
+def stratified_folds(targets: Tensor, folds: int) -> Tensor:
     """Divide items into folds, each category evenly, by the items' order; int64 [n]."""
     order = torch.argsort(targets, stable=True)
     assigned = torch.empty(len(targets), dtype=torch.int64)

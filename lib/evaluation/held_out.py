@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lib.evaluation.calibration import Scaling, choose_scaling
 from lib.evaluation.metrics import evaluate
+from lib.evaluation.paired import Comparison, compare
 from lib.evaluation.reliability import calibration_error, reliability
 from lib.evaluation.results import Evaluation, ReliabilityBin
 from lib.evaluation.thresholds import Thresholds, choose_thresholds
@@ -35,6 +36,11 @@ class Scored:
     unusable: list[ErrorItem]
     train_items: int
 
+    @property
+    def correct(self) -> Tensor:
+        """Whether each item's label is right; bool [n]."""
+        return self.logits.argmax(dim=1) == self.targets
+
 
 def together(parts: Sequence[Scored]) -> Scored:
     """Put the scores of workers, or of folds, together; an item left out by several is one."""
@@ -45,6 +51,14 @@ def together(parts: Sequence[Scored]) -> Scored:
         unusable=list({each.item_id: each for part in parts for each in part.unusable}.values()),
         train_items=max(part.train_items for part in parts),
     )
+
+
+def compare_scored(first: Scored, second: Scored) -> Comparison:
+    """Compare two models on the items that both were asked about, as `compare`."""
+    place = {item_id: row for row, item_id in enumerate(second.item_ids)}
+    both = [(row, place[each]) for row, each in enumerate(first.item_ids) if each in place]
+    ours, theirs = (list(rows) for rows in zip(*both, strict=True))
+    return compare(first.correct[ours].numpy(), second.correct[theirs].numpy())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,6 @@ Whatever is said of a model follows from this table, so it is kept: beside a bun
 held out of its training, and in the folder of each evaluation.
 """
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import parquet
 
 from lib.batches import to_parquet
 from lib.reasons import ErrorItem
@@ -111,12 +109,3 @@ def in_common(ours: pa.Table, theirs: pa.Table) -> tuple[pa.Table, pa.Table]:
 def write_predictions(uri: str, storage: Storage, predictions: pa.Table) -> None:
     """Write a table of predictions as Parquet, in one atomic step."""
     storage.write(uri, to_parquet(predictions))
-
-
-def read_predictions(uri: str, storage: Storage) -> pa.Table:
-    """Read a table of predictions.
-
-    Raises:
-        InputError: it is not there.
-    """
-    return parquet.read_table(io.BytesIO(storage.read(uri)))

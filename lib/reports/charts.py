@@ -5,7 +5,6 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from html import escape
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -170,25 +169,9 @@ def _line(axes: "Axes", values: Sequence[float], colour: str, label: str, dash: 
 
 
 def _epoch_axis(axes: "Axes", epochs: Sequence[EpochRecord]) -> None:
-    """Count epochs through all stages, and mark where one stage gives way to the next."""
     axes.set_xlabel("epoch")
     axes.set_xlim(0.5, len(epochs) + 0.5)
     axes.locator_params(axis="x", integer=True, nbins=8, min_n_ticks=1)
-    changes = [at for at, (a, b) in enumerate(pairwise(epochs), 1) if a.stage != b.stage]
-    for change in changes:
-        axes.axvline(change + 0.5, color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
-    starts = [0, *changes]
-    for start, end in pairwise([*starts, len(epochs)]):
-        axes.annotate(
-            epochs[start].stage,
-            ((start + end + 1) / 2, 1.0),
-            (0, 4),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            color=MUTED,
-        )
 
 
 def draw(name: str, alt: str, size: tuple[float, float], paint: Callable[["Axes"], None]) -> Markup:

@@ -70,7 +70,7 @@ def choose_dials(config: TrainingConfig, items: int, *, pretrained: bool) -> Dia
         pretrained: whether the network begins with weights.
     """
     batch_size = config.batch_size or _fitting_batch(items)
-    steps = max(items // batch_size, 1)  # of a pass
+    steps = math.ceil(items / batch_size)  # of a pass
     passes = next((n for most, n in PASSES if items <= most), FEWEST_PASSES)
     if not pretrained:
         passes *= PASSES_FROM_SCRATCH

@@ -15,7 +15,6 @@ class EpochRecord:
 
     epoch: int
     epochs: int
-    stage: str
     train_loss: float
     validation_loss: float
     validation_accuracy: float
@@ -26,7 +25,7 @@ class EpochRecord:
 
 def epoch_line(epoch: EpochRecord) -> Line:
     """Return the figures of a training's epoch."""
-    left_out = {"stage", "seconds", "learning_rate"}
+    left_out = {"seconds", "learning_rate"}
     return {
         name: round(value, 4)
         for name, value in asdict(epoch).items()

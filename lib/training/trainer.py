@@ -15,26 +15,21 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from lib.errors import InputError, ReshelveError
 from lib.evaluation.held_out import Scored, together
 from lib.images.preparer import Preparer
-from lib.images.resize import normalise
 from lib.models.classifier import Classifier, build_classifier
 from lib.models.device import pick_dtype
 from lib.models.pretrained import parameters_of, read_safetensors
 from lib.runs import files
-from lib.runs.progress import duration
 from lib.training.augmentation import augment
+from lib.training.budget import affordable_epochs, time_step
 from lib.training.checkpoint import read_checkpoint, write_checkpoint, write_trained
-from lib.training.config import FEWEST_STEPS, class_weights, rate_factor
+from lib.training.config import class_weights, rate_factor
 from lib.training.dataset import LabelledPixels, load_pixels
 from lib.training.groups import parameter_groups
 from lib.training.history import EpochRecord
 from lib.training.job import TrainingJob
+from lib.training.pixel_pass import PixelPass
 
 MOST_NORM = 5.0  # gradients are scaled down to it: one odd batch does not undo what was learned
-TRIAL_STEPS = 3
-
-
-class OverBudgetError(ReshelveError):
-    """Even the fewest steps that are of use would take longer than a training may."""
 
 
 class DivergedError(ReshelveError):
@@ -51,7 +46,12 @@ class Trainer:
             InputError: a category has no image that can be read.
         """
         self.job, self.device, self.dials = job, device, job.dials
-        self.dtype = pick_dtype(self.dials.precision, device)
+        self.pixels = PixelPass(
+            preprocessing=job.preprocessing,
+            device=device,
+            dtype=pick_dtype(self.dials.precision, device),
+            batch_size=self.dials.batch_size,
+        )
         self.rank, self.world = dist.get_rank(), dist.get_world_size()
         preparer = Preparer(job.preprocessing, job.reading, job.run.storage.config)
         self.train = self._load(job.run.read_table(files.TRAIN_ITEMS), preparer)
@@ -153,32 +153,20 @@ class Trainer:
         return min(needed, fewest)
 
     def _count_epochs(self, ddp: DistributedDataParallel) -> int:
-        """Return how many epochs there is time for, at most the dials'."""
         if self.job.seconds is None:
             return self.dials.epochs
         chosen = torch.arange(-(-len(self.train.targets) // self.steps))
         self._set_mode()
         buffers = [each.clone() for each in self.model.buffers()]
-        times = []
-        for _ in range(TRIAL_STEPS):  # without a step of the optimizer: nothing is learned
-            started = time.perf_counter()
-            self._loss(ddp, chosen, torch.Generator().manual_seed(0)).backward()
-            times.append(time.perf_counter() - started)
+        generator = torch.Generator().manual_seed(0)
+        # without a step of the optimizer: nothing is learned
+        mine = time_step(lambda: self._loss(ddp, chosen, generator).backward())
         self.optimizer.zero_grad()
         for buffer, before in zip(self.model.buffers(), buffers, strict=True):
             buffer.copy_(before)  # batch norms that learn have counted the trial
-        slowest = torch.tensor(min(times), device=self.device)
+        slowest = torch.tensor(mine, device=self.device)
         dist.all_reduce(slowest, op=dist.ReduceOp.MAX)
-        seconds = float(slowest) * self.steps * self.dials.passes  # of an epoch
-        fewest = math.ceil(FEWEST_STEPS / (self.steps * self.dials.passes))
-        affordable = int(self.job.seconds / seconds)
-        if affordable < min(fewest, self.dials.epochs):
-            needed = seconds * min(fewest, self.dials.epochs)
-            raise OverBudgetError(
-                f"fine-tuning would take {duration(needed)} at least, and has "
-                f"{duration(self.job.seconds)} of what 'minutes' allows"
-            )
-        return min(affordable, self.dials.epochs)
+        return affordable_epochs(self.dials, self.steps, float(slowest), self.job.seconds)
 
     def _set_mode(self) -> None:
         self.model.train()
@@ -219,7 +207,6 @@ class Trainer:
         return EpochRecord(
             epoch=epoch + 1,
             epochs=epochs,
-            stage="all",
             train_loss=train_loss / images,
             validation_loss=loss,
             validation_accuracy=accuracy,
@@ -263,14 +250,14 @@ class Trainer:
     def _loss(
         self, ddp: DistributedDataParallel, chosen: Tensor, generator: torch.Generator
     ) -> Tensor:
-        images = self.train.pixels[chosen].to(self.device)
-        targets = self.train.targets[chosen].to(self.device)
-        with self._autocast():
-            pixels = augment(images, self.dials.augmentation, generator)
-            logits = ddp(self._normalise(pixels))
+        logits = self.pixels.show(
+            ddp,
+            self.train.pixels[chosen],
+            lambda images: augment(images, self.dials.augmentation, generator),
+        )
         return cross_entropy(
-            logits.float(),
-            targets,
+            logits,
+            self.train.targets[chosen].to(self.device),
             weight=self.weights,
             label_smoothing=self.dials.label_smoothing,
         )
@@ -284,21 +271,6 @@ class Trainer:
         loss_sum, right_sum, items = self._sum(torch.stack([loss, right, count])).tolist()
         return (loss_sum / items, right_sum / items) if items else (math.nan, math.nan)
 
-    @torch.no_grad()
     def _validation_logits(self) -> Tensor:
         """Logits of this worker's held-out items by the averaged model, float32 [n, categories]."""
-        model = self._average.eval()
-        batches = []
-        for images in self.validation.pixels.split(self.dials.batch_size):
-            with self._autocast():
-                batches.append(model(self._normalise(images.to(self.device))).float())
-        empty = torch.empty(0, len(self.job.category_ids), device=self.device)
-        return torch.cat(batches) if batches else empty
-
-    def _normalise(self, images: Tensor) -> Tensor:
-        pixels = normalise(images, self.job.preprocessing, torch.float32)
-        return pixels.contiguous(memory_format=torch.channels_last)
-
-    def _autocast(self) -> torch.autocast:
-        enabled = self.dtype != torch.float32
-        return torch.autocast(self.device.type, dtype=self.dtype, enabled=enabled)
+        return self.pixels.score(self._average, self.validation.pixels, len(self.job.category_ids))

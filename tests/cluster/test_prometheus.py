@@ -38,7 +38,6 @@ def test_figures_reach_prometheus() -> None:
             EpochRecord(
                 epoch=3,
                 epochs=8,
-                stage="all",
                 train_loss=0.75,
                 validation_loss=1.25,
                 validation_accuracy=0.5,

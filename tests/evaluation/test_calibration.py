@@ -7,9 +7,9 @@ from lib.evaluation.calibration import (
     COOLEST,
     HOTTEST,
     Scaling,
-    assign_folds,
     choose_scaling,
     fit_temperature,
+    stratified_folds,
 )
 from lib.evaluation.held_out import Scored, calibrate
 from lib.evaluation.reliability import calibration_error, reliability
@@ -81,7 +81,7 @@ def test_too_few_items_change_no_score(items: int) -> None:
 
 def test_no_item_is_scaled_by_what_was_fitted_on_it() -> None:
     logits, targets = of_a_closed_form_head(200)
-    first = (assign_folds(targets, 5) == 0).unsqueeze(1)
+    first = (stratified_folds(targets, 5) == 0).unsqueeze(1)
     before = choose_scaling(logits, targets).logits
     after = choose_scaling(torch.where(first, 3 * logits, logits), targets).logits
     torch.testing.assert_close(after[first[:, 0]], 3 * before[first[:, 0]])
@@ -89,7 +89,7 @@ def test_no_item_is_scaled_by_what_was_fitted_on_it() -> None:
 
 def test_folds_have_every_category_evenly() -> None:
     targets = torch.arange(60) % 3
-    folds = assign_folds(targets, 5)
+    folds = stratified_folds(targets, 5)
     assert torch.bincount(5 * targets + folds).tolist() == [4] * 15
 
 

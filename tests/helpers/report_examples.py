@@ -143,11 +143,10 @@ EMPTY_RUN = replace(
 )
 
 
-def epoch(number: int, stage: str) -> EpochRecord:
+def epoch(number: int) -> EpochRecord:
     return EpochRecord(
         epoch=number,
         epochs=4,
-        stage=stage,
         train_loss=2.0 / number,
         validation_loss=2.2 / number,
         validation_accuracy=1 - 0.6 / number,
@@ -192,7 +191,7 @@ TRAINING = TrainingReport(
     validation_items=30,
     unusable=[],
     seconds=571.0,
-    epochs=[epoch(1, "head"), epoch(2, "head"), epoch(3, "whole"), epoch(4, "whole")],
+    epochs=[epoch(n) for n in (1, 2, 3, 4)],
     evaluation=evaluation(3),
     temperature=1.42,
     calibration_error_before=0.083,

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pytest
 import torch
 from deltalake import write_deltalake
+from pyarrow import parquet
 
 from lib.errors import InputError, ReshelveError
-from lib.evaluation.predictions import probabilities_of, read_predictions
+from lib.evaluation.predictions import probabilities_of
 from lib.images.config import ReadingConfig
 from lib.inference.classify_unit import UnitClassifier
 from lib.inference.config import UnitJob
@@ -99,7 +100,7 @@ def test_a_bundle_is_right_as_often_as_the_labels_say_and_each_prediction_is_kep
     accuracy = found["assessment"]["accuracy"]
     assert (accuracy["part"], accuracy["whole"]) == (32, 40)
     assert [each["item_id"] for each in found["left_out"]] == ["x-empty.jpg"]
-    predictions = read_predictions(str(run / "predictions.parquet"), catalogs.LOCAL)
+    predictions = parquet.read_table(run / "predictions.parquet")
     assert dict(zip(*predictions.select(["item_id", "predicted"]).to_pydict().values(),
                     strict=True)) == best(labels)  # fmt: skip
     assert predictions["decision"].to_pylist() == labels["decision"].to_pylist()
@@ -138,9 +139,7 @@ def test_the_actors_of_a_cluster_predict_what_this_process_predicts(
         monkeypatch.setenv("RAY_ADDRESS", "of the Ray that is there")
         _, there, _ = evaluated(tmp_path / "there", **described)
 
-    one, other = (
-        read_predictions(str(run / "predictions.parquet"), catalogs.LOCAL) for run in (here, there)
-    )
+    one, other = (parquet.read_table(run / "predictions.parquet") for run in (here, there))
     assert one.equals(other)
 
 
@@ -199,7 +198,7 @@ def test_folds_judge_each_item_by_a_head_that_has_not_seen_it(
     found, run, said = evaluated(tmp_path, bundle=bundle.uri, folds=5, catalog={"uri": manifest})
 
     assert found["assessment"]["accuracy"]["share"]["value"] < 0.6
-    predictions = read_predictions(str(run / "predictions.parquet"), catalogs.LOCAL)
+    predictions = parquet.read_table(run / "predictions.parquet")
     assert set(predictions["fold"].to_pylist()) == set(range(5))
     known = probabilities_of(predictions)
     assert known

@@ -32,6 +32,7 @@ from lib.runs import files
 from lib.runs.run import Run
 from lib.schemas import ITEM_SCHEMA
 from lib.training.augmentation import AugmentationConfig
+from lib.training.budget import OverBudgetError
 from lib.training.checkpoint import (
     read_checkpoint,
     read_trained,
@@ -41,7 +42,7 @@ from lib.training.checkpoint import (
 from lib.training.config import Dials
 from lib.training.history import EpochRecord, epoch_line
 from lib.training.job import TrainingJob
-from lib.training.trainer import DivergedError, OverBudgetError, Trainer
+from lib.training.trainer import DivergedError, Trainer
 from tests.helpers.catalogs import run_at
 from tests.helpers.gloo import WorkerError, Workers
 
@@ -625,7 +626,6 @@ def record(epoch: int) -> EpochRecord:
     return EpochRecord(
         epoch=epoch,
         epochs=99,
-        stage="all",
         train_loss=1 / epoch,
         validation_loss=1.0,
         validation_accuracy=0.5,
