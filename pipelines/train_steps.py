@@ -1,6 +1,5 @@
 """The steps of a training: a head, a fine-tuned network, the better of the two, the bundle."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,14 +15,13 @@ from lib.models.bundle import Bundle
 from lib.models.bundle_weights import backbone_digest
 from lib.models.config import ChosenModel
 from lib.runs import files
-from lib.runs.progress import duration
 from lib.runs.run import Run
 from lib.storage.uris import absolute, join
 from lib.taxonomy.taxonomy import Taxonomy
 from lib.training.backbone import BackboneJob
 from lib.training.budget import OverBudgetError
 from lib.training.checkpoint import TRAINED, read_checkpoint
-from lib.training.history import EpochRecord
+from lib.training.history import EpochRecord, epoch_sentence
 from pipelines.steps import Say
 from pipelines.train_adapt import adapt_fitted, describe_adaptation, embed_unlabelled
 from pipelines.train_bundle import Described, Trained, write_trained_bundle
@@ -203,17 +201,23 @@ class TrainingSteps:
             photos=labelled.photos,
             held_out=labelled.held_out,
             connect=self.connect,
-            tell=lambda epoch: self.say(_epoch_line(epoch)),
+            tell=lambda epoch: self.say(epoch_sentence(epoch)),
         )
 
     def _tuned(self, tuning: FineTuning, labelled: Labelled, scored: Scored) -> Trained:
         part = tuning.finish()
-        self.history.extend((read_checkpoint(part) or ([], {}))[0])
+        history, state = read_checkpoint(part) or ([], {})
+        self.history.extend(history)
         backbone = self._backbone(part.at(TRAINED), kept=self.run.at(files.NETWORK))
         place = {each: row for row, each in enumerate(labelled.items["item_id"].to_pylist())}
         places = torch.tensor([place[each] for each in scored.item_ids])
         head = backbone.job.load().head
-        dials = tuning.job("", labelled.train.stop).dials
+        dials = tuning.job("", labelled.train.stop).dials.model_dump(mode="json")
+        layer = state["layer"]
+        learned = {
+            "epochs": len(history),
+            "layers": f"layers from {layer} on" if layer else "all layers",
+        }
         return Trained(
             backbone=backbone,
             head=(head.weight.detach(), head.bias.detach()),
@@ -223,7 +227,7 @@ class TrainingSteps:
             scored=scored,
             calibrated=calibrate(scored, self.taxonomy, self.config.accept),
             folds=None if labelled.held_out else tuning.folds[places],
-            recipe={"strategy": FINETUNE, **dials.model_dump(mode="json")},
+            recipe={"strategy": FINETUNE, **dials, **learned},
         )
 
     def _write(
@@ -238,23 +242,13 @@ class TrainingSteps:
 def _candidate(trained: Trained, strategy: str, why: str, *, seconds: float) -> Candidate:
     """Say how a model did, as one that was chosen."""
     return Candidate(
-        name=NETWORK if trained.by_head is None else f"head: {trained.by_head.recipe}",
+        name=f"head: {trained.by_head.recipe}"
+        if trained.by_head
+        else f"{NETWORK}, {trained.recipe['layers']}",
         strategy=strategy,
         right=int(trained.scored.correct.sum()),
         items=len(trained.scored.targets),
         seconds=seconds,
         chosen=True,
         why=why,
-    )
-
-
-def _epoch_line(epoch: EpochRecord) -> str:
-    left = duration((epoch.epochs - epoch.epoch) * epoch.seconds)
-    held_out = ""
-    if not math.isnan(epoch.validation_loss):
-        accuracy = f"accuracy {epoch.validation_accuracy:.1%}"
-        held_out = f"held-out loss {epoch.validation_loss:.3f}, {accuracy}, "
-    return (
-        f"epoch {epoch.epoch}/{epoch.epochs}: loss {epoch.train_loss:.3f}, {held_out}"
-        f"{epoch.images_per_s:,.0f} images/s, {left} left"
     )

@@ -39,7 +39,7 @@ def load_pixels(
 ) -> LabelledPixels:
     """Read and decode labelled items, in memory, or in a scratch file where they do not fit."""
     column = {category_id: index for index, category_id in enumerate(category_ids)}
-    store = _allocate((items.num_rows, 3, size_px, size_px))
+    store = allocate((items.num_rows, 3, size_px, size_px), np.uint8)
     targets: list[int] = []
     item_ids: list[str] = []
     unusable: list[ErrorItem] = []
@@ -66,10 +66,11 @@ def load_pixels(
     )
 
 
-def _allocate(shape: tuple[int, ...]) -> Tensor:
-    size_bytes = int(np.prod(shape))
+def allocate(shape: tuple[int, ...], dtype: type[np.uint8 | np.float16]) -> Tensor:
+    """Return room for an array: memory, or a scratch file where it does not fit."""
+    size_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if size_bytes < MEMORY_SHARE * psutil.virtual_memory().available:
-        return torch.empty(shape, dtype=torch.uint8)
+        return torch.from_numpy(np.empty(shape, dtype))
     # unlinked at once: the space is free again when the process ends, however it ends
     with tempfile.TemporaryFile() as file:
-        return torch.from_numpy(np.memmap(file, dtype=np.uint8, mode="w+", shape=shape))
+        return torch.from_numpy(np.memmap(file, dtype=dtype, mode="w+", shape=shape))

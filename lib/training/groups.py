@@ -20,10 +20,10 @@ def parameter_groups(model: Classifier, layer_decay: float) -> list[dict[str, An
         Groups for an optimizer: `params`, `factor`, `weight_decay` 0 for norms and biases, and
         `is_head`.
     """
-    layers = list(dict.fromkeys(_layer(name) for name, _ in model.backbone.named_parameters()))
+    layers = list(dict.fromkeys(layer_of(name) for name, _ in model.backbone.named_parameters()))
     groups: dict[tuple[str, bool], list[Any]] = {}
     for name, parameter in model.backbone.named_parameters():
-        groups.setdefault((_layer(name), parameter.ndim > 1), []).append(parameter)
+        groups.setdefault((layer_of(name), parameter.ndim > 1), []).append(parameter)
     found: list[dict[str, Any]] = [
         {
             "params": parameters,
@@ -36,6 +36,7 @@ def parameter_groups(model: Classifier, layer_decay: float) -> list[dict[str, An
     return [*found, {"params": list(model.head.parameters()), "factor": 1.0, "is_head": True}]
 
 
-def _layer(name: str) -> str:
+def layer_of(name: str) -> str:
+    """Return the layer of a backbone's parameter, by its name."""
     first, second, *_ = [*name.split("."), ""]
     return f"{first}.{second}" if second.isdigit() else first

@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from lib.runs.metrics_log import Line
+from lib.runs.progress import duration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,3 +32,16 @@ def epoch_line(epoch: EpochRecord) -> Line:
         for name, value in asdict(epoch).items()
         if name not in left_out and math.isfinite(value)
     }
+
+
+def epoch_sentence(epoch: EpochRecord) -> str:
+    """Say how an epoch went, and what time is left."""
+    left = duration((epoch.epochs - epoch.epoch) * epoch.seconds)
+    held_out = ""
+    if not math.isnan(epoch.validation_loss):
+        accuracy = f"accuracy {epoch.validation_accuracy:.1%}"
+        held_out = f"held-out loss {epoch.validation_loss:.3f}, {accuracy}, "
+    return (
+        f"epoch {epoch.epoch}/{epoch.epochs}: loss {epoch.train_loss:.3f}, {held_out}"
+        f"{epoch.images_per_s:,.0f} images/s, {left} left"
+    )

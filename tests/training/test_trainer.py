@@ -27,10 +27,11 @@ from lib.images.preparer import Preparer
 from lib.images.preprocessing import Preprocessing
 from lib.images.resize import normalise
 from lib.models.classifier import build_classifier
-from lib.models.pretrained import parameters_of
+from lib.models.pretrained import parameters_of, read_safetensors
 from lib.runs import files
 from lib.runs.run import Run
 from lib.schemas import ITEM_SCHEMA
+from lib.storage.config import StorageConfig
 from lib.training.augmentation import AugmentationConfig
 from lib.training.budget import OverBudgetError
 from lib.training.checkpoint import (
@@ -41,6 +42,7 @@ from lib.training.checkpoint import (
 )
 from lib.training.config import Dials
 from lib.training.history import EpochRecord, epoch_line
+from lib.training.inputs import Pixels
 from lib.training.job import TrainingJob
 from lib.training.trainer import DivergedError, Trainer
 from tests.helpers.catalogs import run_at
@@ -72,6 +74,8 @@ DIALS = Dials(
     seed=0,
     augmentation=AugmentationConfig(rotation_degrees=0, light=0.1),
 )
+# of a training of last layers alone: batch norms, of which it has none, are as they were
+LAST = {"frozen_norms": True, "head_rate": 1e-3, "backbone_rate": 1e-3}
 # nothing of a training is random, but for the order of the images
 STILL = AugmentationConfig(zoom=0, stretch=0, rotation_degrees=0, flip=False, light=0)
 
@@ -96,7 +100,7 @@ class Watched(Trainer):
     def _step(
         self, ddp: DistributedDataParallel, chosen: Tensor, generator: torch.Generator
     ) -> float:
-        self.seen += [self.train.item_ids[index] for index in chosen.tolist()]
+        self.seen += [self.share.train.item_ids[index] for index in chosen.tolist()]
         if self.killed_at_step is not None:
             if self.killed_at_step == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -110,6 +114,8 @@ def train(
     held_out: pa.Table,
     stop_after: int | None = None,
     kill_at_step: int | None = None,
+    *,
+    by: type[Watched] = Watched,
 ) -> Trained:
     """Do one worker's part; the second is killed at a step, or the first stops after an epoch."""
     history: list[EpochRecord] = []
@@ -121,13 +127,15 @@ def train(
 
     job.run.write_table(files.TRAIN_ITEMS, items)
     job.run.write_table(files.VALIDATION_ITEMS, held_out)
-    trainer = Watched(job, torch.device("cpu"))
+    trainer = by(job, torch.device("cpu"))
     trainer.seen = []
     if trainer.rank == 1:
         trainer.killed_at_step = kill_at_step
     trainer.fit(on_epoch)
-    parameters = {name: value.detach().clone() for name, value in trainer.model.named_parameters()}
-    buffers = {name: value.clone() for name, value in trainer.model.named_buffers()}
+    parameters = {
+        name: value.detach().clone() for name, value in trainer.learner.model.named_parameters()
+    }
+    buffers = {name: value.clone() for name, value in trainer.learner.model.named_buffers()}
     return Trained(history, trainer.seen, parameters, buffers, trainer.score())
 
 
@@ -136,7 +144,7 @@ def count_epochs(job: TrainingJob, items: pa.Table, held_out: pa.Table) -> int:
     job.run.write_table(files.TRAIN_ITEMS, items)
     job.run.write_table(files.VALIDATION_ITEMS, held_out)
     trainer = Trainer(job, torch.device("cpu"))
-    return trainer._count_epochs(DistributedDataParallel(trainer.model))  # noqa: SLF001  # a real budget would train for minutes
+    return trainer._count_epochs()  # noqa: SLF001  # a real budget would train for minutes
 
 
 class Spoilt(Trainer):
@@ -148,7 +156,7 @@ class Spoilt(Trainer):
         self, ddp: DistributedDataParallel, chosen: Tensor, generator: torch.Generator
     ) -> Tensor:
         loss = super()._loss(ddp, chosen, generator)
-        ids = [self.train.item_ids[index] for index in chosen.tolist()]
+        ids = [self.share.train.item_ids[index] for index in chosen.tolist()]
         return loss * torch.nan if self.bad in ids else loss
 
 
@@ -620,6 +628,64 @@ def test_without_time_for_enough_steps_nothing_is_trained(workers: Workers, tmp_
         said = r"fine-tuning would take .+ s at least, and has 0\.0 s of what 'minutes' allows"
         assert re.fullmatch(said, str(error))
     assert job.run.names(files.CHECKPOINTS) == set()
+
+
+class LastLayers(Watched):
+    """A trainer that has time for the last layers alone."""
+
+    def _affordable(self, budget_s: float) -> int:
+        if isinstance(self.inputs, Pixels):
+            raise OverBudgetError(f"{budget_s:.0f} s are too few")
+        return self.dials.epochs
+
+
+def train_last_layers(
+    job: TrainingJob, items: pa.Table, held_out: pa.Table, stop_after: int | None = None
+) -> Trained:
+    return train(job, items, held_out, stop_after, by=LastLayers)
+
+
+def test_without_time_for_the_whole_network_its_last_layers_learn(
+    workers: Workers, undisturbed: Training, tmp_path: Path
+) -> None:
+    job = replace(prepare(tmp_path, QUICK, **LAST), seconds=60.0)
+    results = workers.run(2, train_last_layers, job, undisturbed.items, undisturbed.held_out)
+    history, state = read_checkpoint(job.run) or ([], {})
+    assert state["layer"] == "features.11"
+    assert history[-1].train_loss < 0.8 * history[0].train_loss
+    initial = read_safetensors(job.initial_uri, job.run.storage)
+    trained = read_trained(job.run)
+    assert trained.keys() == initial.keys()
+    changed = {name for name in trained if not torch.equal(trained[name], initial[name])}
+    assert changed == {name for name in trained if "features.11." in name or "features.12." in name
+                       or name.startswith(("head.", "backbone.classifier"))}  # fmt: skip
+    model = build_classifier(QUICK, 3, PREPROCESSING.size_px).eval()
+    model.load_state_dict(trained)
+    for each in results:
+        assert_judged_as(model, undisturbed.held_out, each.scored)
+
+
+def assert_judged_as(model: nn.Module, items: pa.Table, scored: Scored) -> None:
+    """Check that a model that was written says of held-out items what they were scored with."""
+    uris = dict(zip(items["item_id"].to_pylist(), items["uri"].to_pylist(), strict=True))
+    preparer = Preparer(PREPROCESSING, ReadingConfig(threads=2), StorageConfig())
+    read = [*preparer.stream([uris[each] for each in scored.item_ids], [None] * len(uris))]
+    pixels = torch.stack([each.pixels for each in read if each.pixels is not None])
+    with torch.no_grad():
+        logits = model(normalise(pixels, PREPROCESSING, torch.float32))
+    torch.testing.assert_close(logits, scored.logits, rtol=0.02, atol=0.02)
+
+
+def test_a_training_of_the_last_layers_goes_on_as_if_it_had_not_stopped(
+    workers: Workers, undisturbed: Training, tmp_path: Path
+) -> None:
+    whole = replace(prepare(tmp_path / "whole", QUICK, **LAST), seconds=60.0)
+    stopped = replace(prepare(tmp_path / "stopped", QUICK, **LAST), seconds=60.0)
+    given = (undisturbed.items, undisturbed.held_out)
+    workers.run(2, train_last_layers, whole, *given)
+    workers.run(2, train_last_layers, stopped, *given, 2)
+    workers.run(2, train_last_layers, stopped, *given)
+    assert_equal(read_trained(stopped.run), read_trained(whole.run))
 
 
 def record(epoch: int) -> EpochRecord:
