@@ -2,7 +2,7 @@
 
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -75,23 +75,35 @@ def _fit(labelled: Labelled, leaves: int) -> FittedHead:
     count = count_folds(len(targets))
     folds = assign_folds(labelled.photos[train], targets.tolist(), count)
     candidates = choose_head(vectors, targets, folds, leaves)
-    recipe = candidates[0].recipe
-    by_fold: list[Rows] = []
-    if labelled.held_out:
-        judged = torch.arange(len(targets), len(labelled.targets))
-    else:
-        judged = torch.nonzero(folds != NEVER_HELD_OUT).flatten()
-        by_fold = [
-            fit_head(vectors[folds != fold], targets[folds != fold], leaves, recipe)
-            for fold in range(count)
-        ]
-    return FittedHead(
+    head = FittedHead(
         candidates=candidates,
-        rows=fit_head(vectors, targets, leaves, recipe),
-        by_fold=by_fold,
+        rows=fit_head(vectors, targets, leaves, candidates[0].recipe),
+        by_fold=[],
         folds=folds,
-        judged=judged,
-        seconds=time.monotonic() - started,
+        judged=torch.arange(len(targets), len(labelled.targets)),
+        seconds=0.0,
+    )
+    head = head if labelled.held_out else on_folds(head, labelled, folds)
+    return replace(head, seconds=time.monotonic() - started)
+
+
+def on_folds(head: FittedHead, labelled: Labelled, folds: Tensor) -> FittedHead:
+    """Return the same head, judged on these folds: by heads that have not seen each.
+
+    Args:
+        head: of the labelled items.
+        labelled: of which none is held out for good.
+        folds: int64 [n], as `assign_folds` gives them.
+    """
+    vectors, targets, leaves = labelled.vectors, labelled.targets, len(head.rows[1])
+    return replace(
+        head,
+        by_fold=[
+            fit_head(vectors[folds != fold], targets[folds != fold], leaves, head.recipe)
+            for fold in range(int(folds.max()) + 1)
+        ],
+        folds=folds,
+        judged=torch.nonzero(folds != NEVER_HELD_OUT).flatten(),
     )
 
 

@@ -27,7 +27,7 @@ from pipelines.train_adapt import adapt_fitted, describe_adaptation, embed_unlab
 from pipelines.train_bundle import Described, Trained, write_trained_bundle
 from pipelines.train_embed import Backbone, Labelled, embed_labelled, without_embeddings
 from pipelines.train_finetune import FineTuning
-from pipelines.train_head import fit_best_head, scored_by
+from pipelines.train_head import fit_best_head, on_folds, scored_by
 from pipelines.train_inputs import TrainRun
 from pipelines.train_report import Shown, write_report
 
@@ -120,7 +120,7 @@ class TrainingSteps:
             none = Candidate(name=NETWORK, strategy=FINETUNE, right=0, items=0,
                              seconds=0.0, chosen=False, why=why)  # fmt: skip
             return [(simple, head), (None, none)]
-        comparison = compare_scored(scored, simple.scored)
+        comparison = compare_scored(scored, self._on_the_same_folds(simple, labelled, tuning))
         sentence = comparison.sentence("the fine-tuned network", "the head")
         self.say(sentence)
         took = time.monotonic() - before
@@ -143,6 +143,12 @@ class TrainingSteps:
             (simple, replace(head, chosen=False)),
             (trained, _candidate(trained, FINETUNE, why, seconds=time.monotonic() - before)),
         ]
+
+    def _on_the_same_folds(self, simple: Trained, labelled: Labelled, tuning: FineTuning) -> Scored:
+        """Judge the head by items that as many others were kept from as from the network."""
+        if labelled.held_out or self.adaptations or simple.by_head is None:
+            return simple.scored
+        return scored_by(on_folds(simple.by_head, labelled, tuning.folds), labelled)
 
     def _backbone(self, state_uri: str, kept: str | None = None) -> Backbone:
         job = BackboneJob(

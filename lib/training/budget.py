@@ -8,7 +8,7 @@ from lib.errors import ReshelveError
 from lib.runs.progress import duration
 from lib.training.config import FEWEST_STEPS, Dials
 
-TRIAL_STEPS = 3
+TRIAL_STEPS = 2
 
 
 class OverBudgetError(ReshelveError):
@@ -16,7 +16,7 @@ class OverBudgetError(ReshelveError):
 
 
 def time_step(step: Callable[[], object]) -> float:
-    """Return the seconds of a step: the fastest of a few, since the first ones prepare."""
+    """Return the seconds of a step: the faster of two, since the first one prepares."""
     times = []
     for _ in range(TRIAL_STEPS):
         started = time.perf_counter()
