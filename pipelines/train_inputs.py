@@ -45,7 +45,7 @@ class TrainRun(RunFile):
     validation_fraction: float = Field(default=0.2, gt=0, lt=1)
     model: ModelConfig = ModelConfig()
     strategy: Literal["auto", "head", "finetune"] = "auto"
-    minutes: float = Field(default=6.0, gt=0, description="the most that fine-tuning may take")
+    minutes: float = Field(default=7.0, gt=0, description="the most that fine-tuning may take")
     embeddings: str = "embeddings"
     training: TrainingConfig = TrainingConfig()
     accept: Accept = Accept()
