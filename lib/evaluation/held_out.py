@@ -54,11 +54,11 @@ def together(parts: Sequence[Scored]) -> Scored:
 
 
 def compare_scored(first: Scored, second: Scored) -> Comparison:
-    """Compare two models on the items that both were asked about, as `compare`."""
+    """Say whether a model is better than a simpler one, on the items that both were asked about."""
     place = {item_id: row for row, item_id in enumerate(second.item_ids)}
     both = [(row, place[each]) for row, each in enumerate(first.item_ids) if each in place]
     ours, theirs = (list(rows) for rows in zip(*both, strict=True))
-    return compare(first.correct[ours].numpy(), second.correct[theirs].numpy())
+    return compare(first.correct[ours].numpy(), second.correct[theirs].numpy(), one_sided=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,9 @@ class Comparison:
         low: the lower end of its 95 % interval.
         high: the upper end.
         p_value: of the exact test of McNemar.
-        verdict: of the first; `better` and `worse` only where test and interval agree.
+        one_sided: whether it was only asked if the first is better.
+        verdict: of the first; `better` and `worse` only where test and interval agree; where it is
+            one-sided, `better` where the test says so.
     """
 
     items: int
@@ -43,12 +45,14 @@ class Comparison:
     low: float
     high: float
     p_value: float
+    one_sided: bool = False
     verdict: Verdict
 
     def sentence(self, first: str, second: str) -> str:
         """Say the verdict, and what it rests on, of models by their names."""
         points, ends = 100 * abs(self.difference), [100 * self.low, 100 * self.high]
-        chance = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
+        chance = "one-sided " if self.one_sided else ""
+        chance += "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
         counts = (
             f"of {self.items:,} items, only {first} is right on {self.only_first:,}, only {second} "
             f"on {self.only_second:,}"
@@ -67,7 +71,7 @@ class Comparison:
         )
 
 
-def compare(correct_a: Bools, correct_b: Bools) -> Comparison:
+def compare(correct_a: Bools, correct_b: Bools, *, one_sided: bool = False) -> Comparison:
     """Compare the accuracy of two models on the same items.
 
     Only the items on which just one is right tell them apart. The test is the exact one of
@@ -77,6 +81,7 @@ def compare(correct_a: Bools, correct_b: Bools) -> Comparison:
     Args:
         correct_a: bool [n], where the first model is right.
         correct_b: bool [n], where the second is right, on the same items in the same order.
+        one_sided: ask only whether the first is better, where nothing follows if it is worse.
 
     Raises:
         ValueError: the two have not the same length.
@@ -89,13 +94,14 @@ def compare(correct_a: Bools, correct_b: Bools) -> Comparison:
     gains = first.astype(np.float64) - second
     only_first, only_second = int((gains > 0).sum()), int((gains < 0).sum())
     apart = only_first + only_second
-    p_value = float(binomtest(only_first, apart).pvalue) if apart else 1.0
+    asked = "greater" if one_sided else "two-sided"
+    p_value = float(binomtest(only_first, apart, alternative=asked).pvalue) if apart else 1.0
     items = len(gains)
     (difference,) = bootstrap(gains[:, None], lambda sums: sums / max(items, 1))
     verdict = Verdict.SAME
     if p_value < SIGNIFICANT:
         verdict = (
-            Verdict.BETTER if difference.low > 0
+            Verdict.BETTER if one_sided or difference.low > 0
             else Verdict.WORSE if difference.high < 0
             else Verdict.SAME
         )  # fmt: skip
@@ -107,5 +113,6 @@ def compare(correct_a: Bools, correct_b: Bools) -> Comparison:
         low=difference.low,
         high=difference.high,
         p_value=p_value,
+        one_sided=one_sided,
         verdict=verdict,
     )

@@ -4,10 +4,12 @@ import pytest
 from lib.evaluation.paired import Comparison, Verdict, compare
 
 
-def counted(both: int, only_first: int, only_second: int, neither: int = 0) -> Comparison:
+def counted(
+    both: int, only_first: int, only_second: int, neither: int = 0, *, one_sided: bool = False
+) -> Comparison:
     first = [True] * (both + only_first) + [False] * (only_second + neither)
     second = [True] * both + [False] * only_first + [True] * only_second + [False] * neither
-    return compare(np.array(first), np.array(second))
+    return compare(np.array(first), np.array(second), one_sided=one_sided)
 
 
 def test_a_model_is_better_where_it_wins_far_more_of_the_items_that_tell_them_apart() -> None:
@@ -62,3 +64,15 @@ def test_the_sentence_names_the_models_the_difference_and_the_counts() -> None:
 def test_answers_to_different_items_are_refused() -> None:
     with pytest.raises(ValueError, match="same items"):
         compare(np.array([True]), np.array([True, False]))
+
+
+def test_asked_only_whether_the_first_is_better_chance_is_half_as_likely() -> None:
+    both, one = (counted(302, 20, 9, 10, one_sided=each) for each in (False, True))
+
+    assert (both.verdict, one.verdict) == (Verdict.SAME, Verdict.BETTER)
+    assert one.p_value == pytest.approx(both.p_value / 2)
+    assert "; one-sided p = 0.031)" in one.sentence("the first", "the second")
+
+
+def test_asked_only_whether_the_first_is_better_a_worse_one_cannot_be_told_apart() -> None:
+    assert counted(300, 9, 31, 32, one_sided=True).verdict is Verdict.SAME
