@@ -11,6 +11,7 @@ from lib.errors import InputError
 from lib.evaluation.results import Evaluation
 from lib.labels.decisions import NEVER, Decider
 from lib.labels.delta_table import LabelsTable
+from lib.labels.mixing import refuse_mixing
 from lib.models.bundle import Bundle
 from lib.runs import files
 from lib.runs.run import Run
@@ -87,6 +88,7 @@ def plan(move: Move, unit_size: int, folder: Path) -> BackfillPlan:
     version = table.version()
     if version is None:
         raise InputError(f"{table.name}: there is no labels table here to move")
+    refuse_mixing(table.name, table.history(), {}, move.bundle.made)
     new = migration.new
     # what is settled depends on the taxonomies alone; no row is decided on here
     decider = Decider(taxonomy=new, category_ids=new.leaves, threshold=NEVER)

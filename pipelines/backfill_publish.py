@@ -43,6 +43,11 @@ class BackfillPublisher:
         """As `Publisher`."""
         return self.planned.base_version
 
+    @property
+    def did(self) -> str:
+        """As `Publisher`."""
+        return f"moved to taxonomy version {self.migration.new.version}"
+
     def compare(
         self, connection: duckdb.DuckDBPyConnection, finished: Finished
     ) -> tuple[Path, Path]:
@@ -60,7 +65,6 @@ class BackfillPublisher:
             parts=[finished.run.at(part.path) for part in finished.manifest.parts],
             removed=None,
             whole=True,
-            folder=finished.run.uri,
         )
 
     def drift(self, _finished: Finished, _table: LabelsTable) -> None:

@@ -3,6 +3,7 @@
 from lib.drift.comparison import Drift, measure_drift
 from lib.drift.sample import SAMPLE_ITEMS, Sample, read_sample, together
 from lib.labels.delta_table import LabelsTable
+from lib.labels.history import standing
 from lib.models.bundle import read_bundle
 from lib.models.reference import read_reference
 from lib.runs import files
@@ -41,10 +42,12 @@ def samples_before(run: Run, table: LabelsTable) -> list[Sample]:
     """
     samples: list[Sample] = []
     bundle = run.record.fingerprint["bundle"]
-    for folder in table.runs(COMMITS):
+    for version in standing(table.history(COMMITS)):
         if sum(map(len, samples)) >= SAMPLE_ITEMS:
             break
-        night = open_folder(folder, run.storage)
+        if not version.made.run:
+            continue
+        night = open_folder(version.made.run, run.storage)
         if night.uri == run.uri or not night.exists(files.SAMPLE):
             continue
         if night.record.fingerprint.get("bundle") != bundle:

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from lib.catalog.catalog import CatalogConfig
-from lib.catalog.diff import COMPARED, Diff, Night, NightConfig, write_removed
+from lib.catalog.diff import COMPARED, Diff, Night, NightConfig, count_versions, write_removed
 from lib.catalog.snapshot import freeze
 from lib.config.config import Config
 from lib.labels.delta_table import LabelsTable
+from lib.labels.mixing import refuse_mixing
 from lib.models.bundle import Bundle
 from lib.runs import files
 from lib.runs.run import Run
@@ -39,6 +40,13 @@ class NightSource(Config):
     limit: int | None
     full: bool
 
+    @property
+    def redone(self) -> tuple[str, ...]:
+        """Labels of which other `bundle` or `taxonomy` are all made again."""
+        if self.limit is not None:  # what the part leaves out stays as it is
+            return ()
+        return ("bundle",) if self.full else self.night.redo
+
 
 def read_night(run: Run) -> NightPlan | None:
     """Read what a run is planned against, or None where the plan was not wholly written."""
@@ -66,6 +74,8 @@ def compare(source: NightSource, bundle: Bundle, storage: Storage, folder: Path)
     night = Night(source.night, bundle.digest, bundle.taxonomy.version, full=source.full)
     whole = source.limit is None
     with open_duckdb() as connection:
+        rows = count_versions(connection, labels)
+        refuse_mixing(source.labels_table, table.history(), rows, bundle.made, source.redone)
         diff = night.plan(connection, frozen.path, labels, folder / files.PLAN, source.unit_size)
         removed = write_removed(
             connection, frozen.path, labels, folder / files.REMOVED, whole=whole

@@ -39,6 +39,11 @@ class NightPublisher:
         """As `Publisher`."""
         return self.night.base_version
 
+    @property
+    def did(self) -> str:
+        """As `Publisher`."""
+        return self.night.diff.changes
+
     def compare(self, _: duckdb.DuckDBPyConnection, finished: Finished) -> tuple[Path, Path]:
         """As `Publisher`."""
         run, removed = finished.run, finished.folder / files.REMOVED
@@ -56,7 +61,6 @@ class NightPublisher:
             base=self.night.base_version,
             parts=[run.at(part.path) for part in parts],
             removed=removed,
-            folder=run.uri,
         )
 
     def drift(self, finished: Finished, table: LabelsTable) -> Drift | None:

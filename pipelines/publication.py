@@ -1,8 +1,10 @@
 """Publishing any finished run: gates, one commit, the report, the end of the run."""
 
+import getpass
+import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +18,8 @@ from lib.errors import ConflictError, GateError, InputError
 from lib.images.config import ReadingConfig
 from lib.labels.delta_table import Change, LabelsTable
 from lib.labels.gates import GateResult, GatesConfig, judge, measure_changes, moved_items
-from lib.models.bundle import Bundle
+from lib.labels.history import Made
+from lib.models.bundle import Bundle, read_bundle
 from lib.runs import files
 from lib.runs.manifest import Manifest, read_manifest
 from lib.runs.run import Run
@@ -106,6 +109,10 @@ class Publisher(Protocol):
 
     def drift(self, finished: Finished, table: LabelsTable) -> Drift | None:
         """Return how far the run is from what came before it, or None where nobody asks."""
+
+    @property
+    def did(self) -> str:
+        """What becomes of how many items, in a few words for the table's history."""
 
     def change(self, finished: Finished) -> Change | None:
         """Return what the run does to the table, or None where that is nothing."""
@@ -201,10 +208,25 @@ def _take_in(
     change = publisher.change(finished)
     if change is None:
         return Publication(table=table.name, version=publisher.base_version, unchanged=True)
+    change = replace(change, made=_made(finished, publisher.did))
     try:
         return Publication(table=table.name, version=table.publish(change))
     except ConflictError as error:
         return Publication(table=table.name, error=error)
+
+
+def _made(finished: Finished, did: str) -> Made:
+    run, bundle = finished.run, read_bundle(finished.manifest.bundle, finished.run.storage)
+    said = {"run": run.uri, "run_id": run.run_id, "job": run.record.job, "did": did}
+    return bundle.made.model_copy(update={**said, "by": user_name()})
+
+
+def user_name() -> str:
+    """Return who runs this process, by the system's name or number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # as in a container, whose user has no name
+        return f"uid {os.getuid()}"
 
 
 def _refused_by(gates: list[GateResult]) -> GateError | None:

@@ -44,9 +44,26 @@ class Diff(Config):
         return self.new + self.changed + self.retried + self.redone
 
     @property
+    def changes(self) -> str:
+        """What changes in the table, in a few words."""
+        counts = [(name, count) for name, count in self if count and name != "unchanged"]
+        return ", ".join(f"{count:,} {name}" for name, count in counts) or "nothing"
+
+    @property
     def sentence(self) -> str:
         """The diff for the person who waits."""
         return ", ".join(f"{count:,} {name}" for name, count in self)
+
+
+def count_versions(connection: duckdb.DuckDBPyConnection, labels: Path) -> dict[str, int]:
+    """Count a table's rows by the version of their taxonomy.
+
+    Args:
+        connection: does the work, in bounded memory.
+        labels: Parquet of the columns `COMPARED` of the table's rows.
+    """
+    query = "SELECT taxonomy_version, count(*) FROM read_parquet($labels) GROUP BY 1"
+    return dict(connection.execute(query, {"labels": str(labels)}).fetchall())
 
 
 class Night:

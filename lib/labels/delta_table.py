@@ -2,10 +2,9 @@
 
 import io
 import json
-import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from pyarrow import parquet
 
 from lib.errors import ConflictError, InputError, StoreError
+from lib.labels.history import Made, Version, versions_of
 from lib.schemas import LABELS_SCHEMA
 from lib.sql import open_duckdb
 from lib.storage.errors import quoted_reason
@@ -25,7 +25,6 @@ from lib.storage.uris import absolute, join
 
 COMMIT_ATTEMPTS = 5
 MIN_RETENTION_HOURS = 168
-RUN = "run"  # beside each commit: the folder of its run
 GONE = "gone"
 SOURCE_SCHEMA = LABELS_SCHEMA.append(pa.field(GONE, pa.bool_(), nullable=False))
 
@@ -41,7 +40,7 @@ class Change:
         removed: URI of the ids whose rows are removed, or None.
         whole: the parts are all rows that the table is to have; they become files of it as they
             are, and any other run's change since `base` is in their way.
-        folder: URI of the run's folder, for `runs`.
+        made: what the run says of itself, for `history`.
     """
 
     run_id: str
@@ -49,7 +48,7 @@ class Change:
     parts: Sequence[str]
     removed: str | None
     whole: bool = False
-    folder: str = ""
+    made: Made = field(default_factory=Made)
 
 
 class LabelsTable:
@@ -66,21 +65,14 @@ class LabelsTable:
         table = self._open()
         return None if table is None else int(table.version())
 
-    def runs(self, commits: int) -> list[str]:
-        """Return the folders of the runs that the last commits have published, the newest first.
+    def history(self, commits: int | None = None) -> list[Version]:
+        """Return the last versions, the newest first; all of which Delta still has the log.
 
-        Those that were rolled back are left out, as are commits that do not say whose they are.
+        Args:
+            commits: how many; None for all.
         """
-        table, found = self._open(), []
-        below = math.inf
-        for commit in table.history(commits) if table else ():
-            if commit["version"] > below:
-                continue
-            if commit["operation"] == "RESTORE":
-                below = int(commit["operationParameters"]["version"])
-            elif commit.get(RUN):
-                found.append(str(commit[RUN]))
-        return found
+        table = self._open()
+        return versions_of(table.history(commits)) if table else []
 
     def read(self, version: int | None = None) -> pa.Table:
         """Read all rows, with the columns of `LABELS_SCHEMA`.
@@ -160,13 +152,20 @@ class LabelsTable:
     def _open(self, version: int | None = None) -> DeltaTable | None:
         # not DeltaTable.is_deltatable: it holds the interpreter's lock while it waits for the store
         try:
-            return DeltaTable(self._uri, version=version, storage_options=self._options)
+            table = DeltaTable(self._uri, version=version, storage_options=self._options)
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
             what = "the labels table" if version is None else f"version {version}"
             kind = StoreError if isinstance(error, OSError) else InputError
             raise kind(f"{self.name}: {what} cannot be opened: {quoted_reason(error)}") from error
+        known = {field.name for field in table.schema().fields}
+        if lacking := [name for name in LABELS_SCHEMA.names if name not in known]:
+            raise InputError(
+                f"{self.name}: this Delta table has no column '{lacking[0]}', and is no labels "
+                "table of Reshelve; give another labels_table"
+            )
+        return table
 
     def _opened(self, version: int | None) -> DeltaTable:
         table = self._open(version)
@@ -270,7 +269,7 @@ def _properties(change: Change) -> CommitProperties:
     # Without its retries: where another commit was faster, Delta would put a new table's rows
     # beside the other's, of the same items or not; `publish` looks first, and tries again.
     return CommitProperties(
-        custom_metadata={RUN: change.folder},
+        custom_metadata={name: text for name, text in change.made if text},
         app_transactions=[Transaction(change.run_id, 1)],
         max_commit_retries=0,
     )

@@ -11,6 +11,7 @@ from lib.errors import InputError
 from lib.hashing import digest_bytes
 from lib.images.preprocessing import Preprocessing
 from lib.labels.decisions import NEVER, Decider
+from lib.labels.history import Made
 from lib.labels.promises import Accept, Claim
 from lib.models.int8 import Int8
 from lib.storage.storage import Storage
@@ -89,6 +90,16 @@ class Bundle:
     def backbone_digest(self) -> str:
         """What bundles of one backbone share, and what its embeddings are kept under."""
         return self.info.digests["backbone"]
+
+    @property
+    def made(self) -> Made:
+        """What the history of a labels table says of it."""
+        return Made(
+            bundle=self.uri,
+            bundle_digest=self.digest,
+            taxonomy_version=self.taxonomy.version,
+            taxonomy_digest=self.taxonomy.digest,
+        )
 
     @property
     def fingerprint(self) -> dict[str, str]:

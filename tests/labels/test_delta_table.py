@@ -2,17 +2,19 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from lib.batches import to_parquet
 from lib.errors import ConflictError, InputError
 from lib.labels.delta_table import Change, LabelsTable
+from lib.labels.history import Made, standing
 from lib.schemas import LABELS_SCHEMA
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
@@ -55,8 +57,8 @@ class Shop:
         ids = pa.table({"item_id": pa.array(gone, pa.string())})
         self.storage.write(removed, to_parquet(ids))
         parts = self.write(run_id, item_ids, broken)
-        folder = join(self.uri, "runs", run_id)
-        return Change(run_id=run_id, base=base, parts=parts, removed=removed, folder=folder)
+        made = Made(run_id=run_id, run=join(self.uri, "runs", run_id))
+        return Change(run_id=run_id, base=base, parts=parts, removed=removed, made=made)
 
     def publish(
         self,
@@ -119,22 +121,36 @@ def test_a_whole_catalog_replaces_adds_and_removes_rows_by_item_id(shop: Shop) -
     assert shop.rows().equals(catalogs.label_rows(["b", "c", "d"], "two", broken=["c"]))
 
 
-def test_the_runs_that_were_published_are_known_the_newest_first(shop: Shop) -> None:
-    assert shop.labels.runs(9) == []
+def test_the_history_says_which_run_made_each_version_the_newest_first(shop: Shop) -> None:
+    assert shop.labels.history() == []
     for run_id in ("one", "two", "three"):
         shop.publish(run_id, ["a", "b"])
 
-    assert shop.labels.runs(2) == [join(shop.uri, "runs", each) for each in ("three", "two")]
+    found = shop.labels.history(2)
+
+    assert [(each.number, each.made.run_id) for each in found] == [(2, "three"), (1, "two")]
+    assert found[0].made.run == join(shop.uri, "runs", "three")
+    assert datetime.now(UTC) - found[0].at < timedelta(minutes=5)
+    assert shop.table().history(1)[0]["run_id"] == "three"
 
 
-def test_a_run_that_was_rolled_back_is_not_among_those_published(local_shop: Shop) -> None:
+def test_what_was_rolled_back_no_longer_stands(local_shop: Shop) -> None:
     for run_id in ("one", "two", "three"):
         local_shop.publish(run_id, ["a", "b"])
     local_shop.labels.roll_back(1)
     local_shop.publish("four", ["a", "c"])
 
-    names = [each.rsplit("/", 1)[1] for each in local_shop.labels.runs(9)]
-    assert names == ["four", "two", "one"]
+    history = local_shop.labels.history()
+
+    assert [each.made.run_id for each in standing(history)] == ["four", "two", "one"]
+    assert [each.restored for each in history] == [None, 1, None, None, None]
+
+
+def test_a_delta_table_of_others_is_refused_by_the_column_that_it_lacks(local_shop: Shop) -> None:
+    write_deltalake(local_shop.labels.name, pa.table({"item_id": ["a"], "uri": ["b"]}))
+
+    with pytest.raises(InputError, match="no column 'etag', and is no labels table"):
+        local_shop.labels.version()
 
 
 def test_a_part_of_the_catalog_leaves_the_other_rows(shop: Shop) -> None:
