@@ -31,6 +31,7 @@ from pipelines.backfill_fit import Fitted, LabelledConfig, fit, read_labelled, r
 from pipelines.backfill_plan import BackfillPlan, FitRecord, Move, plan, read_plan, write_plan
 from pipelines.backfill_publish import BackfillPublisher
 from pipelines.backfill_score import read_parts, score_left
+from pipelines.current_bundle import find_bundle
 from pipelines.publication import PublishConfig, publish_finished
 from pipelines.steps import Say, carry_out
 
@@ -70,14 +71,15 @@ def read_move(config: BackfillRun, storage: Storage) -> Move:
     Raises:
         InputError: the bundle or a taxonomy cannot be used, or does not follow the one before it.
     """
-    bundle = read_bundle(config.bundle, storage)
+    table = LabelsTable(config.labels_table, storage)
+    bundle = find_bundle(config.bundle, table, storage)
     following = [read_taxonomy(each, storage) for each in (*config.through, config.taxonomy)]
     store = EmbeddingStore(config.embeddings, bundle.backbone_digest, storage)
     migration = migrate([bundle.taxonomy, *following])
     if migration.for_model:
         refuse_other_backbone(store, config.embeddings, storage)
     return Move(
-        table=LabelsTable(config.labels_table, storage),
+        table=table,
         bundle=bundle,
         migration=migration,
         store=store,

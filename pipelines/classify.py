@@ -20,8 +20,9 @@ from lib.embeddings.store import EmbeddingStore
 from lib.hashing import digest_json
 from lib.images.config import ReadingConfig
 from lib.inference.config import EngineConfig, UnitJob
+from lib.labels.delta_table import LabelsTable
 from lib.labels.gates import GatesConfig
-from lib.models.bundle import Bundle, read_bundle
+from lib.models.bundle import Bundle
 from lib.runs import files
 from lib.runs.compaction import compact
 from lib.runs.cost import PricesConfig, hours_ahead
@@ -35,6 +36,7 @@ from lib.storage.storage import Storage
 from pipelines.classify_missing import classify_left, sample_items
 from pipelines.classify_plan import NightPlan, NightSource, compare, read_night, write_night
 from pipelines.classify_publish import NightPublisher
+from pipelines.current_bundle import find_bundle
 from pipelines.publication import PublishConfig, publish_finished
 from pipelines.steps import Say, carry_out, within_catalogs
 
@@ -72,7 +74,7 @@ def classify(config: ClassifyRun, options: Options, say: Say) -> None:
         say: takes each line for the person who waits.
     """
     storage = Storage(config.storage)
-    bundle = read_bundle(config.bundle, storage)
+    bundle = find_bundle(config.bundle, LabelsTable(config.labels_table, storage), storage)
     job = Classification(config, options, bundle, storage, say)
     carry_out(job, config.output, config.run_id, say)
 
@@ -184,7 +186,8 @@ def dry_run(config: ClassifyRun, options: Options, say: Say) -> None:
         InputError: something given cannot be used.
     """
     storage = Storage(config.storage)
-    job = Classification(config, options, read_bundle(config.bundle, storage), storage, say)
+    bundle = find_bundle(config.bundle, LabelsTable(config.labels_table, storage), storage)
+    job = Classification(config, options, bundle, storage, say)
     with tempfile.TemporaryDirectory() as folder:
         night = job.plan(Path(folder))
         plan = Path(folder) / files.PLAN

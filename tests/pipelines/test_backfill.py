@@ -1,5 +1,6 @@
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,17 @@ from deltalake import DeltaTable
 from pyarrow import parquet
 
 from lib.batches import to_parquet
+from lib.catalog.catalog import CatalogConfig
+from lib.catalog.diff import NightConfig
 from lib.embeddings.store import EmbeddingStore
+from lib.errors import InputError
 from lib.images.config import ReadingConfig
 from lib.inference.classify_unit import Classified, UnitClassifier
 from lib.inference.config import UnitJob
 from lib.labels.delta_table import Change, LabelsTable
-from lib.models.bundle import read_bundle
+from lib.models.bundle import Bundle, read_bundle
+from pipelines.classify_plan import NightSource, compare
+from pipelines.current_bundle import find_bundle
 from tests.cluster.test_prometheus import scraped
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job, wait_until
@@ -111,8 +117,9 @@ class Shop:
         part = str(self.folder / f"{run_id}.parquet")
         catalogs.LOCAL.write(part, to_parquet(rows))
         table = LabelsTable(self.table_uri, catalogs.LOCAL)
-        change = Change(run_id=run_id, base=table.version(), parts=[part], removed=None)
-        table.publish(change)
+        made = read_bundle(str(self.folder / "bundle"), catalogs.LOCAL).made
+        base = table.version()
+        table.publish(Change(run_id=run_id, base=base, parts=[part], removed=None, made=made))
 
     def write(self, taxonomy: str, **changes: Any) -> str:  # noqa: ANN401  # any value of a run file
         """Write the taxonomy and the run file; return its path."""
@@ -287,6 +294,58 @@ def test_the_table_changes_in_one_commit_and_can_be_rolled_back(shop: Shop) -> N
     result = run_job("publish", str(shop.folder / "runs/move"), "--rollback", "0")
     assert result.exit_code == 0, result.output
     assert shop.rows().equals(before)
+
+
+def plan_night(shop: Shop, bundle: str, **changes: Any) -> Bundle:  # noqa: ANN401  # as `write`
+    """Plan a night of the shop, and return the bundle that it would use."""
+    table = LabelsTable(shop.table_uri, catalogs.LOCAL)
+    found = find_bundle(bundle, table, catalogs.LOCAL)
+    source = NightSource(
+        catalog=CatalogConfig(uri=shop.manifest),
+        labels_table=shop.table_uri,
+        night=NightConfig(**changes),
+        unit_size=8,
+        limit=None,
+        full=False,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        compare(source, found, catalogs.LOCAL, Path(folder))
+    return found
+
+
+def test_after_a_backfill_a_night_with_the_bundle_before_is_refused(shop: Shop) -> None:
+    old, new = str(shop.folder / "bundle"), str(shop.folder / "runs/move/bundle")
+    plan_night(shop, old)
+    run_job("backfill", shop.write(MERGED))
+
+    with pytest.raises(InputError, match=f"of taxonomy version 8, made by the bundle {new}"):
+        plan_night(shop, old)
+    plan_night(shop, new)
+    plan_night(shop, old, redo=("taxonomy",))
+
+
+def test_the_current_bundle_moves_with_a_backfill_and_back_with_a_rollback(shop: Shop) -> None:
+    old, new = str(shop.folder / "bundle"), str(shop.folder / "runs/move/bundle")
+    assert plan_night(shop, "current").uri == old
+
+    run_job("backfill", shop.write(MERGED, bundle="current"))
+    assert plan_night(shop, "current").uri == new
+
+    run_job("publish", str(shop.folder / "runs/move"), "--rollback", "0")
+    assert plan_night(shop, "current").uri == old
+
+
+def test_a_current_bundle_that_another_has_taken_the_place_of_is_not_used(shop: Shop) -> None:
+    catalogs.make_bundle(str(shop.folder / "bundle"), architecture="squeezenet1_1", threshold=0.5)
+
+    with pytest.raises(InputError, match="another bundle has taken its place"):
+        plan_night(shop, "current")
+
+
+def test_a_bundle_is_to_be_named_where_there_are_no_labels_yet(tmp_path: Path) -> None:
+    table = LabelsTable(str(tmp_path / "labels"), catalogs.LOCAL)
+    with pytest.raises(InputError, match="name the bundle for once"):
+        find_bundle("current", table, catalogs.LOCAL)
 
 
 def test_the_same_command_again_changes_nothing(shop: Shop) -> None:
