@@ -7,6 +7,7 @@ from jobs import (
     demo,
     embed,
     evaluate,
+    history,
     publish,
     status,
     submit,
@@ -22,6 +23,7 @@ app.command("evaluate")(evaluate.main)
 app.command("backfill")(backfill.main)
 app.command("embed")(embed.main)
 app.command("publish")(publish.main)
+app.command("history")(history.main)
 app.command("clean")(clean.main)
 app.command("status")(status.main)
 app.command("submit")(submit.main)

@@ -22,6 +22,7 @@ StorageOf = Annotated[
     Path | None, typer.Option(help="A run file whose 'storage' is used.", metavar="RUN.yaml")
 ]
 RunFolder = Annotated[str, typer.Argument(help="The folder of the run.", metavar="RUN")]
+AsJson = Annotated[bool, typer.Option("--json", help="Say it as one line of JSON.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override a key of the run file.", metavar="A.B=VALUE"),

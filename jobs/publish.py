@@ -13,13 +13,23 @@ def main(
     rollback: Annotated[
         int | None, typer.Option(help="Bring this version of RUN's table back.", metavar="VERSION")
     ] = None,
+    accept: Annotated[
+        str | None,
+        typer.Option(
+            help="Publish RUN in spite of these gates, which refused it.", metavar="GATE[,GATE]"
+        ),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Why: it stands in the report and the table's history.")
+    ] = None,
 ) -> None:
     """Publish a finished run that is not published yet, or bring an earlier version back."""
     with reporting() as say:
-        from pipelines.publish import publish_later, roll_back
+        from pipelines.publish import accepting, publish_later, roll_back
 
+        accepted = accepting(accept, reason)
         if rollback is None:
-            publish_later(folder, run_file, say)
+            publish_later(folder, run_file, say, accepted)
         else:
             roll_back(folder, run_file, rollback, say)
 

@@ -32,7 +32,8 @@ from pipelines.backfill_plan import BackfillPlan, FitRecord, Move, plan, read_pl
 from pipelines.backfill_publish import BackfillPublisher
 from pipelines.backfill_score import read_parts, score_left
 from pipelines.current_bundle import find_bundle
-from pipelines.publication import PublishConfig, publish_finished
+from pipelines.publication import PublishConfig
+from pipelines.publish_finished import publish_finished
 from pipelines.steps import Say, carry_out
 
 

@@ -17,6 +17,7 @@ from lib.cluster.node_hours import nodes_by_kind
 from lib.config.config import Config
 from lib.drift.sample import Sampler
 from lib.embeddings.store import EmbeddingStore
+from lib.errors import GateError
 from lib.hashing import digest_json
 from lib.images.config import ReadingConfig
 from lib.inference.config import EngineConfig, UnitJob
@@ -37,8 +38,9 @@ from pipelines.classify_missing import classify_left, sample_items
 from pipelines.classify_plan import NightPlan, NightSource, compare, read_night, write_night
 from pipelines.classify_publish import NightPublisher
 from pipelines.current_bundle import find_bundle
-from pipelines.publication import PublishConfig, publish_finished
-from pipelines.steps import Say, carry_out, within_catalogs
+from pipelines.publication import PublishConfig
+from pipelines.publish_finished import publish_finished
+from pipelines.steps import Say, apart_from_catalogs, carry_out, within_catalogs
 
 
 class ClassifyRun(RunFile):
@@ -55,6 +57,7 @@ class ClassifyRun(RunFile):
     prices: PricesConfig = PricesConfig()
 
     _within = field_validator("reading")(within_catalogs)
+    _apart = field_validator("catalog", "labels_table", "embeddings")(apart_from_catalogs)
 
 
 class Options(Config):
@@ -117,7 +120,25 @@ class Classification:
             limit=self.options.limit,
             full=self.options.full,
         )
-        return compare(source, self.bundle, self.storage, folder)
+        night = compare(source, self.bundle, self.storage, folder)
+        self.refuse_loss(night)
+        return night
+
+    def refuse_loss(self, night: NightPlan) -> None:
+        """Refuse a night that its gate on lost rows will not let through, whatever it classifies.
+
+        Raises:
+            GateError: nothing was done.
+        """
+        gates, lost = self.config.gates, night.diff.row_loss
+        limit = gates.max_row_loss
+        if limit is None or lost <= limit or "max_row_loss" in gates.warn:
+            return
+        raise GateError(
+            f"{night.sentence}: the table would lose {lost:.1%} of its rows, gates.max_row_loss "
+            f"allows {limit:.1%}; nothing was classified. If those items are to go, "
+            "--set gates.max_row_loss=1 lets them"
+        )
 
     def work(self, run: Run, _: NightPlan) -> None:
         """Classify what is left, write the manifest, and say what it cost."""

@@ -26,7 +26,7 @@ from lib.schemas import ITEM_SCHEMA
 from lib.sql import open_duckdb, read_rows, streamed
 from lib.storage.storage import Storage
 from pipelines.classify_missing import classify_left
-from pipelines.steps import Say, carry_out, within_catalogs
+from pipelines.steps import Say, apart_from_catalogs, carry_out, within_catalogs
 
 MISSING = """
     SELECT * FROM read_parquet($snapshot) i WHERE NOT EXISTS (
@@ -44,6 +44,7 @@ class EmbedRun(RunFile):
     reading: ReadingConfig = Field(default=ReadingConfig(), validate_default=True)
 
     _within = field_validator("reading")(within_catalogs)
+    _apart = field_validator("catalog", "embeddings")(apart_from_catalogs)
 
 
 def embed(config: EmbedRun, say: Say) -> None:

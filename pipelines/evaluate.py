@@ -14,6 +14,7 @@ from lib.evaluation.slices import Slice, slice_by
 from lib.hashing import digest_bytes, digest_json
 from lib.models.bundle import Bundle
 from lib.runs import files
+from lib.runs.heartbeat import Heartbeat
 from lib.runs.run import Intent, Run, open_run
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import Taxonomy
@@ -53,14 +54,15 @@ def evaluate(config: EvaluateRun, say: Say) -> None:
         say(f"{run} has ended before: {outcome['sentence']}")
         return
     say(f"{run}: {items.num_rows:,} labelled items")
-    both = answered, other = ask(config, subject, items, run)
-    write_predictions(run.at(files.PREDICTIONS), storage, answered.predictions)
-    if other:
-        write_predictions(run.at(files.AGAINST_PREDICTIONS), storage, other.predictions)
-    findings = find(config, subject, both, columns, storage)
-    run.write(files.EVALUATION, findings.model_dump_json(indent=2).encode())
-    write_report(run, findings, shown_of(subject, both, items), config.reading)
-    sentence = tell(findings, say)
+    with Heartbeat(run):
+        both = answered, other = ask(config, subject, items, run)
+        write_predictions(run.at(files.PREDICTIONS), storage, answered.predictions)
+        if other:
+            write_predictions(run.at(files.AGAINST_PREDICTIONS), storage, other.predictions)
+        findings = find(config, subject, both, columns, storage)
+        run.write(files.EVALUATION, findings.model_dump_json(indent=2).encode())
+        write_report(run, findings, shown_of(subject, both, items), config.reading)
+        sentence = tell(findings, say)
     say(f"report: {run.at(files.REPORT)}")
     run.end({"state": "evaluated", "sentence": sentence})
 

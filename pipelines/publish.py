@@ -2,34 +2,64 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 from lib.errors import InputError
 from lib.labels.delta_table import LabelsTable
+from lib.labels.gates import Acceptance, GateKey
 from lib.runs.run import Run, open_folder
 from lib.storage.config import storage_of
 from lib.storage.storage import Storage
 from pipelines.backfill_publish import BackfillPublisher
 from pipelines.classify_publish import NightPublisher
-from pipelines.publication import PublishConfig, Publisher, publish_finished
+from pipelines.publication import PublishConfig, Publisher
+from pipelines.publish_finished import publish_finished, user_name
 from pipelines.steps import Say
 
+GATES = get_args(GateKey)
 PUBLISHERS: dict[str, Callable[[Run], Publisher]] = {
     "classify": NightPublisher.of,
     "backfill": BackfillPublisher.of,
 }
 
 
-def publish_later(folder: str, run_file: Path | None, say: Say) -> None:
-    """Publish a run that has finished without.
+def publish_later(
+    folder: str, run_file: Path | None, say: Say, accepted: Acceptance | None = None
+) -> None:
+    """Publish a run that has finished without, or that its gates have refused.
+
+    Args:
+        folder: of the run.
+        run_file: whose credentials are used, or None.
+        say: takes each line for the person who waits.
+        accepted: gates that a person lets it pass.
 
     Raises:
         InputError: there is no such run, or it has ended before.
         GateError, ConflictError: as `publish_finished`.
     """
     run, config = read_run(folder, run_file)
-    if outcome := run.outcome:
+    outcome = run.outcome
+    refused = outcome is not None and outcome["state"] == "refused"
+    if outcome and not (refused and accepted):
         raise InputError(f"{run} has ended before: {outcome['sentence']}")
-    publish_finished(config, run, PUBLISHERS[run.record.job](run), say)
+    publish_finished(config, run, PUBLISHERS[run.record.job](run), say, accepted)
+
+
+def accepting(gates: str | None, reason: str | None) -> Acceptance | None:
+    """Read which gates a person lets a run pass, and why; None for none.
+
+    Raises:
+        InputError: one is said without the other, or there is no such gate.
+    """
+    if gates is None and reason is None:
+        return None
+    if not (gates and gates.strip() and reason and reason.strip()):
+        raise InputError("--accept GATE and --reason TEXT go together: which gates, and why")
+    keys = tuple(each.strip() for each in gates.split(","))
+    if unknown := [each for each in keys if each not in GATES]:
+        raise InputError(f"--accept: there is no gate '{unknown[0]}'; there are {', '.join(GATES)}")
+    return Acceptance(gates=keys, reason=reason.strip(), by=user_name())
 
 
 def roll_back(folder: str, run_file: Path | None, version: int, say: Say) -> None:
@@ -39,7 +69,7 @@ def roll_back(folder: str, run_file: Path | None, version: int, say: Say) -> Non
         InputError: there is no such run or version.
     """
     run, config = read_run(folder, run_file)
-    now = LabelsTable(config.labels_table, run.storage).roll_back(version)
+    now = LabelsTable(config.labels_table, run.storage).roll_back(version, user_name())
     say(f"{config.labels_table} has the rows of version {version} again, as version {now}")
 
 

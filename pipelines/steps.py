@@ -11,22 +11,44 @@ from pydantic import ValidationInfo
 
 from lib.errors import GateError
 from lib.images.config import ReadingConfig
+from lib.runs.heartbeat import Heartbeat
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
 from lib.runs.progress import ItemProgress
 from lib.runs.receipt import Receipt
 from lib.runs.run import Intent, Run, begin_run, find_run
 from lib.storage.storage import Storage
+from lib.storage.uris import absolute, is_within
 
 Say = Callable[[str], None]  # takes each line for the person who waits
 PlannedT = TypeVar("PlannedT")
+ValueT = TypeVar("ValueT")
+CATALOGS = ("catalog", "validation", "adapt")  # keys of run files
 
 
 def within_catalogs(reading: ReadingConfig, info: ValidationInfo) -> ReadingConfig:
     """Let a run file's images be read from the stores of its catalogs, unless it says which."""
     # a catalog is missing where it is not valid itself
-    catalogs = (info.data.get(key) for key in ("catalog", "validation", "adapt"))
+    catalogs = (info.data.get(key) for key in CATALOGS)
     return reading.within(each.store for each in catalogs if each)
+
+
+def apart_from_catalogs(value: ValueT, info: ValidationInfo) -> ValueT:
+    """Refuse a run that would write among a catalog's images, or read what runs have written.
+
+    Raises:
+        ValueError: a catalog and a place that is written to lie in each other.
+    """
+    catalog = getattr(value, "folder", None)
+    if catalog and (output := info.data.get("output")) and is_within(catalog, absolute(output)):
+        raise ValueError(f"expected a catalog outside 'output', which is {absolute(output)}")
+    if isinstance(value, str):
+        for each in (info.data.get(key) for key in CATALOGS):
+            if each and each.folder and is_within(absolute(value), each.folder):
+                raise ValueError(f"expected a place outside the catalog {each.folder}")
+    elif catalog and output and is_within(absolute(output), catalog):
+        raise ValueError(f"expected 'output', {absolute(output)}, outside the catalog")
+    return value
 
 
 class Job(Protocol[PlannedT]):
@@ -83,8 +105,9 @@ def carry_out(job: Job[Any], output: str, run_id: str | None, say: Say) -> None:
             run = run or begin_run(output, run_id, job.intent, job.storage)
             job.write_plan(run, planned, Path(folder))
     say(f"{run}: {planned.sentence}")
-    job.work(run, planned)
-    job.end(run)
+    with Heartbeat(run):
+        job.work(run, planned)
+        job.end(run)
 
 
 def answer_again(run: Run, outcome: dict[str, str], say: Say) -> None:

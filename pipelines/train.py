@@ -8,6 +8,7 @@ from lib.errors import InputError
 from lib.models.bundle import Bundle, read_bundle
 from lib.models.choice import choose_model
 from lib.runs import files
+from lib.runs.heartbeat import Heartbeat
 from lib.runs.run import open_run
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import read_taxonomy
@@ -52,7 +53,7 @@ def train(config: TrainRun, say: Say) -> Bundle:
         if unlabelled is not None:
             run.write_table(files.UNLABELLED_ITEMS, unlabelled)
         run.write(files.INITIAL_MODEL, initial_model(config, model, taxonomy, storage))
-    with ExitStack() as cluster:
+    with Heartbeat(run), ExitStack() as cluster:
 
         def connect() -> None:
             cluster.enter_context(connected())  # at the first need; later ones change nothing

@@ -23,7 +23,7 @@ from lib.runs.run import Intent, RunFile
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import Taxonomy
 from lib.training.config import TrainingConfig
-from pipelines.steps import within_catalogs
+from pipelines.steps import CATALOGS, apart_from_catalogs, within_catalogs
 
 # a share of the labels that is smaller says too little: then each item is held out in turn
 ENOUGH_HELD_OUT = 300
@@ -53,6 +53,7 @@ class TrainRun(RunFile):
     reading: ReadingConfig = Field(default=ReadingConfig(), validate_default=True)
 
     _within = field_validator("reading")(within_catalogs)
+    _apart = field_validator(*CATALOGS, "embeddings")(apart_from_catalogs)
 
 
 def read_labelled(

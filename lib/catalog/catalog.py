@@ -44,6 +44,13 @@ class CatalogConfig(Config):
         """The store that its images lie in: its own, but an inventory may lie in another bucket."""
         return "s3://" if is_inventory(self.uri) else store_of(self.uri)
 
+    @property
+    def folder(self) -> str | None:
+        """The absolute place below which all images are its items; None for a manifest's."""
+        uri = absolute(self.uri)
+        listed = not uri.endswith(MANIFEST_SUFFIXES) and not is_inventory(uri)
+        return uri if listed else None
+
     @field_validator("prefix")
     @classmethod
     def _of_an_inventory(cls, prefix: str | None, info: ValidationInfo) -> str | None:

@@ -44,6 +44,12 @@ class Diff(Config):
         return self.new + self.changed + self.retried + self.redone
 
     @property
+    def row_loss(self) -> float:
+        """By how much the table shrinks, as a share from 0 to 1, whatever is classified."""
+        before = self.changed + self.retried + self.redone + self.removed + self.unchanged
+        return max(self.removed - self.new, 0) / max(before, 1)
+
+    @property
     def changes(self) -> str:
         """What changes in the table, in a few words."""
         counts = [(name, count) for name, count in self if count and name != "unchanged"]

@@ -128,15 +128,25 @@ class LabelsTable:
                     raise StoreError(sentence) from error
         raise AssertionError("the last attempt returns or raises")
 
-    def roll_back(self, version: int) -> int:
+    def roll_back(self, version: int, by: str = "") -> int:
         """Bring an earlier version's rows back, as a new version; return its number.
+
+        Args:
+            version: the earlier one.
+            by: who does it, for `history`.
 
         Raises:
             InputError: there is no such version.
         """
-        self._opened(version)
         table = self._opened(None)
-        table.restore(version)
+        known = [each.number for each in versions_of(table.history())]
+        if version not in known:
+            raise InputError(
+                f"{self.name}: there is no version {version} to go back to; there are "
+                f"{min(known)} to {max(known)}"
+            )
+        self._opened(version)
+        table.restore(version, commit_properties=CommitProperties(custom_metadata={"by": by}))
         return int(table.version())
 
     def vacuum(self, older_than: timedelta, *, delete: bool) -> list[str]:

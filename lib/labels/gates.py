@@ -3,16 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 from pydantic import Field
 
 from lib.config.config import Config
+from lib.errors import InputError
 from lib.sql import read_rows
 
 MOVED_ITEMS = 24
 FEWEST_ITEMS = 100
+
+
+GateKey = Literal[
+    "max_error_rate",
+    "max_category_changes",
+    "max_mix_shift",
+    "max_review_share",
+    "max_row_loss",
+    "max_drift",
+]
 
 
 class GatesConfig(Config):
@@ -24,6 +35,7 @@ class GatesConfig(Config):
     max_review_share: float | None = Field(default=None, ge=0, le=1)
     max_row_loss: float | None = Field(default=0.2, ge=0, le=1)
     max_drift: float | None = Field(default=None, ge=0, le=1)
+    warn: tuple[GateKey, ...] = ()  # these say so, and refuse nothing
 
 
 class Measured(Config):
@@ -38,14 +50,61 @@ class Measured(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Acceptance:
+    """What a person lets pass in spite of its gates.
+
+    Attributes:
+        gates: their keys.
+        reason: why.
+        by: who.
+    """
+
+    gates: tuple[str, ...]
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class GateResult:
-    """One gate: a share from 0 to 1, and the limit it is compared with, or None."""
+    """One gate: a share from 0 to 1, and the limit it is compared with, or None.
+
+    Attributes:
+        key: its key in the run file.
+        meaning: what the share is of.
+        value: the share.
+        limit: the most that it may be, or None.
+        passed: whether it is no more.
+        warns: whether it only warns.
+        accepted: by whom, and why, though it failed; None where nobody did.
+    """
 
     key: str
     meaning: str
     value: float
     limit: float | None
     passed: bool
+    warns: bool = False
+    accepted: Acceptance | None = None
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the run must not be published."""
+        return not (self.passed or self.warns or self.accepted)
+
+    @property
+    def result(self) -> str:
+        """How it went, in a few words."""
+        if self.passed:
+            return "passed"
+        if self.accepted:
+            return f"failed; accepted by {self.accepted.by}: {self.accepted.reason}"
+        return "failed; it only warns" if self.warns else "failed"
+
+    @property
+    def sentence(self) -> str:
+        """What was measured, and what would be let through."""
+        limit = "any" if self.limit is None else f"{self.limit:.1%}"
+        return f"{self.meaning} are {self.value:.1%}, gates.{self.key} allows {limit}"
 
 
 MEANINGS = {
@@ -104,8 +163,14 @@ def moved_items(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return found
 
 
-def judge(config: GatesConfig, measured: Measured) -> list[GateResult]:
-    """Compare what was measured with the limits; what could not be measured passes."""
+def judge(
+    config: GatesConfig, measured: Measured, accepted: Acceptance | None = None
+) -> list[GateResult]:
+    """Compare what was measured with the limits; what could not be measured passes.
+
+    Raises:
+        InputError: a gate is to be accepted that has let the run through.
+    """
     results = []
     for name, value in measured:
         if value is None:
@@ -114,8 +179,23 @@ def judge(config: GatesConfig, measured: Measured) -> list[GateResult]:
         limit = getattr(config, key)
         passed = limit is None or value <= limit
         results.append(
-            GateResult(key=key, meaning=MEANINGS[name], value=value, limit=limit, passed=passed)
+            GateResult(
+                key=key,
+                meaning=MEANINGS[name],
+                value=value,
+                limit=limit,
+                passed=passed,
+                warns=key in config.warn,
+                accepted=accepted if accepted and key in accepted.gates else None,
+            )
         )
+    failed = [each.key for each in results if not each.passed]
+    for key in accepted.gates if accepted else ():
+        if key not in failed:
+            raise InputError(
+                f"'{key}' lets this run through and need not be accepted; "
+                + (f"what it fails: {', '.join(failed)}" if failed else "it fails none")
+            )
     return results
 
 

@@ -41,6 +41,29 @@ class Version:
     made: Made
     restored: int | None = None
 
+    @property
+    def lines(self) -> list[str]:
+        """What a person is told of it."""
+        made = self.made
+        who = f" by {made.by}" if made.by else ""
+        run = f", run {made.run_id or made.run}" if made.run else ""
+        what = made.did or self.operation.lower()
+        if self.restored is not None:
+            what = f"rolled back to version {self.restored}"
+        lines = [f"version {self.number}, {self.at.isoformat(timespec='seconds')}{who}{run}"]
+        lines.append(f"  {what}" + (f"; bundle {made.bundle}" if made.bundle else ""))
+        return [*lines, f"  {made.gates}"] if made.gates else lines
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for a program."""
+        return {
+            "version": self.number,
+            "at": self.at.isoformat(),
+            "operation": self.operation,
+            "restored": self.restored,
+            **self.made.model_dump(),
+        }
+
 
 def versions_of(commits: Iterable[Mapping[str, Any]]) -> list[Version]:
     """Read commits as `DeltaTable.history` gives them."""

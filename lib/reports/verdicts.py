@@ -58,8 +58,11 @@ def migration_verdict(report: MigrationReport) -> Verdict:
 def _publication(report: PublishedReport) -> tuple[str, str, str]:
     if report.published_version is not None:
         table = report.labels_table.rstrip("/").rsplit("/", 1)[-1] or report.labels_table
-        version = count(report.published_version)
-        return "good", "Published", f"published as version {version} of {table}."
+        said = f"published as version {count(report.published_version)} of {table}."
+        if overruled := [each for each in report.gates if each.accepted]:
+            named = ", ".join(each.meaning for each in overruled)
+            return "warn", "Published all the same", f"{said} A person has accepted: {named}."
+        return "good", "Published", said
     if report.unpublished_because:
         reason = report.unpublished_because.rstrip(". ")
         return "warn", "Not published", f"{reason}. The labels published before stay in place."

@@ -5,6 +5,7 @@ from typing import Final
 RECORD: Final = "run.json"
 OUTCOME: Final = "outcome.json"
 METRICS: Final = "metrics.jsonl"
+HEARTBEAT: Final = "heartbeat.json"
 REPORT: Final = "report.html"
 BUNDLE: Final = "bundle"
 

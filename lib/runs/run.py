@@ -150,9 +150,17 @@ class Run:
         found: dict[str, Any] = self.read_json(files.OUTCOME)
         return found
 
-    def end(self, outcome: Mapping[str, Any]) -> None:
-        """Say how the run ended; it is not resumed."""
-        self.create(files.OUTCOME, _json(outcome))
+    def end(self, outcome: Mapping[str, Any], *, again: bool = False) -> None:
+        """Say how the run ended; it is not resumed.
+
+        Args:
+            outcome: its state, and a sentence.
+            again: it may have ended otherwise before.
+        """
+        if again:
+            self.write_json(files.OUTCOME, outcome)
+        else:
+            self.create(files.OUTCOME, _json(outcome))
 
 
 def open_folder(folder: str, storage: Storage) -> Run:

@@ -22,6 +22,11 @@ def absolute(uri: str) -> str:
     return local_path(uri) if protocol_of(uri) == "file" else uri.rstrip("/")
 
 
+def is_within(place: str, folder: str) -> bool:
+    """Say whether an absolute place is a folder, or lies in it."""
+    return f"{place}/".startswith(f"{folder.rstrip('/')}/")
+
+
 def join(base: str, *parts: str) -> str:
     """Join names below a URI."""
     return "/".join([base.rstrip("/"), *parts])

@@ -5,7 +5,15 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from lib.labels.gates import GatesConfig, Measured, judge, measure_changes, moved_items
+from lib.errors import InputError
+from lib.labels.gates import (
+    Acceptance,
+    GatesConfig,
+    Measured,
+    judge,
+    measure_changes,
+    moved_items,
+)
 from lib.sql import open_duckdb
 
 ROW = pa.schema(
@@ -113,3 +121,30 @@ def test_an_open_gate_lets_everything_through() -> None:
         max_error_rate=None, max_category_changes=None, max_mix_shift=None, max_row_loss=None
     )
     assert all(gate.passed for gate in judge(config, measured))
+
+
+FAILED = Measured(error_rate=0.3, review_share=0, category_changes=0.4, mix_shift=0, row_loss=0)
+ACCEPTED = Acceptance(gates=("max_error_rate",), reason="known", by="ann")
+
+
+def test_a_gate_that_only_warns_refuses_nothing() -> None:
+    config = GatesConfig(warn=("max_error_rate", "max_category_changes"))
+    results = judge(config, FAILED)
+    assert not any(gate.refuses for gate in results)
+    sentences = [gate.sentence for gate in results if not gate.passed]
+    assert sentences[0] == "items that are errors are 30.0%, gates.max_error_rate allows 5.0%"
+    assert sentences[1].endswith("are 40.0%, gates.max_category_changes allows 20.0%")
+
+
+def test_what_a_person_accepts_refuses_nothing_and_what_nobody_accepts_does() -> None:
+    results = judge(GatesConfig(), FAILED, ACCEPTED)
+    assert [gate.key for gate in results if gate.refuses] == ["max_category_changes"]
+    assert {gate.result for gate in results} == {
+        "failed; accepted by ann: known", "failed", "passed"
+    }  # fmt: skip
+
+
+def test_a_gate_that_lets_the_run_through_is_not_accepted() -> None:
+    passed = FAILED.model_copy(update={"error_rate": 0.0})
+    with pytest.raises(InputError, match="what it fails: max_category_changes"):
+        judge(GatesConfig(), passed, ACCEPTED)

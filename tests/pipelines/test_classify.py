@@ -1,3 +1,6 @@
+import getpass
+import json
+import re
 import shutil
 import subprocess
 import threading
@@ -30,6 +33,7 @@ from tests.helpers.jobs import (
     wait_until,
 )
 from tests.helpers.local_ray import local_ray
+from tests.helpers.report_reading import Page
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 
@@ -262,6 +266,92 @@ def test_too_many_errors_end_with_exit_code_3_and_leave_the_table(
     # a scheduler's second try must not take the refused run for a good one
     assert run_job(*strict).exit_code == 3
     assert catalogs.folder_of(Path(copy.table_uri)) == table
+
+
+def test_a_refused_night_is_published_as_it_is_when_a_person_accepts_the_gate(
+    night: Night, copy: Night
+) -> None:
+    shutil.copytree(night.table_uri, copy.table_uri)
+    refused = run_job(
+        "classify", copy.run_file, "--full",
+        "--set", "gates.max_error_rate=0.01", "--set", "run_id=strict",
+    )  # fmt: skip
+    run = copy.folder / "runs/strict"
+    reason = "the supplier's photos, known to be broken"
+    assert f"reshelve publish {run} --accept max_error_rate --reason TEXT" in refused.stderr
+
+    result = run_job("publish", str(run), "--accept", "max_error_rate", "--reason", reason)
+
+    assert result.exit_code == 0, result.output
+    assert set(copy.rows["run_id"].to_pylist()) == {"strict"}
+    outcome = json.loads((run / "outcome.json").read_bytes())
+    (accepted,) = outcome["accepted"]
+    assert outcome["state"] == "published"
+    assert (accepted["gate"], accepted["limit"]) == ("max_error_rate", 0.01)
+    assert (accepted["reason"], accepted["by"]) == (reason, getpass.getuser())
+    assert accepted["value"] > 0.01
+    said = f"accepted by {getpass.getuser()}: {reason}"
+    assert said in str(copy.table.history(1)[0]["gates"])
+    assert said in Page((run / "report.html").read_text()).text
+    again = run_job("publish", str(run), "--accept", "max_error_rate", "--reason", reason)
+    assert again.exit_code == 2
+    assert "has ended before: published" in again.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_catalog_that_has_lost_half_of_its_items_is_refused_before_any_image_is_read(
+    night: Night, copy: Night, options: list[str]
+) -> None:
+    shutil.copytree(night.table_uri, copy.table_uri)
+    manifest = copy.folder / "images/manifest.csv"
+    lines = manifest.read_text().splitlines(keepends=True)
+    manifest.write_text("".join(lines[: len(lines) // 2]))
+    before = copy.files()
+
+    result = run_job("classify", copy.run_file, "--set", "run_id=less", *options)
+
+    assert result.exit_code == 3
+    assert re.search(r"\d+ removed, .*the table would lose \d+\.\d% of its rows", result.stderr)
+    assert "gates.max_row_loss allows 20.0%; nothing was classified" in result.stderr
+    assert copy.files() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (["labels_table=images/a"], "'labels_table' expected a place outside the catalog"),
+        (["labels_table=images"], "'labels_table' expected a place outside the catalog"),
+        (["embeddings=images/e"], "'embeddings' expected a place outside the catalog"),
+        (["output=images/runs"], "'catalog' expected 'output', "),
+        (["output=."], "'catalog' expected a catalog outside 'output', which is "),
+    ],
+)
+def test_what_a_run_writes_and_its_catalog_lie_apart(
+    copy: Night, changes: list[str], sentence: str
+) -> None:
+    settings = ["catalog.uri=images", *changes]
+    places = [each.replace("=", f"={copy.folder}/") for each in settings]
+
+    result = run_job("classify", copy.run_file, *(f"--set={each}" for each in places))
+
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--accept", "max_error_rate"], "--accept GATE and --reason TEXT go together"),
+        (["--reason", "none"], "--accept GATE and --reason TEXT go together"),
+        (["--accept", "max_errors", "--reason", "x"], "there is no gate 'max_errors'; there are"),
+    ],
+)
+def test_what_is_accepted_is_a_gate_and_has_a_reason(
+    night: Night, options: list[str], sentence: str
+) -> None:
+    result = run_job("publish", str(night.folder / "runs/night"), *options)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
 
 
 @pytest.mark.faults

@@ -23,7 +23,8 @@ from lib.runs.shards import read_embeddings, write_embeddings, write_shard
 from lib.schemas import ITEM_SCHEMA, LABELS_SCHEMA
 from pipelines.classify_plan import NightPlan
 from pipelines.classify_publish import NightPublisher
-from pipelines.publication import PublishConfig, publish_finished
+from pipelines.publication import PublishConfig
+from pipelines.publish_finished import publish_finished
 from tests.helpers import catalogs
 from tests.helpers.report_reading import Page
 from tests.helpers.samples import LEAVES, photos, sample
@@ -37,7 +38,7 @@ RECEIPT = {
     "retries": 0,
     **dict.fromkeys(("fetch_s", "decode_s", "forward_s", "seconds"), 1.0),
 }
-OPEN = {"max_category_changes": None, "max_mix_shift": None}
+OPEN = GatesConfig(max_category_changes=None, max_mix_shift=None)
 
 
 class Shop:
@@ -106,10 +107,10 @@ class Shop:
             row |= {"uri": row["item_id"], "top_k": [best]}
         return pa.Table.from_pylist(labels, LABELS_SCHEMA)
 
-    def publish(self, run: Run, **gates: float) -> Drift:
+    def publish(self, run: Run, max_drift: float | None = None) -> Drift:
         config = PublishConfig(
             labels_table=self.table.name,
-            gates=GatesConfig(**OPEN, **gates),
+            gates=OPEN.model_copy(update={"max_drift": max_drift}),
             reading=ReadingConfig(threads=1, stores=()),
         )
         publish_finished(config, run, NightPublisher.of(run), self.said.append)

@@ -1,0 +1,37 @@
+"""Say what became of a labels table: `python -m jobs.history TABLE`."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from jobs.command import AsJson, StorageOf, reporting, run
+
+
+def main(
+    table: Annotated[str, typer.Argument(help="The labels table.", metavar="TABLE")],
+    run_file: StorageOf = None,
+    *,
+    last: Annotated[int, typer.Option(min=1, help="Say the last N versions.", metavar="N")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Say what each version of a labels table is: when, by which run, what it did, and who."""
+    with reporting() as say:
+        from lib.errors import InputError
+        from lib.labels.delta_table import LabelsTable
+        from lib.storage.config import storage_of
+        from lib.storage.storage import Storage
+
+        found = LabelsTable(table, Storage(storage_of(run_file))).history(last)
+        if not found:
+            raise InputError(f"{table}: there is no labels table here")
+        if as_json:
+            say(json.dumps([each.to_json() for each in found], ensure_ascii=False))
+            return
+        for version in found:
+            for line in version.lines:
+                say(line)
+
+
+if __name__ == "__main__":
+    run(main)

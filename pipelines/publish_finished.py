@@ -1,0 +1,153 @@
+"""Publishing any finished run: gates, one commit, the report, the end of the run."""
+
+import getpass
+import os
+import tempfile
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from pyarrow import parquet
+
+from lib.errors import ConflictError, GateError
+from lib.labels.delta_table import LabelsTable
+from lib.labels.gates import Acceptance, GateResult, judge, measure_changes, moved_items
+from lib.labels.history import Made
+from lib.models.bundle import read_bundle
+from lib.runs import files
+from lib.runs.manifest import Manifest, read_manifest
+from lib.runs.run import Run
+from lib.schemas import LABELS_SCHEMA
+from lib.sql import open_duckdb
+from pipelines.publication import (
+    BEFORE,
+    DUCK_MB,
+    Finished,
+    Judged,
+    Publication,
+    PublishConfig,
+    Publisher,
+    unfinished,
+)
+from pipelines.steps import Say
+
+
+def publish_finished(
+    config: PublishConfig,
+    run: Run,
+    publisher: Publisher,
+    say: Say,
+    accepted: Acceptance | None = None,
+) -> None:
+    """Publish a finished run, write its report, and end it.
+
+    Args:
+        config: where to, and what it must keep.
+        run: the run.
+        publisher: its job's own.
+        say: takes each line for the person who waits.
+        accepted: gates that a person lets it pass; it may have been refused before.
+
+    Raises:
+        InputError: the run is not finished, or the table cannot be written.
+        GateError: a gate failed; the table is as it was.
+        ConflictError: another run has changed the same items meanwhile.
+    """
+    manifest = read_manifest(run)
+    if manifest is None:
+        raise unfinished(run)
+    table = LabelsTable(config.labels_table, run.storage)
+    with tempfile.TemporaryDirectory() as folder:
+        finished = _fetch(run, manifest, table, publisher.base_version, Path(folder))
+        with open_duckdb(DUCK_MB) as connection:
+            before, removed = publisher.compare(connection, finished)
+            measured = measure_changes(connection, finished.rows, before, removed)
+            moves = moved_items(connection)
+        drift = publisher.drift(finished, table)
+        if drift:
+            measured = measured.model_copy(update={"drift": drift.value})
+        gates = judge(config.gates, measured, accepted)
+        publication = _take_in(publisher, finished, table, gates)
+        judged = Judged(
+            finished=finished, publication=publication, gates=gates, moves=moves, drift=drift
+        )
+        lines = publisher.report(judged, config.reading)
+    overruled = [
+        {"gate": each.key, "limit": each.limit, "value": each.value, **asdict(each.accepted)}
+        for each in gates
+        if each.accepted
+    ]
+    outcome = {
+        "state": publication.state,
+        "sentence": publication.sentence,
+        "version": publication.version,
+    }
+    run.end(outcome | ({"accepted": overruled} if overruled else {}), again=accepted is not None)
+    for line in lines:
+        say(line)
+    for gate in gates:
+        if gate.warns and not gate.passed:
+            say(f"warning: {gate.sentence}")
+    say(f"report: {run.at(files.REPORT)}")
+    if publication.error:
+        raise publication.error
+    say(publication.sentence)
+
+
+def _fetch(
+    run: Run, manifest: Manifest, table: LabelsTable, base_version: int | None, folder: Path
+) -> Finished:
+    before = folder / "before.parquet"
+    table.dump(base_version, BEFORE, before)
+    rows = [folder / f"{number}.parquet" for number, _ in enumerate(manifest.parts)]
+    for part, target in zip(manifest.parts, rows, strict=True):
+        run.storage.download(run.at(part.path), target)
+    if not rows:
+        rows.append(folder / "none.parquet")
+        parquet.write_table(LABELS_SCHEMA.empty_table(), rows[0])
+    return Finished(run=run, manifest=manifest, folder=folder, rows=rows, before=before)
+
+
+def _take_in(
+    publisher: Publisher, finished: Finished, table: LabelsTable, gates: list[GateResult]
+) -> Publication:
+    """Publish the run, or say why not."""
+    if error := _refused_by(gates, finished.run):
+        return Publication(table=table.name, error=error)
+    change = publisher.change(finished)
+    if change is None:
+        return Publication(table=table.name, version=publisher.base_version, unchanged=True)
+    overruled = [f"{each.key}: {each.result}" for each in gates if each.accepted]
+    made = _made(finished, did=publisher.did, gates="; ".join(overruled))
+    change = replace(change, made=made)
+    try:
+        return Publication(table=table.name, version=table.publish(change))
+    except ConflictError as error:
+        return Publication(table=table.name, error=error)
+
+
+def _made(finished: Finished, **said: str) -> Made:
+    run, bundle = finished.run, read_bundle(finished.manifest.bundle, finished.run.storage)
+    of_run = {"run": run.uri, "run_id": run.run_id, "job": run.record.job, "by": user_name()}
+    return bundle.made.model_copy(update=said | of_run)
+
+
+def user_name() -> str:
+    """Return who runs this process, by the system's name or number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # as in a container, whose user has no name
+        return f"uid {os.getuid()}"
+
+
+def _refused_by(gates: list[GateResult], run: Run) -> GateError | None:
+    refusing = [gate for gate in gates if gate.refuses]
+    reasons = "; ".join(gate.sentence for gate in refusing)
+    keys = ",".join(gate.key for gate in refusing)
+    return (
+        GateError(
+            f"{reasons}; not published. To publish it as it is: "
+            f"reshelve publish {run.uri} --accept {keys} --reason TEXT"
+        )
+        if refusing
+        else None
+    )
