@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import psutil
 
-from lib.cluster.train_workers import WorkersConfig, train_on_ray
+from lib.cluster.train_workers import train_on_ray
+from lib.cluster.workers_config import WorkersConfig
 from lib.evaluation.held_out import Scored
 from lib.training.history import EpochRecord
 from lib.training.job import TrainingJob

@@ -18,7 +18,7 @@ RUN_FILES = {
     "classify": ("pipelines.classify", "ClassifyRun"),
     "embed": ("pipelines.embed", "EmbedRun"),
     "evaluate": ("pipelines.evaluate_inputs", "EvaluateRun"),
-    "train": ("pipelines.train", "TrainRun"),
+    "train": ("pipelines.train_config", "TrainRun"),
 }
 WRITTEN = ("output", "labels_table", "embeddings")  # where jobs write to
 

@@ -7,10 +7,13 @@ from lib.config.config import load_run_file
 def main(run_file: RunFile, settings: Settings = None) -> None:
     """Fine-tune a classifier on labelled photos and write its bundle."""
     with reporting() as say:
-        from pipelines.train import train
-        from pipelines.train_inputs import TrainRun
+        from pipelines.train_config import TrainRun, refuse_missing
 
-        train(load_run_file(TrainRun, run_file, settings or ()), say)
+        config = load_run_file(TrainRun, run_file, settings or ())
+        refuse_missing(config)
+        from pipelines.train import train
+
+        train(config, say)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from lib.labels.delta_table import LabelsTable
 from lib.storage.storage import Storage
 from pipelines.classify import ClassifyRun, Options, classify
 from pipelines.train import train
-from pipelines.train_inputs import TrainRun
+from pipelines.train_config import TrainRun
 
 FOLDER = Path("demo")
 ROWS = 10

@@ -14,7 +14,8 @@ from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import read_taxonomy
 from pipelines.steps import Say
 from pipelines.train_adapt import read_unlabelled
-from pipelines.train_inputs import TrainRun, describe, initial_model, read_labelled
+from pipelines.train_config import TrainRun
+from pipelines.train_inputs import describe, initial_model, read_labelled
 from pipelines.train_steps import HEAD, TrainingSteps
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lib.cluster.backbone_workers import compile_on_ray, embed_on_ray
-from lib.cluster.train_workers import WorkersConfig
+from lib.cluster.workers_config import WorkersConfig
 from lib.embeddings.lookup import look_up
 from lib.embeddings.store import KEY, EmbeddingStore
 from lib.errors import InputError

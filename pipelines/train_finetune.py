@@ -18,7 +18,7 @@ from lib.runs.run import Run
 from lib.training.config import choose_dials
 from lib.training.history import EpochRecord
 from lib.training.job import TrainingJob
-from pipelines.train_inputs import TrainRun
+from pipelines.train_config import TrainRun
 
 # with more, each would have more labels, and take its time
 FOLDS = 3

@@ -1,59 +1,24 @@
 """What a training is given: its run file, the labelled items, and the model that it begins with."""
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
-
 import pyarrow as pa
 import safetensors.torch
 import torch
-from pydantic import Field, field_validator
 
 from lib.batches import to_parquet
-from lib.catalog.catalog import CatalogConfig, labels_of
+from lib.catalog.catalog import labels_of
 from lib.catalog.split import read_sides
-from lib.cluster.train_workers import WorkersConfig
 from lib.errors import InputError
 from lib.hashing import digest_bytes, digest_json
-from lib.images.config import ReadingConfig
-from lib.labels.promises import Accept
 from lib.models.classifier import build_classifier
-from lib.models.config import ChosenModel, ModelConfig
+from lib.models.config import ChosenModel
 from lib.models.pretrained import load_backbone, parameters_of
-from lib.runs.run import Intent, RunFile
+from lib.runs.run import Intent
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import Taxonomy
-from lib.training.config import TrainingConfig
-from pipelines.steps import CATALOGS, apart_from_catalogs, within_catalogs
+from pipelines.train_config import TrainRun
 
 # a share of the labels that is smaller says too little: then each item is held out in turn
 ENOUGH_HELD_OUT = 300
-
-
-class TrainRun(RunFile):
-    """A training's run file."""
-
-    former_keys: ClassVar[Mapping[str, str]] = {
-        "training.target_precision": "accept.precision",
-        "training.head_epochs": "strategy",
-        "training.backbone_factor": "training.layer_decay",
-    }
-
-    taxonomy: str
-    catalog: CatalogConfig
-    validation: CatalogConfig | None = None
-    adapt: CatalogConfig | None = None  # its labels, if it has any, are not looked at
-    validation_fraction: float = Field(default=0.2, gt=0, lt=1)
-    model: ModelConfig = ModelConfig()
-    strategy: Literal["auto", "head", "finetune"] = "auto"
-    minutes: float = Field(default=7.0, gt=0, description="the most that fine-tuning may take")
-    embeddings: str = "embeddings"
-    training: TrainingConfig = TrainingConfig()
-    accept: Accept = Accept()
-    workers: WorkersConfig = WorkersConfig()
-    reading: ReadingConfig = Field(default=ReadingConfig(), validate_default=True)
-
-    _within = field_validator("reading")(within_catalogs)
-    _apart = field_validator(*CATALOGS, "embeddings")(apart_from_catalogs)
 
 
 def read_labelled(

@@ -25,10 +25,10 @@ from lib.training.history import EpochRecord, epoch_sentence
 from pipelines.steps import Say
 from pipelines.train_adapt import adapt_fitted, describe_adaptation, embed_unlabelled
 from pipelines.train_bundle import Described, Trained, write_trained_bundle
+from pipelines.train_config import TrainRun
 from pipelines.train_embed import Backbone, Labelled, embed_labelled, without_embeddings
 from pipelines.train_finetune import FineTuning
 from pipelines.train_head import fit_best_head, on_folds, scored_by
-from pipelines.train_inputs import TrainRun
 from pipelines.train_report import Shown, write_report
 
 HEAD, FINETUNE = "head", "finetune"

@@ -21,7 +21,7 @@ from pipelines.backfill import BackfillRun
 from pipelines.classify import ClassifyRun
 from pipelines.embed import EmbedRun
 from pipelines.evaluate_inputs import EvaluateRun
-from pipelines.train_inputs import TrainRun
+from pipelines.train_config import TrainRun
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]

@@ -42,6 +42,7 @@ def test_jobs_are_thin() -> None:
     ("module", "not_loaded"),
     [
         ("jobs.__main__", {"torch", "ray"}),  # what is wrong with a command is said at once
+        ("pipelines.train_config", {"torch", "ray"}),
         ("pipelines.classify", {"torch", "torchvision"}),  # two seconds and half a GB: the actors'
         (
             "lib.inference.classify_unit",

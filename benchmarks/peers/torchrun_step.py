@@ -21,7 +21,8 @@ from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from lib.training.augmentation import AugmentationConfig, augment
+from lib.training.augmentation import augment
+from lib.training.config import AugmentationConfig
 
 ARCHITECTURE = "tf_efficientnet_lite0"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -5,8 +5,8 @@ import math
 import pyarrow as pa
 import ray
 
-from lib.cluster.train_workers import WorkersConfig
 from lib.cluster.worker_errors import worker_errors
+from lib.cluster.workers_config import WorkersConfig
 from lib.training.backbone import BackboneJob, Embedded, Precision, compile_backbone, embed_items
 
 

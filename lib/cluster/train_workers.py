@@ -1,7 +1,6 @@
 """The Ray boundary of training: a group of DDP workers, restarted when one is lost."""
 
 import logging
-import re
 import tempfile
 import threading
 from collections.abc import Callable
@@ -9,14 +8,13 @@ from queue import Empty
 from typing import Any
 
 import ray
-from pydantic import Field, field_validator
 from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig, TrainingFailedError
 from ray.train.torch import TorchTrainer, get_device
 from ray.util.queue import Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from lib.cluster.connection import check_fits
-from lib.config.config import Config
+from lib.cluster.workers_config import WorkersConfig
 from lib.errors import InputError, ReshelveError
 from lib.evaluation.held_out import Scored
 from lib.training.budget import OverBudgetError
@@ -25,41 +23,8 @@ from lib.training.job import TrainingJob
 from lib.training.trainer import DivergedError, Trainer
 
 # "4" or "2..8"
-RANGE = re.compile(r"(\d+)(?:\.\.(\d+))?")
 # how often an elastic group looks for more workers: to grow costs the epoch under way
 GROW_EVERY_S = 300.0
-
-
-class WorkersConfig(Config):
-    """The group of workers, and what each reserves."""
-
-    count: int | str = 2  # or 'least..most': as many as the cluster has, at any time
-    cpus: float = Field(default=1, gt=0)
-    gpus: float = Field(default=0, ge=0)
-    max_failures: int = Field(default=3, ge=0)
-
-    @field_validator("count")
-    @classmethod
-    def _number_or_range(cls, count: int | str) -> int | str:
-        found = RANGE.fullmatch(str(count))
-        if not found or not 1 <= int(found[1]) <= int(found[2] or found[1]):
-            raise ValueError("expected a number of workers, as 4, or a range of them, as 2..8")
-        return count
-
-    @property
-    def least(self) -> int:
-        """With fewer workers the training waits."""
-        return int(str(self.count).partition("..")[0])
-
-    @property
-    def most(self) -> int:
-        """More are not used."""
-        return int(str(self.count).rpartition("..")[2])
-
-    @property
-    def is_elastic(self) -> bool:
-        """Whether the number may change on the way."""
-        return isinstance(self.count, str)
 
 
 def train_on_ray(

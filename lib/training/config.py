@@ -1,20 +1,12 @@
 """How a network is trained: what a run file may say, and the dials that follow from the data."""
 
 import math
-from collections.abc import Sequence
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from lib.config.config import Config
 from lib.models.options import Precision
-from lib.training.augmentation import AugmentationConfig
 
-# from this ratio of the largest to the smallest category on, the loss is balanced
-SKEWED = 3.0
-# of the "effective number" of a category's items, see `class_weights`
-BETA = 0.999
 # with fewer steps a network has hardly left where it began
 FEWEST_STEPS = 150
 # an epoch of few items is several passes: what is reported and resumed is worth its while
@@ -23,6 +15,16 @@ STEPS_OF_AN_EPOCH = 25
 PASSES = ((2_000, 12), (10_000, 8), (50_000, 5))
 FEWEST_PASSES = 3
 PASSES_FROM_SCRATCH = 4  # times as many, since there is all to learn
+
+
+class AugmentationConfig(Config):
+    """How much each image is changed; 0 leaves that part out."""
+
+    zoom: float = Field(default=0.3, ge=0, lt=1, description="up to this share is cropped away")
+    stretch: float = Field(default=0.15, ge=0, lt=1)
+    rotation_degrees: float = Field(default=10.0, ge=0, le=180)
+    flip: bool = True
+    light: float = Field(default=0.2, ge=0, lt=1, description="brightness and contrast, +- share")
 
 
 class TrainingConfig(Config):
@@ -99,20 +101,6 @@ def choose_dials(config: TrainingConfig, items: int, *, pretrained: bool) -> Dia
 
 def _fitting_batch(items: int) -> int:
     return 16 if items < 500 else 32 if items < 2_000 else 64
-
-
-def class_weights(counts: Sequence[int], *, balanced: bool | None) -> Tensor | None:
-    """Weights of the categories in the loss, mean 1, or None where the loss is not balanced.
-
-    By the effective number of samples (Cui et al. 2019, "Class-Balanced Loss Based on Effective
-    Number of Samples", https://arxiv.org/abs/1901.05555).
-    """
-    if balanced is None:
-        balanced = max(counts) >= SKEWED * min(counts)
-    if not balanced:
-        return None
-    weights = (1 - BETA) / (1 - BETA ** torch.tensor(counts, dtype=torch.float64))
-    return (weights / weights.mean()).float()
 
 
 def rate_factor(step: int, steps: int, warmup: float) -> float:

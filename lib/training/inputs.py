@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lib.images.preprocessing import Preprocessing
 from lib.images.resize import normalise
-from lib.training.augmentation import AugmentationConfig, augment
+from lib.training.augmentation import augment
+from lib.training.config import AugmentationConfig
 from lib.training.cut import Cut
 from lib.training.dataset import allocate
 

@@ -15,9 +15,9 @@ from lib.evaluation.held_out import Scored, together
 from lib.models.classifier import Classifier, build_classifier
 from lib.models.device import pick_dtype
 from lib.models.pretrained import parameters_of, read_safetensors
+from lib.training.balance import class_weights
 from lib.training.budget import OverBudgetError, affordable_epochs, time_step
 from lib.training.checkpoint import read_checkpoint, write_checkpoint, write_trained
-from lib.training.config import class_weights
 from lib.training.cut import find_cut
 from lib.training.history import EpochRecord
 from lib.training.inputs import Inputs, Pixels, make_features

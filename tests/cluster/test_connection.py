@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from lib.cluster import connection as cluster
-from lib.cluster.train_workers import WorkersConfig
+from lib.cluster.workers_config import WorkersConfig
 from lib.errors import InputError
 from tests.helpers.jobs import ROOT
 from tests.helpers.local_ray import local_ray

@@ -9,7 +9,7 @@ from pipelines.backfill import BackfillRun
 from pipelines.classify import ClassifyRun
 from pipelines.embed import EmbedRun
 from pipelines.evaluate_inputs import EvaluateRun
-from pipelines.train_inputs import TrainRun
+from pipelines.train_config import TrainRun
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN_FILES = sorted((ROOT / "jobs" / "runs").glob("*.yaml"))

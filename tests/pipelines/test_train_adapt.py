@@ -13,9 +13,9 @@ from lib.schemas import ITEM_SCHEMA
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from pipelines.train_adapt import adapt_fitted, describe_adaptation, read_unlabelled
+from pipelines.train_config import TrainRun
 from pipelines.train_embed import Labelled
 from pipelines.train_head import fit_best_head, scored_by
-from pipelines.train_inputs import TrainRun
 from tests.helpers.embedded import LEAVES, draw
 
 STORAGE = Storage(StorageConfig())

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lib.cluster.train_workers import WorkersConfig
+from lib.cluster.workers_config import WorkersConfig
 from lib.embeddings.store import EmbeddingStore, to_table
 from lib.errors import InputError
 from lib.images.config import ReadingConfig

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lib.training.augmentation import AugmentationConfig, augment
+from lib.training.augmentation import augment
+from lib.training.config import AugmentationConfig
 
 STILL = {"zoom": 0, "stretch": 0, "rotation_degrees": 0, "flip": False, "light": 0}
 STRONGEST = {"zoom": 0.99, "stretch": 0.99, "rotation_degrees": 180, "flip": True, "light": 0.99}

@@ -3,7 +3,8 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from lib.training.config import Dials, TrainingConfig, choose_dials, class_weights, rate_factor
+from lib.training.balance import class_weights
+from lib.training.config import Dials, TrainingConfig, choose_dials, rate_factor
 
 
 @pytest.mark.parametrize("counts", [[500, 20, 3], [1, 1], [10_000, 1], [7, 7, 7, 21]])

@@ -2,7 +2,7 @@ import torch
 
 from lib.images.preprocessing import Preprocessing
 from lib.models.classifier import build_classifier
-from lib.training.augmentation import AugmentationConfig
+from lib.training.config import AugmentationConfig
 from lib.training.cut import Cut, find_cut
 from lib.training.inputs import VIEWS, Features, Pixels, make_features
 

@@ -32,7 +32,6 @@ from lib.runs import files
 from lib.runs.run import Run
 from lib.schemas import ITEM_SCHEMA
 from lib.storage.config import StorageConfig
-from lib.training.augmentation import AugmentationConfig
 from lib.training.budget import OverBudgetError
 from lib.training.checkpoint import (
     read_checkpoint,
@@ -40,7 +39,7 @@ from lib.training.checkpoint import (
     write_checkpoint,
     write_trained,
 )
-from lib.training.config import Dials
+from lib.training.config import AugmentationConfig, Dials
 from lib.training.history import EpochRecord, epoch_line
 from lib.training.inputs import Pixels
 from lib.training.job import TrainingJob
