@@ -31,6 +31,15 @@ LABELS_SCHEMA = pa.schema(
     ]
 )
 
+# the labels table's: of an error, what the item was labelled before, in the taxonomy of that time
+TABLE_SCHEMA = pa.schema(
+    [
+        *LABELS_SCHEMA,
+        pa.field("last_category_id", pa.string()),
+        pa.field("last_classified_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
 ITEM_SCHEMA = pa.schema(
     [
         pa.field("item_id", pa.string(), nullable=False),

@@ -16,7 +16,7 @@ from lib.config.config import Config
 from lib.errors import ReshelveError
 from lib.labels.decisions import Decision
 from lib.reasons import MEANINGS
-from lib.schemas import LABELS_SCHEMA
+from lib.schemas import TABLE_SCHEMA
 from pipelines.backfill import BackfillRun
 from pipelines.classify import ClassifyRun
 from pipelines.embed import EmbedRun
@@ -181,7 +181,7 @@ def test_every_option_stands_in_the_page() -> None:
 
 
 def test_every_column_of_the_labels_table_stands_in_the_page() -> None:
-    assert [unquoted(row[0]) for row in table_of("column").rows] == LABELS_SCHEMA.names
+    assert [unquoted(row[0]) for row in table_of("column").rows] == TABLE_SCHEMA.names
 
 
 def test_every_decision_stands_in_the_page() -> None:

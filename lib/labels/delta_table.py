@@ -16,7 +16,8 @@ from pyarrow import parquet
 
 from lib.errors import ConflictError, InputError, StoreError
 from lib.labels.history import Made, Version, versions_of
-from lib.schemas import LABELS_SCHEMA
+from lib.labels.last_label import MERGED, add_columns, with_last_labels
+from lib.schemas import LABELS_SCHEMA, TABLE_SCHEMA
 from lib.sql import open_duckdb
 from lib.storage.errors import quoted_reason
 from lib.storage.s3 import delta_options
@@ -184,10 +185,10 @@ class LabelsTable:
         return table
 
     def _replace(self, change: Change, table: DeltaTable) -> int:
-        """Make the parts files of the table as they are, in the place of all that it has."""
+        """Make the parts files of the table, in the place of all that it has."""
         actions: list[AddAction | RemoveAction] = []
         for number, part in enumerate(change.parts):
-            data = self.storage.read(part)
+            data = with_last_labels(self.storage.read(part), table)
             # named by the run: a second try writes the same file again
             name = f"part-{number:05d}-{change.run_id}.parquet"
             self.storage.write(join(self._uri, name), data)
@@ -200,11 +201,13 @@ class LabelsTable:
         return int(self._opened(None).version())
 
     def _commit(self, change: Change, table: DeltaTable | None) -> int:
+        if table is not None:
+            add_columns(table)
         if change.whole and table is not None:
             return self._replace(change, table)
         properties = _properties(change)
         if table is None:
-            rows = pa.RecordBatchReader.from_batches(LABELS_SCHEMA, self._labels(change))
+            rows = pa.RecordBatchReader.from_batches(TABLE_SCHEMA, self._first(change))
             write_deltalake(
                 self._uri,
                 rows,
@@ -223,7 +226,7 @@ class LabelsTable:
                 commit_properties=properties,
             )
             .when_matched_delete(f"new.{GONE}")
-            .when_matched_update(columns, f"NOT new.{GONE}")
+            .when_matched_update(columns | MERGED, f"NOT new.{GONE}")
             .when_not_matched_insert(columns, f"NOT new.{GONE}")
             .execute()
         )
@@ -232,6 +235,12 @@ class LabelsTable:
     def _labels(self, change: Change) -> Iterator[pa.RecordBatch]:
         for part in change.parts:
             yield from self._batches(part)
+
+    def _first(self, change: Change) -> Iterator[pa.RecordBatch]:
+        more = [TABLE_SCHEMA.field(name).type for name in MERGED]
+        for batch in self._labels(change):
+            columns = [*batch.columns, *(pa.nulls(batch.num_rows, each) for each in more)]
+            yield pa.RecordBatch.from_arrays(columns, schema=TABLE_SCHEMA)
 
     def _source(self, change: Change) -> Iterator[pa.RecordBatch]:
         """The run's labels, and the ids that go, told apart by the last column."""

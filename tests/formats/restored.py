@@ -13,6 +13,7 @@ import yaml
 from deltalake import DeltaTable
 from pyarrow import parquet
 
+from lib.schemas import LABELS_SCHEMA
 from tests.conftest import REGION, Bucket, Server
 from tests.helpers.jobs import run_job
 
@@ -90,7 +91,11 @@ class Restored:
 
     @property
     def rows(self) -> pa.Table:
-        return pa.table(self.table.to_pyarrow_table()).sort_by("item_id").combine_chunks()
+        return (
+            pa.table(self.table.to_pyarrow_table(columns=LABELS_SCHEMA.names))
+            .sort_by("item_id")
+            .combine_chunks()
+        )
 
 
 def succeed(*arguments: str) -> None:

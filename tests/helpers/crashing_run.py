@@ -13,6 +13,7 @@ import yaml
 from deltalake import DeltaTable
 from typer.testing import Result
 
+from lib.schemas import LABELS_SCHEMA
 from tests.helpers import catalogs, crash
 from tests.helpers.jobs import ROOT, run_job
 
@@ -76,7 +77,9 @@ class CrashingRun:
         """Run the command, which must succeed, and return the published rows."""
         result = self.start()
         assert result.exit_code == 0, result.output
-        rows: pa.Table = DeltaTable(self._table).to_pyarrow_table().sort_by("item_id")
+        rows: pa.Table = (
+            DeltaTable(self._table).to_pyarrow_table(columns=LABELS_SCHEMA.names).sort_by("item_id")
+        )
         return rows
 
     def undisturbed(self, pictures: Mapping[str, bytes], but: Collection[str]) -> list[Any]:

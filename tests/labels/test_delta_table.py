@@ -15,7 +15,7 @@ from lib.batches import to_parquet
 from lib.errors import ConflictError, InputError
 from lib.labels.delta_table import Change, LabelsTable
 from lib.labels.history import Made, standing
-from lib.schemas import LABELS_SCHEMA
+from lib.schemas import LABELS_SCHEMA, TABLE_SCHEMA
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from lib.storage.uris import join
@@ -81,7 +81,7 @@ class Shop:
         return DeltaTable(self.table_uri, version=version, storage_options=options)
 
     def rows(self, version: int | None = None) -> pa.Table:
-        return self.table(version).to_pyarrow_table().sort_by("item_id")
+        return self.table(version).to_pyarrow_table(columns=LABELS_SCHEMA.names).sort_by("item_id")
 
     def runs(self, version: int | None = None) -> dict[str, str]:
         """Which run each item's row is of."""
@@ -193,7 +193,62 @@ def test_the_table_has_the_columns_types_and_nullability_of_the_labels(shop: Sho
     for run_id in ("one", "two"):
         shop.publish(run_id, ["a", "b"])
         schema = pa.schema(shop.table().schema().to_arrow())
-        assert described(schema) == described(LABELS_SCHEMA)
+        assert described(schema) == described(TABLE_SCHEMA)
+
+
+def last_labels(shop: Shop) -> dict[str, tuple[str | None, bool]]:
+    """Return, by item, the label that it had before, and whether it is known since when."""
+    rows = shop.table().to_pyarrow_table().to_pylist()
+    return {
+        row["item_id"]: (row["last_category_id"], row["last_classified_at"] is not None)
+        for row in rows
+    }
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_label_that_an_error_takes_the_place_of_is_kept(shop: Shop, *, whole: bool) -> None:
+    shop.publish("one", ["a", "b", "c"])
+    (label,) = [row for row in shop.rows().to_pylist() if row["item_id"] == "b"]
+
+    for run_id in ("two", "three"):  # an error after an error keeps it, too
+        shop.labels.publish(replace(shop.plan(run_id, ["a", "b", "c"], broken=["b"]), whole=whole))
+
+        rows = shop.table().to_pyarrow_table().to_pylist()
+        (error,) = [row for row in rows if row["item_id"] == "b"]
+        assert error["category_id"] is None
+        assert error["last_category_id"] == label["category_id"]
+        assert error["last_classified_at"] == label["classified_at"]
+        nothing = (None, False)
+        assert {**last_labels(shop), "b": nothing} == dict.fromkeys("abc", nothing)
+
+
+def test_a_new_label_takes_the_place_of_the_last_one(local_shop: Shop) -> None:
+    local_shop.publish("one", ["a"])
+    local_shop.publish("two", ["a"], broken=["a"])
+    local_shop.publish("three", ["a"])
+
+    assert last_labels(local_shop) == {"a": (None, False)}
+
+
+def test_an_item_that_never_had_a_label_has_no_last_one(local_shop: Shop) -> None:
+    local_shop.publish("one", ["a"], broken=["a"])
+    local_shop.publish("two", ["a"], broken=["a"])
+
+    assert last_labels(local_shop) == {"a": (None, False)}
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_table_of_an_earlier_version_gets_the_columns_with_its_next_run(
+    local_shop: Shop, *, whole: bool
+) -> None:
+    rows = catalogs.label_rows(["a", "b"], "early")
+    write_deltalake(local_shop.labels.name, rows)
+
+    change = local_shop.plan("late", ["a", "b"], broken=["b"])
+    local_shop.labels.publish(replace(change, whole=whole))
+
+    label = rows.to_pylist()[1]["category_id"]
+    assert last_labels(local_shop) == {"a": (None, False), "b": (label, True)}
 
 
 def test_duckdb_reads_the_table_that_deltalake_lists(local_shop: Shop) -> None:

@@ -22,6 +22,7 @@ from lib.inference.classify_unit import Classified, UnitClassifier
 from lib.inference.config import UnitJob
 from lib.labels.delta_table import Change, LabelsTable
 from lib.models.bundle import Bundle, read_bundle
+from lib.schemas import LABELS_SCHEMA
 from pipelines.classify_plan import NightSource, compare
 from pipelines.current_bundle import find_bundle
 from tests.cluster.test_prometheus import scraped
@@ -160,7 +161,11 @@ class Shop:
         return catalogs.read_items(self.manifest)
 
     def rows(self, version: int | None = None) -> pa.Table:
-        return DeltaTable(self.table_uri, version=version).to_pyarrow_table().sort_by("item_id")
+        return (
+            DeltaTable(self.table_uri, version=version)
+            .to_pyarrow_table(columns=LABELS_SCHEMA.names)
+            .sort_by("item_id")
+        )
 
     @property
     def version(self) -> int:

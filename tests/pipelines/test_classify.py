@@ -22,6 +22,7 @@ from lib.embeddings.store import to_matrix
 from lib.models.bundle import read_bundle
 from lib.models.bundle_weights import load_classifier
 from lib.reasons import MEANINGS
+from lib.schemas import LABELS_SCHEMA
 from tests.helpers import catalogs
 from tests.helpers.jobs import (
     descendants,
@@ -88,7 +89,7 @@ class Night:
 
     @property
     def rows(self) -> pa.Table:
-        return self.table.to_pyarrow_table().sort_by("item_id")
+        return self.table.to_pyarrow_table(columns=LABELS_SCHEMA.names).sort_by("item_id")
 
     def files(self) -> dict[str, bytes]:
         return catalogs.folder_of(self.folder)

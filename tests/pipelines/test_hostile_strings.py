@@ -8,6 +8,7 @@ import yaml
 from deltalake import DeltaTable
 from pyarrow import parquet
 
+from lib.schemas import LABELS_SCHEMA
 from tests.conftest import Bucket
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job
@@ -90,7 +91,7 @@ def classify(s3: Bucket, folder: Path, catalog: str, *, errors: float) -> pa.Tab
     assert result.exit_code == 0, result.output
     options = {"AWS_ENDPOINT_URL": s3.server.endpoint, "AWS_ALLOW_HTTP": "true"}
     table = DeltaTable(f"{s3.uri}/labels", storage_options=options)
-    return pa.table(table.to_pyarrow_table()).sort_by("item_id")
+    return pa.table(table.to_pyarrow_table(columns=LABELS_SCHEMA.names)).sort_by("item_id")
 
 
 def write_manifest(s3: Bucket, rows: dict[str, list[str]]) -> str:
