@@ -1,5 +1,10 @@
 """The command `reshelve`: one subcommand a job."""
 
+import importlib.metadata
+from typing import Annotated
+
+import typer
+
 from jobs import (
     backfill,
     classify,
@@ -16,7 +21,26 @@ from jobs import (
 )
 from jobs.command import new_app
 
-app = new_app()
+app = new_app(completion=True)
+
+
+def _say_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so
+    if value:
+        typer.echo(f"reshelve {importlib.metadata.version('reshelve')}")
+        raise typer.Exit
+
+
+@app.callback()
+def reshelve(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Say the version.", callback=_say_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Keep an image catalog on the right shelves."""
+
+
 app.command("train")(train.main)
 app.command("classify")(classify.main)
 app.command("evaluate")(evaluate.main)

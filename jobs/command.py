@@ -51,6 +51,8 @@ def run(main: Callable[..., None]) -> None:
     app()
 
 
-def new_app() -> typer.Typer:
+def new_app(*, completion: bool = False) -> typer.Typer:
     """Make a command line whose unforeseen errors are plain tracebacks, without values."""
-    return typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    return typer.Typer(
+        no_args_is_help=True, add_completion=completion, pretty_exceptions_enable=False
+    )

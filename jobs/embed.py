@@ -5,7 +5,7 @@ from lib.config.config import load_run_file
 
 
 def main(run_file: RunFile, settings: Settings = None) -> None:
-    """Make the embeddings of a catalog's images that the store has not got."""
+    """Make the embeddings of a catalog's images that the store lacks."""
     with reporting() as say:
         from pipelines.embed import EmbedRun, embed
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from lib.catalog.csv_dialect import parse_options
 from lib.catalog.split import split_items
 from lib.errors import InputError
 from lib.schemas import ITEM_SCHEMA
@@ -45,7 +46,10 @@ def read_examples(uri: str, taxonomy: Taxonomy, storage: Storage) -> pa.Table:
     """
     convert = csv.ConvertOptions(column_types={"item_id": pa.string(), "category_id": pa.string()})
     try:
-        found = csv.read_csv(io.BytesIO(storage.read(uri)), convert_options=convert)
+        data = storage.read(uri)
+        found = csv.read_csv(
+            io.BytesIO(data), parse_options=parse_options(data), convert_options=convert
+        )
     except pa.ArrowException as error:
         first = str(error).splitlines()[0]
         raise InputError(f"{uri}: the examples cannot be read: {first}") from None

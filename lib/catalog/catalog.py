@@ -11,6 +11,7 @@ from pydantic import ValidationInfo, field_validator
 
 from lib.batches import Batches, regroup
 from lib.catalog.checks import make_snapshot
+from lib.catalog.csv_dialect import parse_options
 from lib.catalog.listing import IMAGE_SUFFIXES, list_prefix
 from lib.catalog.s3_inventory import is_inventory, read_inventory
 from lib.config.config import Config
@@ -124,19 +125,19 @@ def _read_manifest(uri: str, storage: Storage) -> Batches:
 
 
 def _open_csv(file: Any, uri: str) -> csv.CSVStreamingReader:  # noqa: ANN401  # fsspec has no types
-    titles = csv.ParseOptions(newlines_in_values=True)
     as_text = csv.ConvertOptions(
         column_types={f.name: f.type for f in ITEM_SCHEMA},
         null_values=[""],  # "NA" and "null" are words like others
         strings_can_be_null=True,
     )
-    start = pa.BufferReader(file.read(2 * CSV_BLOCK_BYTES))
-    head = csv.open_csv(start, csv.ReadOptions(block_size=CSV_BLOCK_BYTES), titles, as_text)
+    start = file.read(2 * CSV_BLOCK_BYTES)
+    parse, blocks = parse_options(start), csv.ReadOptions(block_size=CSV_BLOCK_BYTES)
+    head = csv.open_csv(pa.BufferReader(start), blocks, parse, as_text)
     names = _check_names(head.schema.names, uri)
     # columns that no one asked for may hold anything: one type here and another further down
     as_text.include_columns = [name for name in ITEM_SCHEMA.names if name in names]
     file.seek(0)
-    return csv.open_csv(file, csv.ReadOptions(block_size=CSV_BLOCK_BYTES), titles, as_text)
+    return csv.open_csv(file, blocks, parse, as_text)
 
 
 def _open_parquet(file: Any, uri: str) -> Batches:  # noqa: ANN401  # fsspec has no types

@@ -6,6 +6,7 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from lib.catalog.catalog import MANIFEST_SUFFIXES
+from lib.catalog.csv_dialect import parse_options
 from lib.errors import InputError
 from lib.storage.storage import Storage
 
@@ -43,7 +44,8 @@ def read_columns(uri: str, columns: Sequence[str], storage: Storage) -> pa.Table
 
 
 def _from_csv(data: pa.BufferReader, columns: Sequence[str], uri: str) -> pa.Table:
-    parse = csv.ParseOptions(newlines_in_values=True)
+    parse = parse_options(data.read())
+    data.seek(0)
     names = _wanted(csv.open_csv(data, parse_options=parse).schema.names, columns, uri)
     data.seek(0)
     convert = csv.ConvertOptions(

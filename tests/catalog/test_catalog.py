@@ -354,6 +354,15 @@ def test_csv_and_parquet_manifests_read_the_same(tmp_path: Path) -> None:
     assert read(as_csv) == read(as_parquet)
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_csv_as_excel_writes_it_reads_like_any_other(tmp_path: Path, separator: str) -> None:
+    lines = 'item_id,uri,name\nb,/b.jpg,"Hat, red"\na,/a.jpg,Shirt\n'
+    plain = read(manifest(tmp_path, lines))
+    of_excel = "\ufeffitem_id,uri,name\nb,/b.jpg,Hat+ red\na,/a.jpg,Shirt\n"
+    of_excel = of_excel.replace(",", separator).replace("+", ",").replace("\n", "\r\n")
+    assert read(manifest(tmp_path, of_excel)) == plain
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_a_manifest_reads_the_same_from_every_store(prefix: str, kind: str) -> None:
     file = io.BytesIO(b"uri\nb.jpg\na/a.jpg\n")
@@ -426,7 +435,7 @@ def test_parquet_columns_of_categories_are_read(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("path\na.jpg\n", ": a manifest needs the column 'uri'; this one has: path"),
-        ("uri;name\na;b\n", ": a manifest needs the column 'uri'; this one has: uri;name"),
+        ("uri|name\na|b\n", ": a manifest needs the column 'uri'; this one has: uri|name"),
         ("uri\n", ": the catalog has no items"),
         ("", ": the manifest cannot be read: Empty CSV file"),
         ("uri,item_id\na,1\nb,2\nc,1\n", ": item_id '1' stands in the catalog twice"),
