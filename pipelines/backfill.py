@@ -20,6 +20,7 @@ from lib.runs import files
 from lib.runs.compaction import compact, finished_parts
 from lib.runs.manifest import Manifest, read_manifest, write_manifest
 from lib.runs.metrics_log import UnitFigures
+from lib.runs.notify import NotifyConfig
 from lib.runs.plan import Plan
 from lib.runs.progress import duration
 from lib.runs.run import Intent, Run, RunFile
@@ -49,6 +50,7 @@ class BackfillRun(RunFile):
     engine: EngineConfig = EngineConfig()
     reading: ReadingConfig = ReadingConfig()
     gates: GatesConfig = GatesConfig()
+    notify: NotifyConfig = NotifyConfig()
 
 
 def backfill(config: BackfillRun, say: Say, *, publish: bool = True) -> None:
@@ -63,7 +65,7 @@ def backfill(config: BackfillRun, say: Say, *, publish: bool = True) -> None:
     move = read_move(config, storage)
     labelled = read_labelled(config.labelled, move.table, move.migration, storage)
     job = Backfill(config, move, labelled, storage, say, publish)
-    carry_out(job, config.output, config.run_id, say)
+    carry_out(job, config.output, config.run_id, say, config.notify)
 
 
 def read_move(config: BackfillRun, storage: Storage) -> Move:
@@ -124,7 +126,7 @@ class Backfill:
         The table stands in it by its place, as in a night: a run that is resumed continues from
         the version it has begun with.
         """
-        run_file = self.config.model_dump(mode="json", exclude={"storage"})
+        run_file = self.config.model_dump(mode="json", exclude={"storage", "notify"})
         migration, labelled = self.move.migration, self.labelled
         items = digest_bytes(to_parquet(labelled.train) + to_parquet(labelled.held_out))
         return Intent(

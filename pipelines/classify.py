@@ -29,6 +29,7 @@ from lib.runs.compaction import compact
 from lib.runs.cost import PricesConfig, hours_ahead
 from lib.runs.manifest import Manifest, read_manifest, write_manifest
 from lib.runs.metrics_log import UnitFigures, hours_of, read_figures
+from lib.runs.notify import NotifyConfig
 from lib.runs.plan import Plan
 from lib.runs.progress import duration
 from lib.runs.run import Intent, Run, RunFile
@@ -55,6 +56,7 @@ class ClassifyRun(RunFile):
     reading: ReadingConfig = Field(default=ReadingConfig(), validate_default=True)
     gates: GatesConfig = GatesConfig()
     prices: PricesConfig = PricesConfig()
+    notify: NotifyConfig = NotifyConfig()
 
     _within = field_validator("reading")(within_catalogs)
     _apart = field_validator("catalog", "labels_table", "embeddings")(apart_from_catalogs)
@@ -79,7 +81,7 @@ def classify(config: ClassifyRun, options: Options, say: Say) -> None:
     storage = Storage(config.storage)
     bundle = find_bundle(config.bundle, LabelsTable(config.labels_table, storage), storage)
     job = Classification(config, options, bundle, storage, say)
-    carry_out(job, config.output, config.run_id, say)
+    carry_out(job, config.output, config.run_id, say, config.notify)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Classification:
         The snapshot stands in it by what it is taken of: a run that is resumed keeps the snapshot
         that it has begun with, and what changed since is the next run's.
         """
-        run_file = self.config.model_dump(mode="json", exclude={"storage"})
+        run_file = self.config.model_dump(mode="json", exclude={"storage", "notify"})
         chosen = {key: run_file[key] for key in ("catalog", "night", "labels_table")}
         source = {**chosen, "limit": self.options.limit, "full": self.options.full}
         return Intent(

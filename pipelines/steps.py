@@ -13,6 +13,7 @@ from lib.errors import GateError
 from lib.images.config import ReadingConfig
 from lib.runs.heartbeat import Heartbeat
 from lib.runs.metrics_log import UnitFigures
+from lib.runs.notify import Notifier, NotifyConfig
 from lib.runs.plan import Plan
 from lib.runs.progress import ItemProgress
 from lib.runs.receipt import Receipt
@@ -78,7 +79,13 @@ class Job(Protocol[PlannedT]):
         """Publish the run, or say how it ended."""
 
 
-def carry_out(job: Job[Any], output: str, run_id: str | None, say: Say) -> None:
+def carry_out(
+    job: Job[Any],
+    output: str,
+    run_id: str | None,
+    say: Say,
+    notify: NotifyConfig | None = None,
+) -> None:
     """Begin a job's run, or resume it, and bring it to its end.
 
     Args:
@@ -86,6 +93,7 @@ def carry_out(job: Job[Any], output: str, run_id: str | None, say: Say) -> None:
         output: the folder of run folders.
         run_id: a given id, or None.
         say: takes each line for the person who waits.
+        notify: whom to tell how it has ended, or None.
 
     Raises:
         InputError: something given cannot be used; no work was done.
@@ -97,17 +105,19 @@ def carry_out(job: Job[Any], output: str, run_id: str | None, say: Say) -> None:
     if run and (outcome := run.outcome):
         answer_again(run, outcome, say)
         return
-    planned = job.read_plan(run) if run else None
-    if run is None or planned is None:
-        # the run begins once it is known that all it needs can be read
-        with tempfile.TemporaryDirectory() as folder:
-            planned = job.plan(Path(folder))
-            run = run or begin_run(output, run_id, job.intent, job.storage)
-            job.write_plan(run, planned, Path(folder))
-    say(f"{run}: {planned.sentence}")
-    with Heartbeat(run):
-        job.work(run, planned)
-        job.end(run)
+    with Notifier(notify or NotifyConfig(), say) as notifier:
+        planned = job.read_plan(run) if run else None
+        if run is None or planned is None:
+            # the run begins once it is known that all it needs can be read
+            with tempfile.TemporaryDirectory() as folder:
+                planned = job.plan(Path(folder))
+                run = run or begin_run(output, run_id, job.intent, job.storage)
+                job.write_plan(run, planned, Path(folder))
+        notifier.run = run
+        say(f"{run}: {planned.sentence}")
+        with Heartbeat(run):
+            job.work(run, planned)
+            job.end(run)
 
 
 def answer_again(run: Run, outcome: dict[str, str], say: Say) -> None:
