@@ -11,12 +11,11 @@ JSON object of the last line. All that was made stays in benchmarks/out/accuracy
 """
 
 import argparse
-import itertools
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,28 +43,30 @@ Planned = tuple[str, str, str, int]  # contender, backbone, labels, seed
 def plan(*, quick: bool) -> tuple[list[Planned], list[Planned]]:
     """Return the turns before the redraws and those after, each in order."""
 
-    def everyone(backbone: str, labels: str, seed: int) -> Iterator[Planned]:
-        return ((each, backbone, labels, seed) for each in (OURS, *PEERS))
+    def all_of(
+        contenders: Sequence[str], backbone: str, labels: str, seed: int = 0
+    ) -> list[Planned]:
+        return [(each, backbone, labels, seed) for each in contenders]
 
-    few = [*everyone("lite0", "10", 0), (OURS, "tiny", "10", 0)]
+    trained = [peer for peer in PEERS if peer not in FROZEN]
+    few = [*all_of((OURS, *FROZEN), "lite0", "10"), (OURS, "tiny", "10", 0)]
     if quick:
-        return few, []
+        return [*few, *all_of(trained, "lite0", "10")], []
     first = [
         (OURS, "lite0", ALL, 0),
         *few,
-        *everyone("lite0", "30", 0),
-        *((peer, "lite0", ALL, 0) for peer in FROZEN),
+        *all_of((OURS, *FROZEN), "lite0", "30"),
+        *all_of(FROZEN, "lite0", ALL),
+    ]
+    more = [
         *((OURS, "tiny", labels, 0) for labels in ("30", ALL)),
+        *all_of(trained, "lite0", "10"),
+        *all_of(trained, "lite0", "30"),
+        *all_of(trained, "lite0", ALL),
     ]
-    more = itertools.chain.from_iterable(
-        [*everyone("lite0", "10", seed), (OURS, "tiny", "10", seed)] for seed in (1, 2)
-    )
-    trained = [peer for peer in PEERS if peer not in FROZEN]
-    return first, [
-        *((peer, "lite0", ALL, 0) for peer in trained),
-        *more,
-        *((peer, "tiny", "10", 0) for peer in PEERS),
-    ]
+    for seed in (1, 2):
+        more += [*all_of((OURS, *PEERS), "lite0", "10", seed), (OURS, "tiny", "10", seed)]
+    return first, [*more, *all_of(PEERS, "tiny", "10")]
 
 
 class Contest:
