@@ -86,7 +86,7 @@ def watch_training(job: TrainingJob, count: int, kill_in: int | None = None) -> 
             threading.Timer(record.seconds / 2, kill).start()
 
     cpus = min(1.0, (psutil.cpu_count() or 1) / count)
-    scored = train_on_ray(job, WorkersConfig(count=count, cpus=cpus), on_epoch)
+    scored = train_on_ray(job, WorkersConfig(count=count, cpus=cpus), on_epoch, print)
     return Watched(
         records=records,
         at_s=at_s,

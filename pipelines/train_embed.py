@@ -57,6 +57,7 @@ class Backbone:
     def compile(self) -> None:
         """Compile the backbone for CPUs, where that is not kept: nights may have embedded all."""
         if not self.job.kept("fp32"):
+            self.say("compiling the network")
             self.connect()
             compile_on_ray(self.job, self.workers)
 

@@ -18,6 +18,7 @@ from lib.runs.run import Run
 from lib.training.config import choose_dials
 from lib.training.history import EpochRecord
 from lib.training.job import TrainingJob
+from pipelines.steps import Say
 from pipelines.train_config import TrainRun
 
 # with more, each would have more labels, and take its time
@@ -39,6 +40,7 @@ class FineTuning:
         held_out: how many are held out; none where each item is in turn.
         connect: to the cluster, for as long as the training lasts.
         tell: takes each epoch.
+        say: takes each line for the person who waits.
     """
 
     config: TrainRun
@@ -50,6 +52,7 @@ class FineTuning:
     held_out: int
     connect: Callable[[], None]
     tell: Callable[[EpochRecord], None]
+    say: Say
 
     def judge(self) -> Scored:
         """Return logits of items that the network has not seen: held out, or fold by fold.
@@ -119,7 +122,11 @@ class FineTuning:
             self.tell(epoch)
             watch.add(epoch)
 
-        return train_on_ray(job, self.config.workers, tell)
+        workers = "worker" if self.config.workers.most == 1 else "workers"
+        self.say(
+            f"fine-tuning: {self.config.workers.count} {workers} read {train.num_rows:,} photos"
+        )
+        return train_on_ray(job, self.config.workers, tell, self.say)
 
 
 def _divide(items: pa.Table, held_out: Tensor) -> tuple[pa.Table, pa.Table]:

@@ -101,6 +101,7 @@ class TrainingSteps:
             dials=trained.recipe,
             adaptation=self.adaptations[0] if self.adaptations else None,
         )
+        self.say("writing the report")
         write_report(self.run, shown, self.config.reading)
         return bundle
 
@@ -175,6 +176,7 @@ class TrainingSteps:
     def _fit_head(
         self, backbone: Backbone, labelled: Labelled, unlabelled: pa.Table | None
     ) -> tuple[Trained, float]:
+        self.say(f"choosing a head by {labelled.train.stop:,} embeddings")
         head = fit_best_head(labelled, len(self.taxonomy.leaves))
         scored = scored_by(head, labelled)
         self.say(f"head: {head.recipe}, the best of {len(head.candidates)}")
@@ -208,6 +210,7 @@ class TrainingSteps:
             held_out=labelled.held_out,
             connect=self.connect,
             tell=lambda epoch: self.say(epoch_sentence(epoch)),
+            say=self.say,
         )
 
     def _tuned(self, tuning: FineTuning, labelled: Labelled, scored: Scored) -> Trained:

@@ -18,9 +18,10 @@ from lib.cluster.workers_config import WorkersConfig
 from lib.errors import InputError, ReshelveError
 from lib.evaluation.held_out import Scored
 from lib.training.budget import OverBudgetError
+from lib.training.diverged import DivergedError
 from lib.training.history import EpochRecord
 from lib.training.job import TrainingJob
-from lib.training.trainer import DivergedError, Trainer
+from lib.training.trainer import Trainer
 
 # "4" or "2..8"
 # how often an elastic group looks for more workers: to grow costs the epoch under way
@@ -28,7 +29,10 @@ GROW_EVERY_S = 300.0
 
 
 def train_on_ray(
-    job: TrainingJob, workers: WorkersConfig, on_epoch: Callable[[EpochRecord], None]
+    job: TrainingJob,
+    workers: WorkersConfig,
+    on_epoch: Callable[[EpochRecord], None],
+    say: Callable[[str], None],
 ) -> Scored:
     """Train on the cluster.
 
@@ -36,6 +40,7 @@ def train_on_ray(
         job: what the workers do; its run's folder holds the items and takes the checkpoints.
         workers: how many, and what each may use.
         on_epoch: called in this process after each epoch.
+        say: called in this process with what the workers do meanwhile.
 
     Returns:
         The held-out items under the trained model.
@@ -68,7 +73,7 @@ def train_on_ray(
                 logging_config=LoggingConfig(log_level="ERROR"),
             ),
         )
-        outcome = _fit_while_listening(trainer, epochs, on_epoch)
+        outcome = _fit_while_listening(trainer, epochs, on_epoch, say)
     if isinstance(outcome, ReshelveError):
         raise outcome
     assert isinstance(outcome, Scored)
@@ -79,7 +84,7 @@ def _work(shared: dict[str, Any]) -> Scored | ReshelveError:
     """Do one worker's part, in a process group that Ray has joined it to."""
     try:
         trainer = Trainer(shared["job"], get_device())
-        trainer.fit(shared["epochs"].put)
+        trainer.fit(shared["epochs"].put, shared["epochs"].put)
         return trainer.score()
     except (InputError, OverBudgetError, DivergedError) as error:
         # what another try cannot mend must not be tried again
@@ -87,9 +92,12 @@ def _work(shared: dict[str, Any]) -> Scored | ReshelveError:
 
 
 def _fit_while_listening(
-    trainer: TorchTrainer, epochs: Queue, on_epoch: Callable[[EpochRecord], None]
+    trainer: TorchTrainer,
+    told: Queue,
+    on_epoch: Callable[[EpochRecord], None],
+    say: Callable[[str], None],
 ) -> Any:  # noqa: ANN401  # whatever the workers return
-    """Run the trainer on a thread, and pass on the epochs that its workers report meanwhile."""
+    """Run the trainer on a thread, and pass on what its workers tell of meanwhile."""
     outcome: list[Any] = []
 
     def fit() -> None:
@@ -102,11 +110,15 @@ def _fit_while_listening(
     logging.getLogger("ray.train").setLevel(logging.ERROR)
     thread = threading.Thread(target=fit, daemon=True)
     thread.start()
-    while thread.is_alive() or not epochs.empty():
+    while thread.is_alive() or not told.empty():
         try:
-            on_epoch(epochs.get(timeout=0.5))
+            each = told.get(timeout=0.5)
         except Empty:
             continue
+        if isinstance(each, EpochRecord):
+            on_epoch(each)
+        else:
+            say(each)
     thread.join()
     if isinstance(error := outcome[0], TrainingFailedError):
         raise ReshelveError(sentence_of(error)) from error

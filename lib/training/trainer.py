@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 
-from lib.errors import ReshelveError
 from lib.evaluation.held_out import Scored, together
 from lib.models.classifier import Classifier, build_classifier
 from lib.models.device import pick_dtype
@@ -19,15 +18,14 @@ from lib.training.balance import class_weights
 from lib.training.budget import OverBudgetError, affordable_epochs, time_step
 from lib.training.checkpoint import read_checkpoint, write_checkpoint, write_trained
 from lib.training.cut import find_cut
+from lib.training.diverged import diverged_at
 from lib.training.history import EpochRecord
 from lib.training.inputs import Inputs, Pixels, make_features
 from lib.training.job import TrainingJob
 from lib.training.learner import Learner
 from lib.training.share import read_share, summed
 
-
-class DivergedError(ReshelveError):
-    """The loss is not a finite number."""
+SPEAK_EVERY_S = 10.0
 
 
 class Trainer:
@@ -57,18 +55,24 @@ class Trainer:
         self.initial = read_safetensors(job.initial_uri, job.run.storage)
         model.load_state_dict(self.initial)
         self.layer = ""  # the first that learns, where not all do
+        self.say: Callable[[str], None] = lambda _: None
         self.learner = Learner(self._placed(model), self.dials)
 
-    def fit(self, on_epoch: Callable[[EpochRecord], None]) -> None:
+    def fit(
+        self, on_epoch: Callable[[EpochRecord], None], say: Callable[[str], None] | None = None
+    ) -> None:
         """Train from the latest checkpoint, or the beginning, to the last epoch.
 
         Args:
             on_epoch: called on the first worker after each epoch.
+            say: called there with what it does meanwhile, for the person who waits.
 
         Raises:
             OverBudgetError: there is no time for as many steps as are of use.
             DivergedError: the loss is not a finite number; the checkpoint before it is kept.
         """
+        if say and self.rank == 0:
+            self.say = say
         history, state = read_checkpoint(self.job.run) or ([], {})
         if history:
             if state["layer"]:
@@ -112,6 +116,7 @@ class Trainer:
         if self.job.seconds is None:
             return self.dials.epochs
         ends = time.monotonic() + self.job.seconds
+        self.say("timing a step of the whole network")
         over = None
         try:
             epochs = self._affordable(self.job.seconds)
@@ -129,6 +134,8 @@ class Trainer:
         cut = find_cut(self.learner.model, self.job.preprocessing.size_px)
         if cut is None or not self.dials.frozen_norms:
             return False
+        photos = f"{sum(self.share.counts):,} photos"
+        self.say(f"the last layers learn, from {cut.layer} on; the others go over {photos} once")
         generator = torch.Generator().manual_seed(self.dials.seed * self.world + self.rank)
         with self._autocast():
             self.inputs = make_features(cut, self.inputs, generator)
@@ -167,8 +174,9 @@ class Trainer:
         )
         torch.manual_seed(generator.initial_seed())
         self.learner.set_mode()
-        started = time.perf_counter()
-        loss_sum, step = 0.0, epoch * dials.passes * self.share.steps
+        started = spoke = time.perf_counter()
+        first = step = epoch * dials.passes * self.share.steps
+        loss_sum = 0.0
         for _ in range(dials.passes):
             order = torch.randperm(len(self.share.train.targets), generator=generator)
             # chunks of nearly equal size: no image is left out or seen twice, on any worker
@@ -176,6 +184,10 @@ class Trainer:
                 rate = self.learner.set_rates(step, epochs * dials.passes * self.share.steps)
                 loss_sum += self._step(ddp, chosen, generator) * len(chosen)
                 step += 1
+                if time.perf_counter() - spoke > SPEAK_EVERY_S:
+                    spoke = time.perf_counter()
+                    of = f"{step - first} of {dials.passes * self.share.steps}"
+                    self.say(f"step {of} of epoch {epoch + 1}/{epochs}")
         seconds = time.perf_counter() - started
         # batch norms that learn: each worker has counted its own images, the model those of all
         for buffer in self.learner.averaged.buffers():
@@ -202,26 +214,9 @@ class Trainer:
         loss = self._loss(ddp, chosen, generator)
         # what is not finite in one worker's gradients is in all of theirs: they stop together
         if not self.learner.learn(loss):
-            self._stop(loss, chosen)
+            ids = [self.share.train.item_ids[index] for index in chosen.tolist()]
+            raise diverged_at(ids, is_finite=bool(loss.isfinite()))
         return float(loss.detach())
-
-    def _stop(self, loss: Tensor, chosen: Tensor) -> None:
-        """Say of which images the loss is no number.
-
-        Raises:
-            DivergedError: on all workers.
-        """
-        ids = [self.share.train.item_ids[index] for index in chosen.tolist()]
-        mine = [] if loss.isfinite() else ids
-        shares: list[list[str]] = [[]] * self.world
-        dist.all_gather_object(shares, mine)
-        named = next((share for share in shares if share), ids)
-        more = f" and {len(named) - 3} more" if len(named) > 3 else ""
-        raise DivergedError(
-            f"the loss is not a finite number at a batch of {', '.join(named[:3])}{more}; "
-            "the checkpoint before it is kept: lower training.learning_rate, or set "
-            "training.precision to fp32"
-        )
 
     def _loss(
         self, ddp: DistributedDataParallel, chosen: Tensor, generator: torch.Generator

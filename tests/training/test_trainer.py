@@ -40,10 +40,11 @@ from lib.training.checkpoint import (
     write_trained,
 )
 from lib.training.config import AugmentationConfig, Dials
+from lib.training.diverged import DivergedError
 from lib.training.history import EpochRecord, epoch_line
 from lib.training.inputs import Pixels
 from lib.training.job import TrainingJob
-from lib.training.trainer import DivergedError, Trainer
+from lib.training.trainer import Trainer
 from tests.helpers.catalogs import run_at
 from tests.helpers.gloo import WorkerError, Workers
 
