@@ -26,9 +26,11 @@ def main(
         from lib.storage.storage import Storage
 
         storage = Storage(storage_of(run_file))
-        found = clean(output, timedelta(days=older_than_days), storage, delete=delete)
+        found, kept = clean(output, timedelta(days=older_than_days), storage, delete=delete)
         for leftover in found:
             say(f"{'removed' if delete else 'would remove'} {leftover.uri}: {leftover.why}")
+        for why, runs in kept.items():
+            say(f"left alone: {'1 run' if runs == 1 else f'{runs:,} runs'}, {why}")
         if not found:
             say("nothing to remove")
         elif not delete:

@@ -28,7 +28,14 @@ from lib.runs.shards import finished_units
 from lib.storage.storage import Storage
 from lib.taxonomy.migration import migrate
 from lib.taxonomy.taxonomy import read_taxonomy
-from pipelines.backfill_fit import Fitted, LabelledConfig, fit, read_labelled, refuse_other_backbone
+from pipelines.backfill_fit import (
+    Fitted,
+    LabelledConfig,
+    fit,
+    locate,
+    read_labelled,
+    refuse_other_backbone,
+)
 from pipelines.backfill_plan import BackfillPlan, FitRecord, Move, plan, read_plan, write_plan
 from pipelines.backfill_publish import BackfillPublisher
 from pipelines.backfill_score import read_parts, score_left
@@ -144,9 +151,34 @@ class Backfill:
 
     def plan(self, folder: Path) -> BackfillPlan:
         """As `Job`; the head is fitted here, since what it lacks is said before a run begins."""
+        self.embed_labelled()
         planned = plan(self.move, self.config.engine.unit_size, folder)
         self.fitted = make_head(self.move, self.labelled, self.say)
         return planned
+
+    def embed_labelled(self) -> None:
+        """Make the embeddings that labelled items lack, in a run of its own for each catalog."""
+        config, labelled, chosen = self.config, self.labelled, self.config.labelled
+        catalogs = [each for each in (chosen.catalog, chosen.validation) if each]
+        if not self.move.migration.for_model or not catalogs:
+            return
+        found = sum(side.num_rows for side in locate(labelled, self.move.store.files))
+        missing = labelled.train.num_rows + labelled.held_out.num_rows - found
+        if not missing:
+            return
+        from pipelines.embed import EmbedRun, embed  # noqa: PLC0415  # Ray Data takes seconds to import
+
+        self.say(f"{missing:,} labelled items have no embedding; they are embedded first")
+        for catalog in catalogs:
+            run = EmbedRun(
+                output=config.output,
+                storage=config.storage,
+                catalog=catalog,
+                bundle=self.move.bundle.uri,
+                embeddings=config.embeddings,
+                engine=config.engine,
+            )
+            embed(run, self.say)
 
     def write_plan(self, run: Run, planned: BackfillPlan, folder: Path) -> None:
         """Write the new bundle, what the report says of it, and the plan."""

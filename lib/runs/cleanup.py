@@ -1,5 +1,6 @@
 """What runs leave behind: found by age, and never what a manifest or the table points to."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,22 +26,30 @@ class Leftover:
     why: str
 
 
-def clean(output: str, older_than: timedelta, storage: Storage, *, delete: bool) -> list[Leftover]:
+def clean(
+    output: str, older_than: timedelta, storage: Storage, *, delete: bool
+) -> tuple[list[Leftover], Counter[str]]:
     """Find, or remove, what runs have left in their folder, and in the tables they published to.
+
+    Returns:
+        What was found; and how many runs stay as they are, by the reason.
 
     Raises:
         InputError: the folder cannot be listed, or the store refuses.
     """
-    found = list(find_leftovers(output, older_than, storage))
+    kept: Counter[str] = Counter()
+    found = list(find_leftovers(output, older_than, storage, kept))
     for leftover in found:
         if delete:
             storage.delete_below(leftover.uri)
     for table in tables_of(output, storage):
         found += stale_files(table, older_than, storage, delete=delete)
-    return found
+    return found, kept
 
 
-def find_leftovers(output: str, older_than: timedelta, storage: Storage) -> Iterator[Leftover]:
+def find_leftovers(
+    output: str, older_than: timedelta, storage: Storage, kept: Counter[str]
+) -> Iterator[Leftover]:
     """Find what can go in a folder of run folders.
 
     An unfinished run goes as a whole; of a finished one, what its parts or its bundle stand for.
@@ -49,6 +58,7 @@ def find_leftovers(output: str, older_than: timedelta, storage: Storage) -> Iter
         output: the folder.
         older_than: since a run was begun; younger runs are not touched.
         storage: how to reach it.
+        kept: counts the runs of which nothing goes, by the reason.
 
     Raises:
         InputError: the folder cannot be listed.
@@ -60,13 +70,16 @@ def find_leftovers(output: str, older_than: timedelta, storage: Storage) -> Iter
             continue
         age = run.record.age
         if age < older_than:
+            kept[f"younger than {older_than.total_seconds() / 86_400:g} days"] += 1
             continue
         if not names & {files.MANIFEST, files.OUTCOME}:
             yield Leftover(run.uri, f"begun {age.days} days ago and never finished")
             continue
-        for name in SUPERSEDED:
-            if name in names:
-                yield Leftover(run.at(name), "superseded by what the finished run holds")
+        superseded = [name for name in SUPERSEDED if name in names]
+        if not superseded:
+            kept["finished, with nothing to remove"] += 1
+        for name in superseded:
+            yield Leftover(run.at(name), "superseded by what the finished run holds")
 
 
 def tables_of(output: str, storage: Storage) -> list[str]:

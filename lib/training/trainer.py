@@ -131,8 +131,10 @@ class Trainer:
     def _learn_last_layers(self) -> bool:
         """Keep the first layers as they are, where the network can be cut."""
         assert isinstance(self.inputs, Pixels)
+        if not self.dials.frozen_norms:  # what the first layers give would change with their norms
+            return False
         cut = find_cut(self.learner.model, self.job.preprocessing.size_px)
-        if cut is None or not self.dials.frozen_norms:
+        if cut is None:
             return False
         photos = f"{sum(self.share.counts):,} photos"
         self.say(f"the last layers learn, from {cut.layer} on; the others go over {photos} once")

@@ -453,6 +453,32 @@ def figures_of(shop: Shop, run_id: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.ray
+@pytest.mark.timeout(240)
+def test_labelled_items_without_an_embedding_are_embedded_first(shop: Shop) -> None:
+    ids = [each for each in shop.items["item_id"].to_pylist() if each in PICTURES]
+    leaves = ("shirt", "knitwear", "trousers", "skirt", "shoes")
+    old = {each: leaves[n % 5] for n, each in enumerate(ids[:40])}
+    manifest = catalogs.write_catalog(str(shop.folder / "images"), PICTURES, labels=old)
+    (path,) = (shop.folder / "embeddings").rglob("*.parquet")
+    kept = parquet.read_table(path)
+    lost = pc.match_substring_regex(kept["uri"], "|".join(ids[:6]))
+    parquet.write_table(kept.filter(pc.invert(lost)), path)
+    labelled = {
+        "catalog": {"uri": manifest},
+        "examples": shop.examples(**dict.fromkeys(ids[40:45], "hat")),
+    }
+
+    with local_ray():
+        result = run_job("backfill", shop.write(ADDED, labelled=labelled))
+
+    assert result.exit_code == 0, result.output
+    assert "6 labelled items have no embedding; they are embedded first" in result.output
+    assert "0 labelled items have no embedding" in result.output
+    stored = sum(parquet.read_metadata(p).num_rows for p in path.parent.glob("*.parquet"))
+    assert stored == kept.num_rows
+
+
 def test_the_figures_of_a_backfill_stand_in_its_folder(shop: Shop) -> None:
     run_file = shop.write(SPLIT, labelled={"examples": shop.examples(**shop.shirts(8))})
 

@@ -1,4 +1,5 @@
 import os
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,8 +33,20 @@ def make_run(output: Path, run_id: str, *names: str, days_old: float = 30) -> Ru
 
 
 def leftovers(output: Path) -> set[str]:
-    found = find_leftovers(str(output), WEEK, STORAGE)
+    found = find_leftovers(str(output), WEEK, STORAGE, Counter())
     return {str(Path(each.uri).relative_to(output)) for each in found}
+
+
+def test_runs_of_which_nothing_goes_are_counted_by_the_reason(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        make_run(tmp_path, name, days_old=2)
+    make_run(tmp_path, "c", "manifest.json", "labels/part-00000.parquet")
+
+    said = CliRunner().invoke(app, ["clean", str(tmp_path)]).output
+
+    assert "left alone: 2 runs, younger than 7 days" in said
+    assert "left alone: 1 run, finished, with nothing to remove" in said
+    assert said.splitlines()[-1] == "nothing to remove"
 
 
 def test_an_old_run_that_never_finished_goes_as_a_whole(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ pytestmark = pytest.mark.networks
     [
         ("timm/tf_efficientnet_lite0", "blocks.5"),
         ("resnet18", "layer4.0"),
-        ("convnext_tiny", "features.7"),
         ("shufflenet_v2_x0_5", "conv5.0"),
         ("swin_t", "features.7"),
     ],
@@ -43,7 +42,7 @@ def test_the_last_layers_hold_half_of_the_parameters_under_their_own_names(
     assert held >= 0.5 * sum(each.numel() for each in whole.backbone.parameters())
 
 
-@pytest.mark.parametrize("architecture", ["vit_b_16", "timm/vit_tiny_patch16_224", "densenet121"])
+@pytest.mark.parametrize("architecture", ["timm/vit_tiny_patch16_224", "densenet121"])
 def test_a_network_whose_parts_do_not_give_the_same_is_not_cut(architecture: str) -> None:
     assert find_cut(build_classifier(architecture, 3, 224), 224) is None
 
