@@ -122,7 +122,6 @@ class Classification:
             limit=self.options.limit,
             full=self.options.full,
         )
-        self.say(f"reading {source.catalog.uri}, and what {source.labels_table} has of it")
         night = compare(source, self.bundle, self.storage, folder)
         self.refuse_loss(night)
         return night
@@ -157,7 +156,6 @@ class Classification:
                 store = EmbeddingStore(config.embeddings, self.bundle.backbone_digest, self.storage)
             classify_left(self.unit_job(run), None, run.unique_name, figures)
             figures.close()
-            self.say("putting the labels together")
             sampler = Sampler()
             parts, totals = compact(run, plan, watch=sampler.add)
             if store:

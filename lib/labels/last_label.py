@@ -40,7 +40,12 @@ def with_last_labels(part: bytes, table: DeltaTable) -> bytes:
     if not len(errors):
         return part
     kept = ["item_id", "category_id", "classified_at", CATEGORY, CLASSIFIED_AT]
-    before = table.to_pyarrow_dataset().to_table(kept, filter=pc.field("item_id").isin(errors))
+    schema = pa.schema([TABLE_SCHEMA.field(name) for name in kept])
+    # not filtered by the dataset, which cannot compare the strings of some tables' statistics
+    batches = table.to_pyarrow_dataset().scanner(columns=kept, batch_readahead=2).to_batches()
+    found = (pa.Table.from_batches([batch]).cast(schema) for batch in batches)
+    chosen = [each.filter(pc.is_in(each["item_id"], errors)) for each in found]
+    before = pa.concat_tables([schema.empty_table(), *chosen])
     label = pc.is_valid(before["category_id"])
     last = {
         CATEGORY: pc.coalesce(before["category_id"], before[CATEGORY]),
@@ -48,8 +53,8 @@ def with_last_labels(part: bytes, table: DeltaTable) -> bytes:
     }
     # of a row that is no error, the place is null, and so is what is taken from there
     nothing = pa.scalar(None, pa.string())
-    wanted = pc.if_else(pc.is_valid(rows["error"]), rows["item_id"], nothing)
-    places = pc.index_in(wanted, before["item_id"].combine_chunks(), skip_nulls=True)
+    failed = pc.if_else(pc.is_valid(rows["error"]), rows["item_id"], nothing)
+    places = pc.index_in(failed, before["item_id"].combine_chunks(), skip_nulls=True)
     for name, values in last.items():
         field = TABLE_SCHEMA.field(name)
         rows = rows.append_column(field, values.cast(field.type).take(places))

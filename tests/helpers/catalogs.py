@@ -235,7 +235,8 @@ def label_rows(
 
 def without_run(table: DeltaTable) -> pa.Table:
     """Rows of a labels table, by item, without what differs from run to run."""
-    rows = pa.table(table.to_pyarrow_table()).drop_columns(["run_id", "classified_at"])
+    rows = pa.table(table.to_pyarrow_table())
+    rows = rows.drop_columns(["run_id", "classified_at", "last_classified_at"])
     return rows.sort_by("item_id").combine_chunks()
 
 

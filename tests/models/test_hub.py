@@ -44,6 +44,8 @@ def unreachable(
         monkeypatch.setenv(name, proxy)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
+    # what urlopen makes at its first use, and keeps with these proxies
+    monkeypatch.setattr("urllib.request._opener", None)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     return tmp_path / "hub"

@@ -63,6 +63,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
+    # what urlopen makes at its first use, and keeps with these proxies
+    monkeypatch.setattr("urllib.request._opener", None)
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     return folder
