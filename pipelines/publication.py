@@ -13,10 +13,7 @@ from lib.drift.comparison import Drift
 from lib.errors import ConflictError, GateError, InputError
 from lib.images.config import ReadingConfig
 from lib.labels.delta_table import Change, LabelsTable
-from lib.labels.gates import (
-    GateResult,
-    GatesConfig,
-)
+from lib.labels.gates import GateResult, GatesConfig
 from lib.models.bundle import Bundle
 from lib.runs.manifest import Manifest
 from lib.runs.run import Run

@@ -9,9 +9,9 @@ from pathlib import Path
 from pyarrow import parquet
 
 from lib.errors import ConflictError, GateError
-from lib.labels.delta_table import LabelsTable
+from lib.labels.delta_table import Change, LabelsTable
 from lib.labels.gates import Acceptance, GateResult, judge, measure_changes, moved_items
-from lib.labels.history import Made
+from lib.labels.history import Made, newest_made
 from lib.models.bundle import read_bundle
 from lib.runs import files
 from lib.runs.manifest import Manifest, read_manifest
@@ -120,6 +120,7 @@ def _take_in(
     made = _made(finished, did=publisher.did, gates="; ".join(overruled))
     change = replace(change, made=made)
     try:
+        _refuse_moved(table, change)
         return Publication(table=table.name, version=table.publish(change))
     except ConflictError as error:
         return Publication(table=table.name, error=error)
@@ -129,6 +130,26 @@ def _made(finished: Finished, **said: str) -> Made:
     run, bundle = finished.run, read_bundle(finished.manifest.bundle, finished.run.storage)
     of_run = {"run": run.uri, "run_id": run.run_id, "job": run.record.job, "by": user_name()}
     return bundle.made.model_copy(update=said | of_run)
+
+
+def _refuse_moved(table: LabelsTable, change: Change) -> None:
+    """Refuse rows of a taxonomy that the table has left since the run was planned.
+
+    Raises:
+        ConflictError: also where no item is the same, two taxonomies would stand in one table.
+    """
+    if change.whole:  # it takes the place of all rows, and any other change is in its way
+        return
+    newest = newest_made(table.history())
+    since = -1 if change.base is None else change.base
+    if newest is None or newest.number <= since or newest.made.run_id == change.run_id:
+        return
+    if newest.made.taxonomy_digest != change.made.taxonomy_digest:
+        raise ConflictError(
+            f"{table.name}: since this run was planned, its labels have moved to taxonomy version "
+            f"{newest.made.taxonomy_version} with version {newest.number} of the table; theirs "
+            "stay. Plan a new run with the bundle that made them"
+        )
 
 
 def user_name() -> str:

@@ -6,13 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from lib.batches import to_parquet
 from lib.catalog.diff import Diff
 from lib.drift.comparison import Drift
 from lib.drift.sample import Sample, Sampler
 from lib.embeddings.store import to_table
-from lib.errors import GateError
+from lib.errors import ConflictError, GateError
 from lib.images.config import ReadingConfig
-from lib.labels.delta_table import LabelsTable
+from lib.labels.delta_table import Change, LabelsTable
 from lib.labels.gates import GatesConfig
 from lib.runs import files
 from lib.runs.compaction import compact
@@ -227,3 +228,20 @@ def test_photos_unlike_the_training_are_shown_the_farthest_first(tmp_path: Path)
     assert "Showing the farthest 24 of" in section
     assert section.index(drift.unfamiliar[0]) < section.index(drift.unfamiliar[23])
     assert drift.unfamiliar[24] not in section
+
+
+def test_a_run_is_not_put_into_a_table_that_has_moved_to_another_taxonomy(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, sample(9, 600))
+    shop.publish(shop.classify("a"))
+    late = shop.classify("b")
+    part = str(tmp_path / "moved.parquet")
+    catalogs.LOCAL.write(part, to_parquet(catalogs.label_rows(["other"], "moved")))
+    other = {"taxonomy_version": "8", "taxonomy_digest": "8", "run_id": "moved"}
+    made = shop.bundle.made.model_copy(update=other)
+    change = Change(run_id="moved", base=0, parts=[part], removed=None, made=made)
+    shop.table.publish(change)
+
+    with pytest.raises(ConflictError, match="moved to taxonomy version 8 with version 1"):
+        shop.publish(late)
+
+    assert shop.table.version() == 1
