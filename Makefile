@@ -3,6 +3,7 @@
 # make test-fast   those that need no Ray, no server, no process to kill and no network to convert
 # make test-faults   kills and disturbs runs at every step, for 30 minutes at most; SEED=1 draws others
 # make test-cluster  submits jobs to nodes that share no disk, and loses whole nodes
+# make report-shots  runs a week on the drawn catalog, and takes pictures of its reports
 # make check  format, lint, types
 # make layers shows the rooms of the code, what each imports, and whether the rules hold
 # make lock   pins every dependency anew
@@ -20,7 +21,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo test test-fast test-faults test-cluster check layers lock bench bench-listing bench-night bench-changed \
+.PHONY: demo report-shots test test-fast test-faults test-cluster check layers lock bench bench-listing bench-night bench-changed \
   bench-kills bench-engine bench-backfill bench-accuracy bench-train
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
@@ -59,6 +60,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(RUN) pip install --quiet --require-hashes --requirement requirements.lock
 	$(RUN) pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+report-shots: $(VENV)/.installed
+	$(RUN) tests.helpers.report_shots
 
 layers: $(VENV)/.installed
 	$(RUN) tests.helpers.layers

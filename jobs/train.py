@@ -1,11 +1,14 @@
 """Train a bundle: `python -m jobs.train RUN.yaml`."""
 
+import time
+
 from jobs.command import RunFile, Settings, reporting, run
 from lib.config.config import load_run_file
 
 
 def main(run_file: RunFile, settings: Settings = None) -> None:
     """Fine-tune a classifier on labelled photos and write its bundle."""
+    started = time.monotonic()
     with reporting() as say:
         from pipelines.train_config import TrainRun, refuse_missing
 
@@ -13,7 +16,7 @@ def main(run_file: RunFile, settings: Settings = None) -> None:
         refuse_missing(config)
         from pipelines.train import train
 
-        train(config, say)
+        train(config, say, started)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """The report of a backfill: what flowed where, with pictures of what moved."""
 
-from typing import Any
+from itertools import chain
 
 from lib.evaluation.metrics import evaluate
 from lib.evaluation.results import Evaluation
 from lib.images.config import ReadingConfig
-from lib.images.thumbnails import read_thumbnails
 from lib.models.bundle import Bundle, read_bundle
-from lib.reports.data import ContactSheet, Thumbnail
+from lib.reports.data import ContactSheet
 from lib.reports.formats import items as items_of
 from lib.reports.migration_data import MigrationReport
 from lib.reports.migration_rows import BackfillRows
@@ -17,8 +16,7 @@ from lib.runs.run import Run
 from lib.taxonomy.migration import Migration
 from pipelines.backfill_plan import BackfillPlan, FitRecord
 from pipelines.publication import Judged, heading
-
-ARROW = "\N{RIGHTWARDS ARROW}"
+from pipelines.report_pictures import ARROW, pick, rows_of, show
 
 
 def write_report(
@@ -33,7 +31,11 @@ def write_report(
     run, manifest = finished.run, finished.manifest
     bundle = read_bundle(manifest.bundle, run.storage)
     evaluation, evaluated_on, facts = judge_labels(run, rows, bundle)
-    pictures = show(run, rows, judged.moves, reading)
+    was = {row["item_id"]: row["was_path"] for row in [*judged.moves, *rows.review]}
+    was |= {row["item_id"]: row["was_path"] for some in rows.samples.values() for row in some}
+    unexpected = rows_of([row["item_id"] for row in judged.moves], finished.rows)
+    every = [*unexpected, *rows.review, *chain(*rows.samples.values())]
+    pictures = show(every, {}, bundle.taxonomy, run.storage.config, reading)
     report = MigrationReport(
         **heading(judged, bundle),
         base_version=planned.base_version,
@@ -49,14 +51,14 @@ def write_report(
         categories=rows.categories,
         moved=[
             ContactSheet(
-                category=f"{was} {ARROW} {becomes}",
+                category=f"{old} {ARROW} {new}",
                 items=some[0]["items"],
-                thumbnails=[pictures[row["item_id"]] for row in some],
+                thumbnails=pick(some, pictures, was),
             )
-            for (was, becomes), some in rows.samples.items()
+            for (old, new), some in rows.samples.items()
         ],
-        unexpected=[pictures[row["item_id"]] for row in judged.moves],
-        review=[pictures[row["item_id"]] for row in rows.review],
+        unexpected=pick(unexpected, pictures, was),
+        review=pick(rows.review, pictures, was),
         evaluation=evaluation,
         evaluated_on=evaluated_on,
         facts=facts,
@@ -83,23 +85,3 @@ def judge_labels(
     if fit:
         return fit.evaluation, "held-out labelled items, by the head alone", facts
     return None, "", facts
-
-
-def show(
-    run: Run, found: BackfillRows, moves: list[dict[str, Any]], reading: ReadingConfig
-) -> dict[str, Thumbnail]:
-    """Fetch the pictures of the items that the report shows, by item id."""
-    every = [*moves, *found.review]
-    every += [row for some in found.samples.values() for row in some]
-    rows = {row["item_id"]: row for row in every}
-    jpegs = read_thumbnails([row["uri"] for row in rows.values()], reading, run.storage.config)
-    return {
-        item_id: Thumbnail(
-            jpeg=jpeg,
-            item_id=item_id,
-            name=None,
-            category=f"{row['was_path']} {ARROW} {row['category_path']}",
-            confidence=row["confidence"],
-        )
-        for (item_id, row), jpeg in zip(rows.items(), jpegs, strict=True)
-    }

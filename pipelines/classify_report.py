@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,19 +11,19 @@ from lib.catalog.diff import Diff
 from lib.evaluation.metrics import evaluate
 from lib.evaluation.results import Evaluation
 from lib.images.config import ReadingConfig
-from lib.images.thumbnails import read_thumbnails
+from lib.labels.delta_table import LabelsTable
 from lib.models.bundle import Bundle, read_bundle
 from lib.reasons import MEANINGS, Reason
 from lib.reports.classification_rows import SHEETS, Collected, Row
-from lib.reports.data import ClassificationReport, ContactSheet, ErrorReason, Thumbnail
+from lib.reports.data import ClassificationReport, ContactSheet, ErrorReason, Moved
 from lib.reports.render import render_classification
 from lib.runs import files
 from lib.runs.cost import PricesConfig
-from lib.runs.run import Run
+from pipelines.classify_nights import night_figures, nights_before
 from pipelines.publication import Judged, heading
+from pipelines.report_pictures import pick, rows_of, show
 
 ROWS_AT_ONCE = 65_536
-UNFAMILIAR = 24
 
 
 def write_report(judged: Judged, diff: Diff, reading: ReadingConfig) -> Evaluation | None:
@@ -36,12 +35,19 @@ def write_report(judged: Judged, diff: Diff, reading: ReadingConfig) -> Evaluati
     plan = finished.folder / files.PLAN
     run.storage.download(run.at(files.PLAN), plan)
     collected = collect(finished.rows, plan, bundle)
+    was = {row["item_id"]: row["was_path"] for row in judged.moves}
+    moves = rows_of(list(was), finished.rows)
     unfamiliar = rows_of(judged.drift.unfamiliar if judged.drift else (), finished.rows)
-    thumbnails = show(run, collected, [*judged.moves, *unfamiliar], plan, reading)
+    largest = collected.categories[:SHEETS]
+    sheets = {each.category_id: collected.sheet(each.category_id) for each in largest}
+    rows = [*collected.least_sure, *moves, *unfamiliar, *itertools.chain(*sheets.values())]
+    names = names_of(rows, plan)
+    pictures = show(rows, names, bundle.taxonomy, run.storage.config, reading)
     evaluation = None
     if collected.truth:
         evaluation = evaluate(collected.truth, collected.predicted, bundle.taxonomy)
     prices = PricesConfig.model_validate(run.record.run_file.get("prices", {}))
+    measured = judged.measured.model_dump(exclude_none=True)
     report = ClassificationReport(
         **heading(judged, bundle),
         catalog=manifest.catalog,
@@ -62,23 +68,25 @@ def write_report(judged: Judged, diff: Diff, reading: ReadingConfig) -> Evaluati
             ContactSheet(
                 category=each.path,
                 items=each.accepted + each.parent + each.review,
-                thumbnails=[thumbnails[i] for _, i, _ in collected.samples[each.category_id]],
+                thumbnails=pick(sheets[each.category_id], pictures),
             )
-            for each in collected.categories[:SHEETS]
+            for each in largest
         ],
-        least_sure=[thumbnails[row["item_id"]] for row in collected.least_sure],
+        least_sure=pick(collected.least_sure, pictures),
         evaluation=evaluation,
         diff=diff.model_dump(),
-        moves=[
-            replace(
-                thumbnails[row["item_id"]],
-                category=f"{row['was_path']} \N{RIGHTWARDS ARROW} {row['category_path']}",
-            )
-            for row in judged.moves
+        moves=pick(moves, pictures, was),
+        moved=[
+            Moved(was=each["was_path"], becomes=each["category_path"], items=each["items"])
+            for each in judged.moved
+        ],
+        nights=[
+            *nights_before(run, LabelsTable(judged.publication.table, run.storage)),
+            night_figures(totals, measured),
         ],
         cost=prices.sentence(manifest.node_hours, manifest.totals.items),
         drift=judged.drift,
-        unfamiliar=[thumbnails[row["item_id"]] for row in unfamiliar],
+        unfamiliar=pick(unfamiliar, pictures),
     )
     run.write(files.REPORT, render_classification(report).encode())
     return evaluation
@@ -99,38 +107,10 @@ def collect(rows: Sequence[Path], plan: Path, bundle: Bundle) -> Collected:
     return collected
 
 
-def rows_of(item_ids: Sequence[str], parts: Sequence[Path]) -> list[Row]:
-    """Read what the report shows of the first of some items, in their order."""
-    shown = list(item_ids[:UNFAMILIAR])
-    columns, wanted = ["item_id", "uri", "category_path", "confidence"], [("item_id", "in", shown)]
-    found: dict[str, Row] = {}
-    for part in parts if shown else ():
-        rows = parquet.read_table(part, columns=columns, filters=wanted).to_pylist()
-        found |= {row["item_id"]: row for row in rows}
-    return [found[item_id] for item_id in shown]
-
-
-def show(
-    run: Run, collected: Collected, others: list[Row], plan: Path, reading: ReadingConfig
-) -> dict[str, Thumbnail]:
-    """Fetch the pictures of the items that the report shows, by item id."""
-    rows: dict[str, Row] = {row["item_id"]: row for row in [*collected.least_sure, *others]}
-    for each in collected.categories[:SHEETS]:
-        rows |= {item_id: row for _, item_id, row in collected.samples[each.category_id]}
-    names: dict[str, str | None] = {}
-    if rows:
-        wanted = [("item_id", "in", list(rows))]
-        found = parquet.read_table(plan, columns=["item_id", "name"], filters=wanted)
-        names = dict(zip(found["item_id"].to_pylist(), found["name"].to_pylist(), strict=True))
-    uris = [row["uri"] for row in rows.values()]
-    pictures = read_thumbnails(uris, reading, run.storage.config)
-    return {
-        item_id: Thumbnail(
-            jpeg=picture,
-            item_id=item_id,
-            name=names[item_id],
-            category=row["category_path"],
-            confidence=row["confidence"],
-        )
-        for (item_id, row), picture in zip(rows.items(), pictures, strict=True)
-    }
+def names_of(rows: Sequence[Row], plan: Path) -> dict[str, str | None]:
+    """Read the names of some items, by id, from the run's plan."""
+    if not rows:
+        return {}
+    wanted = [("item_id", "in", [row["item_id"] for row in rows])]
+    found = parquet.read_table(plan, columns=["item_id", "name"], filters=wanted)
+    return dict(zip(found["item_id"].to_pylist(), found["name"].to_pylist(), strict=True))

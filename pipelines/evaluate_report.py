@@ -18,6 +18,7 @@ from lib.reports.data import Thumbnail
 from lib.reports.estimates import between, counted
 from lib.reports.evaluation_data import EvaluationReport
 from lib.reports.formats import percent
+from lib.reports.links import image_link
 from lib.reports.render import render_evaluation
 from lib.runs import files
 from lib.runs.run import Run
@@ -55,7 +56,11 @@ def write_report(run: Run, findings: Findings, shown: Shown, reading: ReadingCon
     ids = answers.lineage.ids
 
     def show(
-        rows: pa.Table, of: Answers, where: Bools, most: int, caption: Callable[[int], str]
+        rows: pa.Table,
+        of: Answers,
+        where: Bools,
+        most: int,
+        caption: Callable[[int], tuple[str, str]],
     ) -> list[Thumbnail]:
         """Read the photos of the items that it is most sure of."""
         places = np.flatnonzero(where)
@@ -67,18 +72,22 @@ def write_report(run: Run, findings: Findings, shown: Shown, reading: ReadingCon
                 jpeg=jpeg,
                 item_id=item_id,
                 name=shown.names[item_id],
-                category=caption(at),
+                category=caption(at)[0],
+                other=caption(at)[1],
                 confidence=float(of.confidence[at]),
+                link=image_link(uri, run.storage.config),
             )
-            for at, item_id, jpeg in zip(places.tolist(), some["item_id"], pictures, strict=True)
+            for at, item_id, uri, jpeg in zip(
+                places.tolist(), some["item_id"], some["uri"], pictures, strict=True
+            )
         ]
 
     def name(of: Answers, place: int) -> str:
         lineage = of.lineage
         return lineage.taxonomy.by_id[lineage.ids[place]].name
 
-    def mistake(of: Answers) -> Callable[[int], str]:
-        return lambda at: f"{name(of, of.predicted[at])}, in truth {name(of, of.truth[at])}"
+    def mistake(of: Answers) -> Callable[[int], tuple[str, str]]:
+        return lambda at: (name(of, of.predicted[at]), f"in truth {name(of, of.truth[at])}")
 
     better: list[Thumbnail] = []
     worse: list[Thumbnail] = []
@@ -89,8 +98,9 @@ def write_report(run: Run, findings: Findings, shown: Shown, reading: ReadingCon
         theirs = answers_of(their_rows, their_taxonomy, findings.against or "")
         better = show(
             our_rows, ours, ours.right & ~theirs.right, CHANGED,
-            lambda at: f"{name(ours, ours.truth[at])}; the other says "
-            f"{name(theirs, theirs.predicted[at])}",
+            lambda at: (
+                name(ours, ours.truth[at]), f"the other says {name(theirs, theirs.predicted[at])}"
+            ),
         )  # fmt: skip
         worse = show(our_rows, ours, theirs.right & ~ours.right, CHANGED, mistake(ours))
     report = EvaluationReport(

@@ -13,7 +13,7 @@ from lib.drift.comparison import Drift
 from lib.errors import ConflictError, GateError, InputError
 from lib.images.config import ReadingConfig
 from lib.labels.delta_table import Change, LabelsTable
-from lib.labels.gates import GateResult, GatesConfig
+from lib.labels.gates import GateResult, GatesConfig, Measured
 from lib.models.bundle import Bundle
 from lib.runs.manifest import Manifest
 from lib.runs.run import Run
@@ -77,12 +77,24 @@ class Finished:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """What became of a finished run, and what was measured before."""
+    """What became of a finished run, and what was measured before.
+
+    Attributes:
+        finished: the run.
+        publication: what became of it.
+        gates: how it passed.
+        measured: what they were given.
+        moves: some of the items whose category changes.
+        moved: from where to where most of these go.
+        drift: from what came before; None where it was not judged.
+    """
 
     finished: Finished
     publication: Publication
     gates: list[GateResult]
+    measured: Measured
     moves: list[dict[str, Any]]
+    moved: list[dict[str, Any]]
     drift: Drift | None = None
 
 

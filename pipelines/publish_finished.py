@@ -10,8 +10,9 @@ from pyarrow import parquet
 
 from lib.errors import ConflictError, GateError
 from lib.labels.delta_table import Change, LabelsTable
-from lib.labels.gates import Acceptance, GateResult, judge, measure_changes, moved_items
+from lib.labels.gates import Acceptance, GateResult, judge, measure_changes
 from lib.labels.history import Made, newest_made
+from lib.labels.moves import moved_items, moved_pairs
 from lib.models.bundle import read_bundle
 from lib.runs import files
 from lib.runs.manifest import Manifest, read_manifest
@@ -61,14 +62,20 @@ def publish_finished(
         with open_duckdb(DUCK_MB) as connection:
             before, removed = publisher.compare(connection, finished)
             measured = measure_changes(connection, finished.rows, before, removed)
-            moves = moved_items(connection)
+            moves, moved = moved_items(connection), moved_pairs(connection)
         drift = publisher.drift(finished, table)
         if drift:
             measured = measured.model_copy(update={"drift": drift.value})
         gates = judge(config.gates, measured, accepted)
         publication = _take_in(publisher, finished, table, gates)
         judged = Judged(
-            finished=finished, publication=publication, gates=gates, moves=moves, drift=drift
+            finished=finished,
+            publication=publication,
+            gates=gates,
+            measured=measured,
+            moves=moves,
+            moved=moved,
+            drift=drift,
         )
         lines = publisher.report(judged, config.reading)
     overruled = [
@@ -80,6 +87,7 @@ def publish_finished(
         "state": publication.state,
         "sentence": publication.sentence,
         "version": publication.version,
+        "measured": measured.model_dump(exclude_none=True),
     }
     run.end(outcome | ({"accepted": overruled} if overruled else {}), again=accepted is not None)
     for line in lines:

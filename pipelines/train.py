@@ -19,18 +19,19 @@ from pipelines.train_inputs import describe, initial_model, read_labelled
 from pipelines.train_steps import HEAD, TrainingSteps
 
 
-def train(config: TrainRun, say: Say) -> Bundle:
+def train(config: TrainRun, say: Say, started: float | None = None) -> Bundle:
     """Train a classifier on labelled photos, and write its bundle and report.
 
     Args:
         config: the run file.
         say: takes each line for the person who waits.
+        started: when the command was, as `time.monotonic` has it; None: now.
 
     Raises:
         InputError: something given cannot be used; no work was done.
         ReshelveError: the training failed.
     """
-    started = time.monotonic()
+    started = time.monotonic() if started is None else started
     storage = Storage(config.storage)
     taxonomy = read_taxonomy(config.taxonomy, storage)
     model = choose_model(config.model)

@@ -1,7 +1,7 @@
 """The report of a training: what was made, what it rests on, and what to do about it."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from lib.evaluation.answers import Answers, answers_of
 from lib.evaluation.candidates import Candidate
 from lib.evaluation.held_out import Calibrated
-from lib.evaluation.label_issues import LabelIssue, find_label_issues
+from lib.evaluation.label_issues import find_label_issues
 from lib.heads.folds import assign_folds, count_folds
 from lib.heads.learning_curve import LearningCurve, learning_curve
 from lib.heads.recipes import HeadRecipe
@@ -23,17 +23,15 @@ from lib.images.thumbnails import read_thumbnails
 from lib.models.bundle import Bundle
 from lib.reasons import ErrorItem
 from lib.reports.advice import advise
-from lib.reports.data import ContactSheet, Thumbnail
 from lib.reports.render import render_training
 from lib.reports.training_data import TrainingReport
 from lib.runs import files
 from lib.runs.run import Run
 from lib.training.history import EpochRecord
+from pipelines.train_pictures import Photos
 
 SHEETS, MISTAKES_EACH = 12, 6  # categories, and photos of each
 SUSPICIOUS = 48
-
-Pictures = Mapping[str, bytes | None]  # by URI
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +100,14 @@ def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> None:
     rows += [each.row for each in issues[:SUSPICIOUS]]
     uris = list(dict.fromkeys(predictions["uri"].take(pa.array(rows, pa.int64())).to_pylist()))
     pictures = dict(zip(uris, read_thumbnails(uris, reading, run.storage.config), strict=True))
+    ids, names = (shown.items[name].to_pylist() for name in ("item_id", "name"))
+    photos = Photos(
+        predictions=predictions,
+        taxonomy=taxonomy,
+        names=dict(zip(ids, names, strict=True)),
+        pictures=pictures,
+        storage=run.storage.config,
+    )
     curve = measure_growth(shown)
     counts = Counter(shown.items["category_id"].to_pylist())
     report = TrainingReport(
@@ -132,8 +138,8 @@ def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> None:
         why=shown.why,
         candidates=list(shown.candidates),
         evaluated=evaluated_on(predictions),
-        mistakes=show_mistakes(shown, answers, wrong, pictures),
-        suspicious=show_issues(shown, issues[:SUSPICIOUS], pictures),
+        mistakes=photos.mistakes(answers, wrong),
+        suspicious=photos.issues(issues[:SUSPICIOUS]),
         suspicious_items=len(issues),
         very_likely_wrong=sum(each.is_very_likely for each in issues),
         advice=advise(
@@ -171,64 +177,6 @@ def surest_mistakes(answers: Answers) -> dict[int, tuple[list[int], int]]:
         by_truth.setdefault(int(answers.truth[place]), []).append(place)
     most = sorted(by_truth.items(), key=lambda each: -len(each[1]))[:SHEETS]
     return {truth: (places[:MISTAKES_EACH], len(places)) for truth, places in most}
-
-
-def show_mistakes(
-    shown: Shown,
-    answers: Answers,
-    wrong: Mapping[int, tuple[list[int], int]],
-    pictures: Pictures,
-) -> list[ContactSheet]:
-    """Put the photos of the surest mistakes on a sheet per true category."""
-    taxonomy, ids = shown.bundle.taxonomy, answers.lineage.ids
-    show = _shower(shown, pictures)
-
-    def caption(place: int) -> str:
-        said, truth = (ids[each[place]] for each in (answers.predicted, answers.truth))
-        return f"{taxonomy.by_id[said].name}, in truth {taxonomy.by_id[truth].name}"
-
-    return [
-        ContactSheet(
-            category=taxonomy.path(ids[truth]),
-            items=count,
-            thumbnails=[
-                show(place, caption(place), float(answers.confidence[place])) for place in places
-            ],
-        )
-        for truth, (places, count) in wrong.items()
-    ]
-
-
-def show_issues(shown: Shown, issues: Sequence[LabelIssue], pictures: Pictures) -> list[Thumbnail]:
-    """Return the photos of labels that are likely wrong."""
-    names = shown.bundle.taxonomy.by_id
-    show = _shower(shown, pictures)
-    return [
-        show(
-            each.row,
-            f"{names[each.given].name}, rather {names[each.suggested].name}",
-            each.suggested_probability,
-        )
-        for each in issues
-    ]
-
-
-def _shower(shown: Shown, pictures: Pictures) -> Callable[[int, str, float], Thumbnail]:
-    """Return what turns a row of the predictions, a caption and a confidence into a thumbnail."""
-    items, rows = shown.items, shown.predictions
-    names = dict(zip(items["item_id"].to_pylist(), items["name"].to_pylist(), strict=True))
-
-    def show(row: int, caption: str, confidence: float) -> Thumbnail:
-        item_id = rows["item_id"][row].as_py()
-        return Thumbnail(
-            jpeg=pictures[rows["uri"][row].as_py()],
-            item_id=item_id,
-            name=names.get(item_id),  # held-out items may be another catalog's
-            category=caption,
-            confidence=confidence,
-        )
-
-    return show
 
 
 def measure_growth(shown: Shown) -> LearningCurve | None:

@@ -66,7 +66,7 @@ class TrainingSteps:
         labelled = embed_labelled(backbone, items, held_out, leaves)
         simple, seconds = self._fit_head(backbone, labelled, unlabelled)
         if self.config.strategy == HEAD:
-            why = "strategy: head"
+            why = "The run file asks for it."
             return labelled, [(simple, _candidate(simple, HEAD, why, seconds=seconds))]
         self._write(files.FIRST_BUNDLE, simple, labelled)
         self.first_bundle_s.append(time.monotonic() - self.started)
@@ -138,7 +138,7 @@ class TrainingSteps:
             why = "fine-tuning is no clear gain, and the head is the simpler"
             return [(simple, _candidate(simple, HEAD, why, seconds=seconds)), (None, tuned)]
         trained = self._tuned(tuning, labelled, scored)
-        why = "strategy: finetune" if forced else sentence
+        why = "The run file asks for it." if forced else sentence
         head = _candidate(simple, HEAD, sentence, seconds=seconds)
         return [
             (simple, replace(head, chosen=False)),

@@ -99,6 +99,23 @@ def probabilities_of(predictions: pa.Table) -> tuple[tuple[str, ...], Floats] | 
     return leaves, column.flatten().to_numpy(zero_copy_only=False).reshape(-1, len(leaves))
 
 
+def probability_of_truth(predictions: pa.Table) -> list[float | None]:
+    """Return what each item's true category was given, from 0 to 1; None where that is not known.
+
+    Args:
+        predictions: of `PREDICTIONS_SCHEMA`.
+    """
+    whole = probabilities_of(predictions)
+    if whole is None:
+        return [None] * predictions.num_rows
+    leaves, probabilities = whole
+    column = {leaf: at for at, leaf in enumerate(leaves)}
+    return [
+        float(probabilities[row, column[truth]]) if truth in column else None
+        for row, truth in enumerate(predictions["category_id"].to_pylist())
+    ]
+
+
 def in_common(ours: pa.Table, theirs: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Return the rows of two tables of predictions whose items are in both, in the same order."""
     ours = ours.filter(pc.is_in(ours["item_id"], theirs["item_id"].combine_chunks()))

@@ -10,9 +10,7 @@ from pydantic import Field
 
 from lib.config.config import Config
 from lib.errors import InputError
-from lib.sql import read_rows
 
-MOVED_ITEMS = 24
 FEWEST_ITEMS = 100
 
 
@@ -152,15 +150,6 @@ def measure_changes(
         mix_shift=mix_shift if rows_before else 0.0,
         row_loss=max(rows_removed - added, 0) / max(rows_before, 1),
     )
-
-
-def moved_items(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """After `measure_changes`: some of the items whose category changes, the surest first."""
-    query = """SELECT item_id, uri, was_path, category_path, confidence FROM run
-               WHERE was <> category_id ORDER BY confidence DESC, item_id LIMIT $items"""
-    rows = read_rows(connection, query, {"items": MOVED_ITEMS}).read_all()
-    found: list[dict[str, Any]] = rows.to_pylist()
-    return found
 
 
 def judge(

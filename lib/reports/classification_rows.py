@@ -17,6 +17,7 @@ BINS = 20
 SHEETS = 12
 SHEET_ITEMS = 14
 LEAST_SURE = 24
+SHOWN = ["item_id", "uri", "category_id", "category_path", "confidence", "top_k", "decision"]
 ERROR_ITEMS = 200
 
 Row = dict[str, Any]
@@ -24,13 +25,23 @@ Row = dict[str, Any]
 
 @dataclass
 class Collected:
-    """Counts and samples of a run's rows; of bounded size, however many the rows."""
+    """Counts and samples of a run's rows; of bounded size, however many the rows.
+
+    Attributes:
+        counts: by category, id and path.
+        histogram: labels by confidence.
+        samples: some rows by category and whether they are for review, each with its random key.
+        least_sure: of the rows for review.
+        errors: the first of them.
+        truth: the known labels of items.
+        predicted: the best leaf of each of these.
+    """
 
     counts: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
     histogram: np.ndarray[Any, np.dtype[np.int64]] = field(
         default_factory=lambda: np.zeros(BINS, np.int64)
     )
-    samples: dict[str, list[tuple[float, str, Row]]] = field(
+    samples: dict[tuple[str, bool], list[tuple[float, str, Row]]] = field(
         default_factory=lambda: defaultdict(list)
     )
     least_sure: list[Row] = field(default_factory=list)
@@ -91,25 +102,35 @@ class Collected:
             counts["sum"] += row["confidence_sum"]
             counts["count"] += row["confidence_count"]
 
+    def sheet(self, category_id: str) -> list[Row]:
+        """Return a sample of a category: those for review first, half of it where there are so."""
+        doubtful, sure = (
+            [row for _, _, row in self.samples.get((category_id, for_review), [])]
+            for for_review in (True, False)
+        )
+        half = max(SHEET_ITEMS // 2, SHEET_ITEMS - len(sure))
+        doubtful = doubtful[:half]
+        return doubtful + sure[: SHEET_ITEMS - len(doubtful)]
+
     def _add_samples(self, labelled: pa.Table, seed: int) -> None:
-        columns = ["item_id", "uri", "category_id", "category_path", "confidence"]
-        shown = labelled.select(columns)
-        order = pc.sort_indices(shown, sort_keys=[("confidence", "ascending")])[:LEAST_SURE]
-        least_sure = self.least_sure + shown.take(order).to_pylist()
-        self.least_sure = sorted(least_sure, key=lambda row: row["confidence"])[:LEAST_SURE]
         # a random key a row, then the lowest keys of each category: a fair sample of it
-        keys = np.random.default_rng(seed).random(shown.num_rows)
-        shelved = pc.not_equal(labelled["decision"], Decision.REVIEW)
-        keyed = shown.append_column("key", pa.array(keys)).filter(shelved)
-        keyed = keyed.sort_by([("category_id", "ascending"), ("key", "ascending")])
-        starts = keyed.group_by("category_id", use_threads=False).aggregate([([], "count_all")])
-        offset = 0
-        for group in starts.to_pylist():
-            first = keyed.slice(offset, min(SHEET_ITEMS, group["count_all"])).to_pylist()
-            offset += group["count_all"]
-            kept = self.samples[group["category_id"]]
-            kept += [(row["key"], row["item_id"], row) for row in first]
-            self.samples[group["category_id"]] = heapq.nsmallest(SHEET_ITEMS, kept)
+        keys = np.random.default_rng(seed).random(labelled.num_rows)
+        shown = labelled.select(SHOWN).append_column("key", pa.array(keys))
+        for_review = pc.equal(labelled["decision"], Decision.REVIEW)
+        doubtful = shown.filter(for_review)
+        order = pc.sort_indices(doubtful, sort_keys=[("confidence", "ascending")])[:LEAST_SURE]
+        least_sure = self.least_sure + doubtful.take(order).to_pylist()
+        self.least_sure = sorted(least_sure, key=lambda row: row["confidence"])[:LEAST_SURE]
+        for some, is_doubtful in ((doubtful, True), (shown.filter(pc.invert(for_review)), False)):
+            keyed = some.sort_by([("category_id", "ascending"), ("key", "ascending")])
+            groups = keyed.group_by("category_id", use_threads=False)
+            offset = 0
+            for group in groups.aggregate([([], "count_all")]).to_pylist():
+                first = keyed.slice(offset, min(SHEET_ITEMS, group["count_all"])).to_pylist()
+                offset += group["count_all"]
+                kept = self.samples[group["category_id"], is_doubtful]
+                kept += [(row["key"], row["item_id"], row) for row in first]
+                self.samples[group["category_id"], is_doubtful] = heapq.nsmallest(SHEET_ITEMS, kept)
 
     def _add_known(self, labelled: pa.Table, known: pa.Table) -> None:
         index = pc.index_in(labelled["item_id"], known["item_id"].combine_chunks())

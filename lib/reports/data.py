@@ -10,13 +10,29 @@ from lib.reasons import ErrorItem
 
 @dataclass(frozen=True, kw_only=True)
 class Thumbnail:
-    """One small picture with its caption; `jpeg` is None where the image cannot be shown."""
+    """One small picture with its caption.
+
+    Attributes:
+        jpeg: None where the image cannot be shown.
+        item_id: the whole of it.
+        name: of the item, or None.
+        category: what the item is called.
+        confidence: in that, from 0 to 1.
+        for_review: whether a person is to look at it.
+        other: what else it is or may be, in a few words, or None.
+        other_confidence: in that, or None.
+        link: where a browser finds the image, or None.
+    """
 
     jpeg: bytes | None
     item_id: str
     name: str | None
     category: str
     confidence: float
+    for_review: bool = False
+    other: str | None = None
+    other_confidence: float | None = None
+    link: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +55,11 @@ class CategoryCount:
     review: int
     mean_confidence: float
 
+    @property
+    def items(self) -> int:
+        """All of them."""
+        return self.accepted + self.parent + self.review
+
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorReason:
@@ -47,6 +68,26 @@ class ErrorReason:
     code: str
     meaning: str
     items: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """How many items of one category have become another's."""
+
+    was: str
+    becomes: str
+    items: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NightFigures:
+    """A night in a few figures: counts, and shares from 0 to 1; None where one is not known."""
+
+    items: int
+    review: int
+    errors: int
+    category_changes: float | None
+    drift: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +122,18 @@ class PublishedReport(RunReport):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationReport(PublishedReport):
-    """A classification run. `stages` holds seconds, summed over the run's threads."""
+    """A classification run.
+
+    Attributes:
+        stages: seconds, summed over the run's threads.
+        least_sure: of the items that wait for a person.
+        diff: how many items are what, compared with the night before.
+        moves: items whose category changes.
+        moved: from where to where most of these go.
+        nights: this night and those before, the oldest first.
+        cost: a sentence; None where the run file gives no prices.
+        drift: None where an older version has classified.
+    """
 
     catalog: str
     taxonomy_version: str
@@ -96,6 +148,8 @@ class ClassificationReport(PublishedReport):
     diff: dict[str, int] = field(default_factory=dict)
     retries: int = 0
     moves: list[Thumbnail] = field(default_factory=list)
-    cost: str | None = None  # a sentence; None where the run file gives no prices
-    drift: Drift | None = None  # None where an older version has classified
+    moved: list[Moved] = field(default_factory=list)
+    nights: list[NightFigures] = field(default_factory=list)
+    cost: str | None = None
+    drift: Drift | None = None
     unfamiliar: list[Thumbnail] = field(default_factory=list)

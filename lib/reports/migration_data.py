@@ -1,16 +1,29 @@
 """What the report of a backfill shows, as plain data."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from lib.reports.data import ContactSheet, PublishedReport, Thumbnail
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """Rows of one old category that became one new one; a path of None is an error's."""
+    """Rows of one old category that became one new one.
+
+    Attributes:
+        was: path of the old one; None is an error's.
+        becomes: path of the new one.
+        kind: moved to another category, labelled anew in place, or unchanged.
+        why: in a few words.
+        accepted: rows by decision; these, `parent` and `review`.
+        by_rule: whether a rule or the model has decided.
+        confidence: the mean.
+    """
 
     was: str | None
     becomes: str | None
+    kind: Literal["moved", "in place", "unchanged"]
+    why: str
     accepted: int
     parent: int
     review: int
@@ -41,3 +54,7 @@ class MigrationReport(PublishedReport):
     review: list[Thumbnail]
     evaluated_on: str
     facts: list[tuple[str, str]] = field(default_factory=list)
+
+    def count(self, kind: str) -> int:
+        """Rows whose flow is of a kind."""
+        return sum(flow.items for flow in self.flows if flow.kind == kind)

@@ -10,6 +10,7 @@ import duckdb
 from lib.reports.classification_rows import BINS, SHEET_ITEMS, SHEETS
 from lib.reports.data import CategoryCount
 from lib.reports.migration_data import Flow
+from lib.reports.migration_reasons import reason_of
 from lib.sql import read_rows
 from lib.taxonomy.migration import Migration
 
@@ -17,12 +18,13 @@ Row = dict[str, Any]
 REVIEW_ITEMS = 24
 JOINED = """CREATE TEMP TABLE moved AS
     SELECT l.item_id, l.uri, l.etag, b.category_id AS was, b.category_path AS was_path,
-           l.category_id, l.category_path, l.confidence, l.decision,
+           l.category_id, l.category_path, l.confidence, l.decision, l.top_k,
            l.top_k[1].category_id AS best
     FROM read_parquet($rows) l JOIN read_parquet($before) b USING (item_id)
     WHERE l.category_id IS NOT NULL"""
 FLOWS = """
-    SELECT was_path, category_path, any_value(was) AS was, avg(confidence) AS confidence,
+    SELECT was_path, category_path, any_value(was) AS was,
+           any_value(category_id) AS becomes, avg(confidence) AS confidence,
            count(*) FILTER (decision = 'accept') AS accepted,
            count(*) FILTER (decision = 'parent') AS parent,
            count(*) FILTER (decision = 'review') AS review
@@ -34,14 +36,16 @@ CATEGORIES = """
            count(*) FILTER (decision = 'review') AS review
     FROM moved GROUP BY ALL ORDER BY count(*) DESC, category_id"""
 SAMPLES = """
-    SELECT item_id, uri, was, was_path, category_path, confidence, items FROM (
+    SELECT item_id, uri, was, was_path, category_id, category_path, confidence, decision, top_k,
+           items FROM (
         SELECT *, count(*) OVER flow AS items,
                row_number() OVER (PARTITION BY was, category_id ORDER BY hash(item_id)) AS place
         FROM moved WHERE was IS DISTINCT FROM category_id AND decision <> 'review'
         WINDOW flow AS (PARTITION BY was, category_id)
     ) WHERE place <= $most ORDER BY items DESC, was, category_path, place"""
 REVIEW = """
-    SELECT item_id, uri, was_path, category_path, confidence FROM moved
+    SELECT item_id, uri, was_path, category_id, category_path, confidence, decision, top_k
+    FROM moved
     WHERE decision = 'review' ORDER BY confidence, item_id LIMIT $most"""
 HISTOGRAM = """
     SELECT least(floor(confidence * $bins), $bins - 1)::INT AS bin, count(*)
@@ -102,21 +106,26 @@ def look_at(
     counts = dict(connection.execute(HISTOGRAM, {"bins": BINS}).fetchall())
     known = found(KNOWN, held_out=str(held_out)) if held_out else []
     return BackfillRows(
-        flows=[
-            Flow(
-                was=row["was_path"],
-                becomes=row["category_path"],
-                accepted=row["accepted"],
-                parent=row["parent"],
-                review=row["review"],
-                by_rule=row["was"] in migration.settled,
-                confidence=row["confidence"],
-            )
-            for row in found(FLOWS)
-        ],
+        flows=[_flow(row, migration) for row in found(FLOWS)],
         categories=[CategoryCount(**row) for row in found(CATEGORIES)],
         samples={flow: samples[flow] for flow in order[:SHEETS]},
         review=found(REVIEW, most=REVIEW_ITEMS),
         histogram=[counts.get(number, 0) for number in range(BINS)],
         known=[(row["category_id"], row["best"]) for row in known],
+    )
+
+
+def _flow(row: Row, migration: Migration) -> Flow:
+    by_rule, same_path = row["was"] in migration.settled, row["was_path"] == row["category_path"]
+    stays = by_rule and same_path
+    return Flow(
+        was=row["was_path"],
+        becomes=row["category_path"],
+        kind="moved" if row["was"] != row["becomes"] else "unchanged" if stays else "in place",
+        why=reason_of(migration, row["was"], row["becomes"], same_path=same_path),
+        accepted=row["accepted"],
+        parent=row["parent"],
+        review=row["review"],
+        by_rule=by_rule,
+        confidence=row["confidence"],
     )

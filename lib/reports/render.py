@@ -7,16 +7,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lib.reports import charts, formats
 from lib.reports.advice import shares_of
-from lib.reports.data import ClassificationReport
+from lib.reports.changes import changes_sentence, routes_sentence
+from lib.reports.data import CategoryCount, ClassificationReport, PublishedReport
 from lib.reports.estimates import between, counted, spread
 from lib.reports.evaluation_data import EvaluationReport
 from lib.reports.evaluation_verdict import evaluation_verdict
+from lib.reports.facts import evaluation_facts, training_facts
 from lib.reports.growth_chart import growth_chart
 from lib.reports.migration_data import MigrationReport
 from lib.reports.sankey import flow_picture
 from lib.reports.scores import ROWS_LIMIT, scores
 from lib.reports.training_data import TrainingReport
 from lib.reports.training_verdict import training_verdict
+from lib.reports.trends import trends
 from lib.reports.verdicts import classification_verdict, migration_verdict
 from lib.runs.progress import duration
 
@@ -24,20 +27,22 @@ _ERRORS_LIMIT = 200
 _SHEETS_LIMIT = 40
 _FLOWS_LIMIT = 100
 _SLICES_LIMIT = 100
+_WAITING_LIMIT = 12
 
 
 def render_classification(report: ClassificationReport) -> str:
     """Lay out a classification run as a page."""
-    largest = sorted(
-        report.categories,
-        key=lambda each: (-(each.accepted + each.parent + each.review), each.path),
-    )
+    largest = sorted(report.categories, key=lambda each: (-each.items, each.path))
     total = sum(report.confidence_counts)
     stages = sorted(report.stages.items(), key=lambda stage: -stage[1])
     return _render(
         "classification.html.j2",
         report=report,
         verdict=classification_verdict(report),
+        changes=changes_sentence(report.diff),
+        trends=trends(report.nights),
+        waiting=_waiting(report),
+        error_floor=_error_floor(report),
         stages=stages,
         stage_seconds=sum(report.stages.values()),
         histogram=charts.confidence_histogram(report.confidence_counts, report.threshold)
@@ -63,6 +68,8 @@ def render_training(report: TrainingReport) -> str:
         "training.html.j2",
         report=report,
         verdict=training_verdict(report),
+        accepted=round(report.coverage * report.accuracy.whole) if report.accuracy.whole else 0,
+        facts=training_facts(report),
         loss=charts.loss_curves(report.epochs) if report.epochs else None,
         accuracy=charts.accuracy_curve(report.epochs) if report.epochs else None,
         reliability=charts.reliability_diagram(report.reliability)
@@ -82,8 +89,14 @@ def render_migration(report: MigrationReport) -> str:
         "migration.html.j2",
         report=report,
         verdict=migration_verdict(report),
+        waiting=_waiting(report),
+        error_floor=_error_floor(report),
         flow=flow_picture(report.flows) if report.flows else None,
-        flows=report.flows[:_FLOWS_LIMIT],
+        routes=routes_sentence(
+            {"by rule": report.by_rule, "by model": report.by_model, "by pixels": report.by_pixels}
+        ),
+        flows=[each for each in report.flows if each.kind != "unchanged"][:_FLOWS_LIMIT],
+        flows_limit=_FLOWS_LIMIT,
         histogram=charts.confidence_histogram(report.confidence_counts, report.threshold)
         if sum(report.confidence_counts)
         else None,
@@ -104,6 +117,7 @@ def render_evaluation(report: EvaluationReport) -> str:
         report=report,
         found=findings,
         verdict=evaluation_verdict(findings),
+        facts=evaluation_facts(findings),
         categories=largest[:ROWS_LIMIT],
         scores=scores(report.evaluation),
         # those that are worse come first, where there are too many to show all
@@ -111,6 +125,18 @@ def render_evaluation(report: EvaluationReport) -> str:
         left_out=findings.left_out[:_ERRORS_LIMIT],
         reliability=charts.reliability_diagram(calibration.bins) if calibration else None,
     )
+
+
+def _waiting(report: PublishedReport) -> list[CategoryCount]:
+    """Return the categories of which most items wait for a person."""
+    some = [each for each in report.categories if each.review]
+    return sorted(some, key=lambda each: (-each.review, each.path))[:_WAITING_LIMIT]
+
+
+def _error_floor(report: PublishedReport) -> bool:
+    """Say whether the gate on errors counts more items than there were."""
+    (value,) = [each.value for each in report.gates if each.key == "max_error_rate"] or [0.0]
+    return report.items > 0 and value < report.errors / report.items
 
 
 def _render(template: str, **values: Any) -> str:  # noqa: ANN401 - a template takes anything

@@ -15,6 +15,7 @@ ROWS_LIMIT = 40
 
 _Z_95 = 1.959964
 _PAIRS = 15
+_CHANCE = 0.05  # that any pair of a category is shown though its mistakes fall anywhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,11 +127,16 @@ def _strength(share: float, *, right: bool) -> float:
 
 
 def _pairs(evaluation: Evaluation, limit: int) -> list[Pair]:
+    """Return the pairs that are confused more often than if mistakes fell anywhere alike."""
+    from scipy.special import bdtrc  # noqa: PLC0415  # slow, and only a page with scores needs it
+
     paths = [score.path for score in evaluation.categories]
+    others = max(len(paths) - 1, 1)
     pairs = [
         Pair(true=paths[true], predicted=paths[predicted], items=items, share=items / sum(row))
         for true, row in enumerate(evaluation.confusion)
         for predicted, items in enumerate(row)
         if items and true != predicted
+        if others * bdtrc(items - 1, sum(row) - row[true], 1 / others) < _CHANCE
     ]
     return sorted(pairs, key=lambda pair: (-pair.items, -pair.share, pair.true))[:limit]

@@ -1,58 +1,118 @@
-"""The first thing a reader sees: how the run went, in a sentence or two."""
+"""The first thing a reader sees: what needs a person, and how the run went."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lib.reports.data import ClassificationReport, PublishedReport
+from lib.reports.changes import listed
+from lib.reports.data import CategoryCount, ClassificationReport, PublishedReport
 from lib.reports.formats import count, items, percent, share
 from lib.reports.migration_data import MigrationReport
+from lib.reports.scores import short_labels
 from lib.runs.progress import duration
+
+MOSTLY_REVIEW = 0.5  # share of a run's items from which on its page is not green
+FEWEST = 20  # a night of two items is not judged by one of them
+NAMED = 3  # categories that the headline names
+Link = tuple[str, str]  # a section's id, and the words of the link
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """How a run went: `tone` (good, warn, bad, plain) sets its colour, `word` says it in short."""
+    """How a run went.
+
+    Attributes:
+        tone: good, warn, bad or plain; sets its colour.
+        word: the same in short.
+        headline: what a person is to do, or is to know first.
+        detail: the rest, in a sentence or two.
+        links: to the sections where there is something to do.
+    """
 
     tone: str
     word: str
     headline: str
     detail: str
+    links: tuple[Link, ...] = ()
 
 
 def classification_verdict(report: ClassificationReport) -> Verdict:
-    """Say what was labelled and whether it was published."""
+    """Say what needs a person and where, what was labelled, and whether it was published."""
     tone, word, outcome = _publication(report)
     if report.items == 0:
-        return Verdict(
-            tone=tone,
-            word=word,
-            headline="There was no item to label.",
-            detail=outcome[0].upper() + outcome[1:],
-        )
-    errors = "1 error" if report.errors == 1 else f"{count(report.errors)} errors"
-    done = f"{count(report.labelled)} of {items(report.items)} labelled, {errors}"
-    if report.labelled == 0:
-        tone = "warn"
+        headline = "Nothing needs you: there was no item to label."
+        return Verdict(tone=tone, word=word, headline=headline, detail=_capital(outcome))
+    done = f"{count(report.labelled)} of {items(report.items)} labelled"
+    review = report.decisions.get("review", 0)
+    tone, word = _judge(tone, word, review + report.errors, report.items)
+    if report.published_version is None:
+        if report.errors:
+            done += f", {_errors(report.errors)}"
+        return Verdict(tone=tone, word=word, headline=f"{done}.", detail=_capital(outcome))
     return Verdict(
         tone=tone,
         word=word,
-        headline=f"{done}; {outcome}" if report.published_version is not None else f"{done}.",
-        detail=_readiness(report) if report.published_version is not None else outcome,
+        headline=_needed(review, report.errors, report.categories),
+        detail=f"{done}; {outcome}",
+        links=_links(review, report.errors),
     )
 
 
 def migration_verdict(report: MigrationReport) -> Verdict:
-    """Say what was moved, how, and whether it was published."""
+    """Say what needs a person, what was moved and how, and whether it was published."""
     tone, word, outcome = _publication(report)
     review = report.decisions.get("review", 0)
-    routes = f"{count(report.by_rule)} by rule, {count(report.by_model)} by their embeddings"
+    tone, word = _judge(tone, word, review, report.items)
+    moved = (
+        f"From taxonomy version {report.old_version} to {report.new_version}: "
+        f"{count(report.count('moved'))} of {items(report.items)} moved to another category, in "
+        f"{duration(report.seconds)}"
+    )
+    if report.published_version is None:
+        return Verdict(tone=tone, word=word, headline=f"{moved}.", detail=_capital(outcome))
     return Verdict(
         tone=tone,
         word=word,
-        headline=f"{items(report.items)} moved from taxonomy version {report.old_version} to "
-        f"{report.new_version} in {duration(report.seconds)}; {outcome}",
-        detail=f"{routes}, {count(report.by_pixels)} by their images; {items(review)} "
-        f"{'waits' if review == 1 else 'wait'} for a person.",
+        headline=_needed(review, 0, report.categories),
+        detail=f"{moved}; {outcome}",
+        links=_links(review, 0),
     )
+
+
+def _needed(review: int, errors: int, categories: Sequence[CategoryCount]) -> str:
+    """Say how many items need a person, and where most of them are."""
+    if not review:
+        if not errors:
+            return "Nothing needs you."
+        return f"{_errors(errors).capitalize()}; no label waits for a person."
+    most = sorted(categories, key=lambda each: (-each.review, each.path))[:NAMED]
+    names = short_labels([each.path for each in most])
+    named = [
+        f"{name} ({count(each.review)})"
+        for name, each in zip(names, most, strict=True)
+        if each.review
+    ]
+    mostly = "most of them in " if sum(each.review for each in most) < review else "in "
+    return f"{items(review)} {'needs' if review == 1 else 'need'} you, {mostly}{listed(named)}."
+
+
+def _links(review: int, errors: int) -> tuple[Link, ...]:
+    links = []
+    if review:
+        links.append(("review", f"see the {items(review)} to decide"))
+    if errors:
+        links.append(("errors", f"see what could not be read ({count(errors)})"))
+    return tuple(links)
+
+
+def _errors(errors: int) -> str:
+    return f"{count(errors)} {'image' if errors == 1 else 'images'} could not be read"
+
+
+def _judge(tone: str, word: str, needed: int, whole: int) -> tuple[str, str]:
+    """Tone a page down that is green though most of its items need a person."""
+    if tone == "good" and needed > MOSTLY_REVIEW * max(whole, FEWEST):
+        return "warn", f"{word}, but {percent(share(needed, whole))} of the items need a person"
+    return tone, word
 
 
 def _publication(report: PublishedReport) -> tuple[str, str, str]:
@@ -69,12 +129,5 @@ def _publication(report: PublishedReport) -> tuple[str, str, str]:
     return "plain", "Not published", "This run did not publish its labels."
 
 
-def _readiness(report: ClassificationReport) -> str:
-    if report.labelled == 0:
-        return "No item got a label: read the error reasons below."
-    review = report.decisions.get("review", 0)
-    ready = report.labelled - review
-    sure = f"{percent(share(ready, report.labelled))} of the labels can be used as they are"
-    if review == 0:
-        return f"{sure}; none waits for a person."
-    return f"{sure}; {items(review)} {'waits' if review == 1 else 'wait'} for a person."
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

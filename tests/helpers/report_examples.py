@@ -12,6 +12,7 @@ from lib.evaluation.intervals import Estimate, share
 from lib.evaluation.results import CategoryScore, Evaluation, ReliabilityBin
 from lib.heads.learning_curve import Curve
 from lib.heads.power_law import fit_power_law
+from lib.labels.gates import GateResult
 from lib.labels.promises import Claim
 from lib.reasons import ErrorItem
 from lib.reports.advice import Advice
@@ -20,8 +21,11 @@ from lib.reports.data import (
     ClassificationReport,
     ContactSheet,
     ErrorReason,
+    Moved,
+    NightFigures,
     Thumbnail,
 )
+from lib.reports.migration_data import Flow, MigrationReport
 from lib.reports.training_data import TrainingReport
 from lib.training.history import EpochRecord
 
@@ -29,7 +33,14 @@ JPEG = b"\xff\xd8\xff\xe0 stands for a picture \xff\xd9"
 
 
 THUMBNAIL = Thumbnail(
-    jpeg=JPEG, item_id="item-1", name="Blue dress", category="Dress", confidence=0.91
+    jpeg=JPEG,
+    item_id="item-1",
+    name="Blue dress",
+    category="Dress",
+    confidence=0.91,
+    other="or Skirt",
+    other_confidence=0.06,
+    link="https://shop.example/1.jpg",
 )
 
 
@@ -100,7 +111,32 @@ RUN = ClassificationReport(
         ErrorItem(item_id="item-9", uri="s3://shop/9.jpg", code="not_found", detail="gone by 02:16")
     ],
     sheets=[ContactSheet(category="Clothing > Kind 0", items=50, thumbnails=[THUMBNAIL])],
-    least_sure=[replace(THUMBNAIL, item_id="item-2", confidence=0.21)],
+    least_sure=[replace(THUMBNAIL, item_id="item-2", confidence=0.21, for_review=True)],
+    diff={"new": 40, "changed": 3, "removed": 0, "unchanged": 1_197},
+    gates=[
+        GateResult(
+            key="max_error_rate",
+            meaning="items that are errors",
+            value=0.01,
+            limit=0.05,
+            passed=True,
+        ),
+        GateResult(
+            key="max_row_loss",
+            meaning="loss of rows of the table",
+            value=0.3,
+            limit=0.2,
+            passed=False,
+            warns=True,
+        ),
+    ],
+    moves=[replace(THUMBNAIL, item_id="item-4", category="Skirt \N{RIGHTWARDS ARROW} Dress")],
+    moved=[Moved(was="Skirt", becomes="Dress", items=3)],
+    nights=[
+        NightFigures(items=1_200, review=90, errors=0, category_changes=None, drift=None),
+        NightFigures(items=0, review=0, errors=0, category_changes=0.0, drift=None),
+        NightFigures(items=1_240, review=100, errors=12, category_changes=0.02, drift=0.342),
+    ],
     evaluation=evaluation(3),
     drift=Drift(
         items=1_228,
@@ -138,6 +174,11 @@ EMPTY_RUN = replace(
     sheets=[],
     least_sure=[],
     evaluation=None,
+    diff={},
+    gates=[],
+    moves=[],
+    moved=[],
+    nights=[],
     drift=Drift(items=0),
     unfamiliar=[],
 )
@@ -238,14 +279,78 @@ TRAINING = TrainingReport(
         ContactSheet(
             category="Clothing > Kind 0",
             items=2,
-            thumbnails=[replace(THUMBNAIL, category="Kind 1, in truth Kind 0")],
+            thumbnails=[
+                replace(
+                    THUMBNAIL, category="Kind 1", other="in truth Kind 0", other_confidence=0.07
+                )
+            ],
         )
     ],
-    suspicious=[replace(THUMBNAIL, category="Kind 2, rather Kind 1")],
+    suspicious=[
+        replace(THUMBNAIL, category="Kind 2", other="labelled Kind 1", other_confidence=0.01)
+    ],
     suspicious_items=2,
     advice=[advice(0, 20), advice(1, None), advice(2, 0)],
     growth=growth(),
     dials={"batch_size": "32"},
     adaptation="An unlabelled catalog of 900 photos changed nothing.",
     first_bundle_s=11.0,
+)
+
+
+MIGRATION = MigrationReport(
+    run_id="backfill-1",
+    started_at="2026-11-23T02:15:00+00:00",
+    finished_at="2026-11-23T02:17:05+00:00",
+    bundle="s3://shop/bundles/two",
+    bundle_digest="sha256:0123456789abcdef",
+    threshold=0.62,
+    labels_table="s3://shop/tables/labels",
+    published_version=2,
+    unpublished_because=None,
+    engine="embeddings, fp32",
+    items=1_013,
+    labelled=1_010,
+    errors=3,
+    decisions={"accept": 960, "review": 50},
+    confidence_counts=[0, 1, 2, 25, 982],
+    categories=[category(0), category(1)],
+    evaluation=evaluation(3),
+    gates=RUN.gates,
+    base_version=1,
+    old_version="2026.10",
+    new_version="2026.11",
+    old_bundle="s3://shop/bundles/one",
+    by_rule=900,
+    by_model=110,
+    by_pixels=0,
+    seconds=4.2,
+    flows=[
+        Flow(
+            was="Clothing > Shirts",
+            becomes="Clothing > Shirts",
+            kind="unchanged",
+            why="a rule: kept as it was",
+            accepted=900,
+            parent=0,
+            review=0,
+            by_rule=True,
+            confidence=0.9,
+        ),
+        Flow(
+            was="Clothing > Outerwear",
+            becomes="Clothing > Coats",
+            kind="moved",
+            why="the model: split into Coats, Jackets",
+            accepted=60,
+            parent=0,
+            review=50,
+            by_rule=False,
+            confidence=0.7,
+        ),
+    ],
+    moved=[ContactSheet(category="Outerwear, now Coats", items=110, thumbnails=[THUMBNAIL])],
+    unexpected=[replace(THUMBNAIL, item_id="item-5")],
+    review=[replace(THUMBNAIL, item_id="item-6", for_review=True)],
+    evaluated_on="held-out labelled items, by the head alone",
 )

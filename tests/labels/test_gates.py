@@ -12,8 +12,8 @@ from lib.labels.gates import (
     Measured,
     judge,
     measure_changes,
-    moved_items,
 )
+from lib.labels.moves import moved_items
 from lib.sql import open_duckdb
 
 ROW = pa.schema(

@@ -206,6 +206,26 @@ def test_the_report_shows_each_reason_for_an_error(night: Night) -> None:
         assert name in report
 
 
+def test_the_report_of_a_night_shows_the_nights_before(night: Night, copy: Night) -> None:
+    shutil.copytree(night.table_uri, copy.table_uri)
+
+    result = run_job("classify", copy.run_file, "--full", "--limit", "10", "--set", "run_id=ten")
+
+    text = Page((copy.folder / "runs/ten/report.html").read_text()).text
+    assert result.exit_code == 0, result.output
+    assert "The last 2 nights" in text
+    assert f"Items classified 10 {len(ITEM_IDS)}" in text
+
+
+def test_the_terminal_and_the_report_say_the_same_rate(copy: Night) -> None:
+    result = run_job("classify", copy.run_file, "--limit", "10", "--set", "run_id=rate")
+
+    (*_, said) = re.findall(r"([\d,]+) images/s", result.output)
+    report = Page((copy.folder / "runs/rate/report.html").read_text()).text
+    (rate,) = re.findall(r"([\d,.]+) images/s", report)
+    assert said == f"{float(rate.replace(',', '')):,.0f}"
+
+
 def test_the_same_command_again_changes_nothing(night: Night) -> None:
     before = night.files()
 

@@ -73,10 +73,10 @@ def test_the_mean_confidence_of_a_category_is_over_all_its_rows() -> None:
 def test_samples_and_lists_stay_small_however_many_the_rows() -> None:
     collected = Collected()
     for seed in range(3):
-        collected.add(part(5000 * seed, 5000), NOTHING_KNOWN, seed)
+        collected.add(part(5000 * seed, 5000, ("accept", "review")), NOTHING_KNOWN, seed)
         collected.add(errors(5000), NOTHING_KNOWN, seed)
 
-    assert set(collected.samples) == set(LEAVES)
+    assert {leaf for leaf, _ in collected.samples} == set(LEAVES)
     assert all(len(sample) == SHEET_ITEMS for sample in collected.samples.values())
     assert len(collected.least_sure) == LEAST_SURE
     assert len(collected.errors) == ERROR_ITEMS
@@ -84,21 +84,40 @@ def test_samples_and_lists_stay_small_however_many_the_rows() -> None:
 
 def test_the_least_sure_of_all_parts_are_shown_in_order() -> None:
     collected = Collected()
-    collected.add(part(500, 500), NOTHING_KNOWN, 0)
-    collected.add(part(0, 500), NOTHING_KNOWN, 1)
+    collected.add(part(500, 500, ("review",)), NOTHING_KNOWN, 0)
+    collected.add(part(0, 500, ("review",)), NOTHING_KNOWN, 1)
 
     shown = [row["item_id"] for row in collected.least_sure]
     assert shown == [f"{n:05d}" for n in range(LEAST_SURE)]
 
 
-def test_the_sample_of_a_category_is_of_its_own_items_that_are_not_for_review() -> None:
+def test_the_sample_of_a_category_is_of_its_own_items() -> None:
     collected = Collected()
     collected.add(part(0, 1000, ("accept", "review")), NOTHING_KNOWN, 0)
 
-    for category_id, sample in collected.samples.items():
+    for (category_id, for_review), sample in collected.samples.items():
         for _, item_id, row in sample:
-            assert int(item_id) % 2 == 0
+            assert (int(item_id) % 2 == 1) == for_review
             assert row["category_id"] == category_id == LEAVES[int(item_id) % len(LEAVES)]
+
+
+@pytest.mark.parametrize(
+    ("decisions", "for_review"),
+    [
+        (("accept", "review"), SHEET_ITEMS // 2),
+        (("review",), SHEET_ITEMS),
+        (("accept", "parent"), 0),
+    ],
+)
+def test_a_contact_sheet_begins_with_those_to_decide_and_they_leave_room_for_the_sure(
+    decisions: tuple[str, ...], for_review: int
+) -> None:
+    collected = Collected()
+    collected.add(part(0, 1000, decisions), NOTHING_KNOWN, 0)
+
+    for category_id in LEAVES:
+        sheet = [row["decision"] == "review" for row in collected.sheet(category_id)]
+        assert sheet == [True] * for_review + [False] * (SHEET_ITEMS - for_review)
 
 
 def test_a_sample_is_drawn_from_all_of_the_rows_and_again_the_same() -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from lib.evaluation.results import Evaluation
 from lib.reasons import ErrorItem
-from lib.reports.data import ErrorReason
+from lib.reports.data import ContactSheet, ErrorReason
 from lib.reports.render import render_classification, render_training
+from lib.reports.verdicts import classification_verdict
 from tests.helpers import report_examples as examples
 from tests.helpers.report_examples import EMPTY_RUN, RUN, THUMBNAIL, TRAINING, category, epoch
 from tests.helpers.report_reading import Page
@@ -65,12 +66,13 @@ every_page = pytest.mark.parametrize("html", PAGES.values(), ids=PAGES.keys())
 @every_page
 def test_a_page_refers_to_nothing_outside_itself(html: str) -> None:
     page = Page(html)
+    links = [link for link in page.tags("a") if link.get("rel")]  # that a person may follow
+    assert all(link["rel"] == "noopener noreferrer" for link in links)
     addresses = [*page.values("src"), *page.values("href"), *page.values("xlink:href")]
+    addresses = [each for each in addresses if each not in {link["href"] for link in links}]
     assert all(address.startswith(("data:", "#")) for address in addresses)
     assert not page.tags("script")
     assert not page.tags("link")
-    assert "http:" not in html
-    assert "https:" not in html
     assert "@import" not in html
     assert all(found == "#" for found in re.findall(r"url\(['\"]?(.)", html))
 
@@ -105,7 +107,7 @@ def test_every_picture_has_its_words(html: str) -> None:
 def test_a_page_has_one_first_heading_and_a_table_of_its_contents(html: str) -> None:
     page = Page(html)
     assert len(page.tags("h1")) == 1
-    assert len(page.tags("section")) == sum(link.startswith("#") for link in _contents(page))
+    assert len(page.tags("section")) == len(set(_contents(page)))
 
 
 def _contents(page: Page) -> list[str]:
@@ -115,10 +117,81 @@ def _contents(page: Page) -> list[str]:
 
 def test_a_published_run_says_so_first() -> None:
     page = Page(render_classification(RUN))
-    assert "1,228 of 1,240 items labelled, 12 errors; published as version 1 of labels." in (
+    assert "1,228 of 1,240 items labelled; published as version 1 of labels." in page.text
+    assert any("good" in values.get("class", "") for values in page.tags("div"))
+
+
+def test_the_first_line_says_what_needs_a_person_and_where() -> None:
+    waiting = [replace(category(n), review=n) for n in (50, 30, 15, 5)]
+    page = Page(render_classification(replace(RUN, categories=waiting)))
+
+    assert page.text.index("100 items need you") < page.text.index("Published")
+    assert "100 items need you, most of them in Kind 50 (50), Kind 30 (30) and Kind 15 (15)." in (
         page.text
     )
-    assert any("good" in values.get("class", "") for values in page.tags("div"))
+    assert "see the 100 items to decide see what could not be read (12)" in page.text
+
+
+def test_a_night_of_which_most_items_need_a_person_is_not_green() -> None:
+    decisions = {"accept": 147, "review": 1_081}
+    verdict = classification_verdict(replace(RUN, decisions=decisions))
+
+    assert verdict.tone == "warn"
+    assert verdict.word == "Published, but 88.1\u00a0% of the items need a person"
+
+
+def test_one_bad_photo_of_a_small_night_leaves_it_green() -> None:
+    small = replace(RUN, items=2, labelled=1, errors=1, decisions={"accept": 1})
+    assert classification_verdict(small).tone == "good"
+
+
+def test_what_has_not_happened_is_not_said() -> None:
+    text = Page(render_classification(RUN)).text
+    assert "40 new and 3 with another image; 1,197 items are as before." in text
+    assert "gone from the catalog" not in text
+
+
+def test_the_nights_before_stand_beside_this_one() -> None:
+    text = Page(render_classification(RUN)).text
+    assert "The last 3 nights" in text
+    assert "Items classified 1,240 600" in text
+    assert "Drift 34.2 % \u2013" in text
+
+
+def test_a_photo_shows_both_probabilities_its_whole_id_and_where_it_lies() -> None:
+    item_id = "photos/2026/" + "long-" * 60 + ".jpg"
+    page = Page(render_classification(replace(RUN, moves=[replace(THUMBNAIL, item_id=item_id)])))
+    assert f"Dress confidence 91.0 % or Skirt 6.0 % Blue dress item {item_id}" in page.text
+    assert "https://shop.example/1.jpg" in page.values("href")
+
+
+def test_items_to_decide_are_framed_on_a_contact_sheet() -> None:
+    both = [THUMBNAIL, replace(THUMBNAIL, for_review=True)]
+    sheets = [ContactSheet(category="Dress", items=2, thumbnails=both)]
+    page = Page(render_classification(replace(RUN, sheets=sheets)))
+    assert [each.get("class") for each in page.tags("li")].count("doubtful") == 1
+
+
+def test_a_failed_gate_comes_first_and_is_marked() -> None:
+    page = Page(render_classification(RUN))
+    assert page.text.index("Loss of rows of the table") < page.text.index("Items that are errors")
+    assert [row.get("class") for row in page.tags("tr")].count("worse") == 1
+
+
+def test_a_gate_that_counts_more_items_than_there_were_says_so() -> None:
+    said = "counted of 100 items"
+    gates = [replace(RUN.gates[0], value=12 / 1_240)]
+    assert said not in Page(render_classification(replace(RUN, gates=gates))).text
+    few = replace(RUN, gates=gates, items=13, labelled=1)
+    assert said in Page(render_classification(few)).text
+
+
+def test_pairs_are_shown_only_where_they_are_more_than_noise() -> None:
+    noise = [[8, 1, 1], [1, 8, 1], [1, 1, 8]]
+    report = replace(TRAINING, evaluation=replace(examples.evaluation(3), confusion=noise))
+    text = Page(render_training(report)).text
+    assert "Most confused pairs" not in text
+    assert "No category is taken for one other more often than chance would have it." in text
 
 
 def test_an_unpublished_run_says_why_in_a_warning() -> None:
@@ -128,7 +201,7 @@ def test_an_unpublished_run_says_why_in_a_warning() -> None:
         )
     )
     assert "Not published" in page.text
-    assert "too many errors. The labels published before stay in place." in page.text
+    assert "Too many errors. The labels published before stay in place." in page.text
     assert any("warn" in values.get("class", "") for values in page.tags("div"))
 
 
@@ -146,7 +219,7 @@ def test_drift_is_a_sentence_and_a_table_of_what_the_run_was_compared_with() -> 
 
 
 def test_a_run_of_an_older_version_has_no_word_of_drift() -> None:
-    page = Page(render_classification(replace(RUN, drift=None, unfamiliar=[])))
+    page = Page(render_classification(replace(RUN, drift=None, unfamiliar=[], nights=[])))
     assert "drift" not in page.text.lower()
 
 
@@ -202,6 +275,7 @@ def test_an_item_without_picture_or_name_is_shown_by_its_id() -> None:
             replace(
                 RUN,
                 sheets=[],
+                moves=[],
                 least_sure=[replace(THUMBNAIL, jpeg=None, name=None, item_id="item-77")],
                 unfamiliar=[],
             )

@@ -1,0 +1,43 @@
+"""What a run has found changed, and how a backfill has settled its rows, as sentences."""
+
+from collections.abc import Mapping, Sequence
+
+from lib.reports.formats import count, items
+
+WORDS = {
+    "new": "{} new",
+    "changed": "{} with another image",
+    "retried": "{} tried again after an error",
+    "redone": "{} classified anew",
+    "removed": "{} gone from the catalog",
+}
+
+
+ROUTES = {
+    "by rule": "settled by rule",
+    "by model": "by the model on their embeddings",
+    "by pixels": "by the model on their images",
+}
+
+
+def routes_sentence(rows: Mapping[str, int]) -> str:
+    """Say how many rows of a backfill were settled in which way."""
+    said = [f"{count(rows[key])} {words}" for key, words in ROUTES.items() if rows[key]]
+    return f"Of the rows, {listed(said)}." if said else ""
+
+
+def listed(said: Sequence[str]) -> str:
+    """Put the parts of a sentence in a row."""
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+
+
+def changes_sentence(diff: Mapping[str, int]) -> str:
+    """Say how many items were what, compared with the labels that were published before."""
+    said = [words.format(count(diff[key])) for key, words in WORDS.items() if diff.get(key)]
+    stay = diff.get("unchanged", 0)
+    if not stay and len(said) == 1 and diff.get("new"):
+        return f"The table had no label of these items before: {said[0]}."
+    unchanged = f"{items(stay)} {'is' if stay == 1 else 'are'} as before"
+    if not said:
+        return f"Nothing: {unchanged}."
+    return f"Since the labels that were published before: {listed(said)}; {unchanged}."
