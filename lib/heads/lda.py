@@ -42,7 +42,9 @@ class Moments:
             The weight, float32 [leaves, d], and the bias, float32 [leaves].
         """
         centres = (self.centres[list(leaves)] if leaves else self.centres).float()
-        variance = self.covariance.diagonal().mean().clamp(min=1e-12)
+        # of one item per leaf, the covariance is nothing but rounding, which has no root
+        least = 1e-4 * float((centres - centres.mean(dim=0)).square().mean()) + 1e-12
+        variance = self.covariance.diagonal().mean().clamp(min=least)
         shrunk = ((1 - shrinkage) * self.covariance).float()
         shrunk.diagonal().add_(float(shrinkage * variance))
         weight = torch.cholesky_solve(centres.T, torch.linalg.cholesky(shrunk)).T
