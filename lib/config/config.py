@@ -14,6 +14,8 @@ from lib.config.yaml_lines import Loader, Place, YamlFile, parse_yaml
 from lib.errors import InputError
 
 Loc = tuple[str | int, ...]
+# parts of run files in which any value may be a secret; no message repeats one
+SECRETIVE = {"storage", "notify"}
 
 
 class Config(BaseModel):
@@ -110,13 +112,12 @@ def _sentence(model: type[Config], file: YamlFile, detail: ErrorDetails) -> str:
         if key in model.former_keys:
             hint = f"it is '{model.former_keys[key]}' now"
         # in {secret:VALUE}, with no space after the colon, the value is a part of the key
-        shown = key.partition(":")[0] if "storage" in loc else key
+        shown = key.partition(":")[0] if SECRETIVE & set(loc) else key
         return f"{place}: unknown key '{shown}'; {hint}"
     if detail["type"] == "missing":
         return f"{place}: '{key}' is missing"
     expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    # Whatever stands under storage may be a secret, and is never repeated.
-    got = "" if "storage" in loc else f", not {detail['input']!r:.80}"
+    got = "" if SECRETIVE & set(loc) else f", not {detail['input']!r:.80}"
     return f"{place}: '{key}' {expected}{got}"
 
 

@@ -17,11 +17,16 @@ class Training(Config):
     rates: tuple[float, ...] = ()
 
 
+class Address(Config):
+    uri: str | None = Field(default=None, pattern="^https://")
+
+
 class RunFile(Config):
     output: str
     training: Training = Training()
     training_dir: str | None = None
     storage: StorageConfig = StorageConfig()
+    notify: Address = Address()
 
 
 def load(text: str, *overrides: str) -> RunFile:
@@ -189,6 +194,16 @@ def test_a_set_whose_value_is_not_yaml_is_refused(value: str) -> None:
 )
 def test_no_message_repeats_what_stands_under_storage(text: str) -> None:
     assert SECRET not in refusal(f"output: a\n{text}\n")
+
+
+@pytest.mark.parametrize("part", ["notify"])
+@pytest.mark.parametrize(
+    "value", [SECRET, f"{{uri: ftp://anna:{SECRET}@host}}", f"{{uri:{SECRET}}}"]
+)
+def test_no_message_repeats_an_address_that_may_hold_a_secret(part: str, value: str) -> None:
+    message = refusal(f"output: a\n{part}: {value}\n")
+    assert message.startswith("run.yaml, line 2: ")
+    assert SECRET not in message
 
 
 @pytest.mark.parametrize(
