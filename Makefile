@@ -4,6 +4,7 @@
 # make test-faults   kills and disturbs runs at every step, for 30 minutes at most; SEED=1 draws others
 # make test-cluster  submits jobs to nodes that share no disk, and loses whole nodes
 # make report-shots  runs a week on the drawn catalog, and takes pictures of its reports
+# make test-mlflow   logs trainings on an MLflow server of its own
 # make check  format, lint, types
 # make layers shows the rooms of the code, what each imports, and whether the rules hold
 # make lock   pins every dependency anew
@@ -21,7 +22,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo report-shots test test-fast test-faults test-cluster check layers lock bench bench-listing bench-night bench-changed \
+.PHONY: demo report-shots test test-fast test-faults test-cluster check layers lock bench bench-listing bench-night bench-changed test-mlflow \
   bench-kills bench-engine bench-backfill bench-accuracy bench-train
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
@@ -48,6 +49,15 @@ test-faults: $(VENV)/.installed
 test-cluster: $(VENV)/.installed
 	$(RUN) pytest -m '' tests/cluster/test_submit.py tests/cluster/test_lost_nodes.py \
 	  tests/cluster/test_decode_helpers.py
+
+# beside the environment, not in it: the extra, and the server that only these tests need
+MLFLOW := .mlflow
+$(MLFLOW)/.installed: tests/tracking/requirements.txt $(VENV)/.installed
+	$(RUN) pip install --quiet --no-deps --target $(MLFLOW) --upgrade --requirement $<
+	touch $@
+
+test-mlflow: $(MLFLOW)/.installed
+	PYTHONPATH=$(CURDIR)/$(MLFLOW) $(RUN) pytest tests/tracking tests/pipelines/test_train_mlflow.py
 
 check: $(VENV)/.installed
 	$(RUN) ruff format --check .

@@ -12,6 +12,7 @@ from lib.runs.heartbeat import Heartbeat
 from lib.runs.run import open_run
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import read_taxonomy
+from lib.tracking.log import log_training
 from pipelines.steps import Say
 from pipelines.train_adapt import read_unlabelled
 from pipelines.train_config import TrainRun
@@ -48,7 +49,9 @@ def train(config: TrainRun, say: Say, started: float | None = None) -> Bundle:
     say(f"{run}: {items.num_rows:,} labelled items to train on, {judges}")
     if outcome := run.outcome:
         say(f"this run has ended before; its bundle is {outcome['bundle']}")
-        return read_bundle(outcome["bundle"], storage)
+        bundle = read_bundle(outcome["bundle"], storage)
+        log_training(config.mlflow, run, bundle, say)
+        return bundle
     if not run.exists(files.INITIAL_MODEL):
         run.write_table(files.TRAIN_ITEMS, items)
         run.write_table(files.VALIDATION_ITEMS, held_out)
@@ -63,6 +66,8 @@ def train(config: TrainRun, say: Say, started: float | None = None) -> Bundle:
         steps = TrainingSteps(config, model, taxonomy, run, connect, say, started)
         labelled, tried = steps.try_all(items, held_out, unlabelled)
         bundle = steps.end(labelled, tried)
+    # before the end, so that a run that is killed here is resumed and logged
+    log_training(config.mlflow, run, bundle, say)
     run.end({"state": "trained", "bundle": bundle.uri, "bundle_digest": bundle.digest})
     accuracy = bundle.info.metrics["validation_accuracy"]
     judged = bundle.info.metrics["validation_items"]

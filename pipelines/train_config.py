@@ -13,6 +13,7 @@ from lib.labels.promises import Accept
 from lib.models.config import FILE_SUFFIXES, ModelConfig
 from lib.runs.run import RunFile
 from lib.storage.storage import Storage
+from lib.tracking.config import MlflowConfig, refuse_unusable
 from lib.training.config import TrainingConfig
 from pipelines.steps import CATALOGS, apart_from_catalogs, within_catalogs
 
@@ -37,6 +38,7 @@ class TrainRun(RunFile):
     embeddings: str = "embeddings"
     training: TrainingConfig = TrainingConfig()
     accept: Accept = Accept()
+    mlflow: MlflowConfig | None = None  # `{}` takes all from the environment
     workers: WorkersConfig = WorkersConfig()
     reading: ReadingConfig = Field(default=ReadingConfig(), validate_default=True)
 
@@ -45,11 +47,12 @@ class TrainRun(RunFile):
 
 
 def refuse_missing(config: TrainRun) -> None:
-    """Refuse a training whose files are not there.
+    """Refuse a training whose files, or whose MLflow, are not there.
 
     Raises:
-        InputError: names the key and the file.
+        InputError: names the key and what is missing.
     """
+    refuse_unusable(config.mlflow)
     storage = Storage(config.storage)
     given = {"taxonomy": config.taxonomy}
     if config.model.weights and config.model.weights.endswith(FILE_SUFFIXES):

@@ -61,7 +61,7 @@ def describe(
         taxonomy: of the labels.
         tables: of all items that the training is given; None where there are none of a kind.
     """
-    described = config.model_dump(mode="json", exclude={"storage"})
+    described = config.model_dump(mode="json", exclude={"storage", "mlflow"})
     described["model"] = model.model_dump(mode="json")
     recipe = ("model", "training", "accept", "strategy", "minutes")
     return Intent(

@@ -17,6 +17,7 @@ from lib.errors import ReshelveError
 from lib.labels.decisions import Decision
 from lib.reasons import MEANINGS
 from lib.schemas import TABLE_SCHEMA
+from lib.tracking.config import MlflowConfig
 from pipelines.backfill import BackfillRun
 from pipelines.classify import ClassifyRun
 from pipelines.embed import EmbedRun
@@ -140,6 +141,10 @@ def test_the_page_has_no_shared_key_that_no_job_knows() -> None:
     known = {key for model in JOBS.values() for key, _ in walk(model)}
 
     assert shared_keys().keys() <= known
+
+
+def test_every_key_below_mlflow_stands_in_the_page_with_its_default() -> None:
+    assert keys_of(table_of("key below `mlflow`")) == dict(walk(MlflowConfig))
 
 
 def commands() -> dict[str, Any]:

@@ -15,7 +15,7 @@ from lib.errors import InputError
 
 Loc = tuple[str | int, ...]
 # parts of run files in which any value may be a secret; no message repeats one
-SECRETIVE = {"storage", "notify"}
+SECRETIVE = {"storage", "mlflow", "notify"}
 
 
 class Config(BaseModel):

@@ -26,6 +26,7 @@ class RunFile(Config):
     training: Training = Training()
     training_dir: str | None = None
     storage: StorageConfig = StorageConfig()
+    mlflow: Address = Address()
     notify: Address = Address()
 
 
@@ -196,7 +197,7 @@ def test_no_message_repeats_what_stands_under_storage(text: str) -> None:
     assert SECRET not in refusal(f"output: a\n{text}\n")
 
 
-@pytest.mark.parametrize("part", ["notify"])
+@pytest.mark.parametrize("part", ["mlflow", "notify"])
 @pytest.mark.parametrize(
     "value", [SECRET, f"{{uri: ftp://anna:{SECRET}@host}}", f"{{uri:{SECRET}}}"]
 )
