@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationInfo
 
-from lib.errors import GateError
+from lib.errors import ConflictError, GateError
 from lib.images.config import ReadingConfig
 from lib.runs.heartbeat import Heartbeat
 from lib.runs.metrics_log import UnitFigures
@@ -125,10 +125,13 @@ def answer_again(run: Run, outcome: dict[str, str], say: Say) -> None:
 
     Raises:
         GateError: a gate had refused it.
+        ConflictError: another run had published the same items.
     """
     sentence = f"{run} has ended before: {outcome['sentence']}"
     if outcome["state"] == "refused":
         raise GateError(sentence)
+    if outcome["state"] == "conflict":
+        raise ConflictError(sentence)
     say(sentence)
 
 

@@ -398,6 +398,8 @@ def test_another_run_meanwhile_is_a_conflict_with_exit_code_4(shop: Shop) -> Non
 
     assert result.exit_code == 4, result.output
     assert "another has published 1" in result.stderr
+    # a scheduler's second try must not take the conflict for a good run
+    assert run_job("backfill", str(shop.folder / "move.yaml")).exit_code == 4
     assert set(shop.rows()["taxonomy_version"].to_pylist()) == {"7"}
 
 
