@@ -1,6 +1,7 @@
 """Move a labels table to a new taxonomy: `python -m jobs.backfill RUN.yaml`."""
 
-from jobs.command import DryRun, Publish, RunFile, Settings, reporting, run
+from jobs.command import DryRun, Publish, RunFile, Settings, run
+from jobs.ending import EndAsJson, ending
 from lib.config.config import load_run_file
 
 
@@ -10,18 +11,19 @@ def main(
     *,
     dry_run: DryRun = False,
     publish: Publish = True,
+    as_json: EndAsJson = False,
 ) -> None:
     """Move a labels table to a new taxonomy, from the embeddings that are kept."""
-    with reporting() as say:
+    with ending("backfill", as_json=as_json) as (say, end):
         from pipelines.backfill import BackfillRun, backfill
 
         config = load_run_file(BackfillRun, run_file, settings or ())
         if dry_run:
             from pipelines.backfill_dry_run import estimate
 
-            estimate(config, say)
+            estimate(config, say, end)
         else:
-            backfill(config, say, publish=publish)
+            backfill(config, say, end, publish=publish)
 
 
 if __name__ == "__main__":

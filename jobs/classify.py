@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import DryRun, Publish, RunFile, Settings, reporting, run
+from jobs.command import DryRun, Publish, RunFile, Settings, run
+from jobs.ending import EndAsJson, ending
 from lib.config.config import load_run_file
 
 
@@ -20,15 +21,16 @@ def main(
         bool, typer.Option("--full", help="Classify unchanged items again, too.")
     ] = False,
     publish: Publish = True,
+    as_json: EndAsJson = False,
 ) -> None:
     """Classify what is new or changed in a catalog, and publish its labels."""
-    with reporting() as say:
+    with ending("classify", as_json=as_json) as (say, end):
         from pipelines.classify import ClassifyRun, Options, classify
         from pipelines.classify import dry_run as estimate
 
         config = load_run_file(ClassifyRun, run_file, settings or ())
         options = Options(limit=limit, full=full, publish=publish)
-        (estimate if dry_run else classify)(config, options, say)
+        (estimate if dry_run else classify)(config, options, say, end)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import StorageOf, reporting, run
+from jobs.command import StorageOf, run
+from jobs.ending import EndAsJson, ending
 
 
 def main(
@@ -18,9 +19,10 @@ def main(
     delete: Annotated[
         bool, typer.Option("--delete", help="Do it; without, only say what would go.")
     ] = False,
+    as_json: EndAsJson = False,
 ) -> None:
     """Say, or remove, what unfinished and superseded runs have left."""
-    with reporting() as say:
+    with ending("clean", as_json=as_json) as (say, end):
         from lib.runs.cleanup import clean
         from lib.storage.config import storage_of
         from lib.storage.storage import Storage
@@ -31,10 +33,13 @@ def main(
             say(f"{'removed' if delete else 'would remove'} {leftover.uri}: {leftover.why}")
         for why, runs in kept.items():
             say(f"left alone: {'1 run' if runs == 1 else f'{runs:,} runs'}, {why}")
+        sentence = f"{len(found):,} {'removed' if delete else 'to remove'}"
         if not found:
-            say("nothing to remove")
+            say(sentence := "nothing to remove")
         elif not delete:
             say("nothing was removed; --delete does it")
+        state = "cleaned" if delete else "planned"
+        end.tell(state, sentence, leftovers=len(found), left_alone=sum(kept.values()))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from lib.errors import ReshelveError
+from lib.errors import ReshelveError, exit_code_of
 
 RunFile = Annotated[Path, typer.Argument(help="The run file, YAML.", metavar="RUN.yaml")]
 DryRun = Annotated[
@@ -27,21 +27,30 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override a key of the run file.", metavar="A.B=VALUE"),
 ]
+Say = Callable[[str], None]  # takes each line for the person who waits
 
 
 @contextmanager
-def reporting() -> Iterator[Callable[[str], None]]:
-    """Yield a way to print lines; end the process as documented when the job cannot go on."""
+def reporting(tell: Callable[[BaseException | None], None] = lambda _: None) -> Iterator[Say]:
+    """Yield a way to print lines; end the process as documented when the job cannot go on.
+
+    Args:
+        tell: takes what has ended the job, or None; after all lines, and whatever it was.
+    """
     # what a store's client leaves unread is in the job's own sentence, or a retry has mended it
     logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
     try:
         yield lambda line: print(line, flush=True)
-    except ReshelveError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        raise typer.Exit(130) from None
+        tell(None)
+    except (ReshelveError, KeyboardInterrupt) as error:
+        stopped = "stopped; the same command goes on from here"
+        said = f"error: {error}" if isinstance(error, ReshelveError) else stopped
+        print(said, file=sys.stderr, flush=True)
+        tell(error)
+        raise typer.Exit(exit_code_of(error)) from None
+    except Exception as error:  # a wrong command, or our mistake: what calls us says it
+        tell(error)
+        raise
 
 
 def run(main: Callable[..., None]) -> None:

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import RunFile, Settings, reporting, run
+from jobs.command import RunFile, Settings, run
+from jobs.ending import EndAsJson, ending
 from lib.config.config import load_run_file
 
 
@@ -16,16 +17,17 @@ def main(
         str | None,
         typer.Option(help="Compare with another bundle, on the same items.", metavar="BUNDLE"),
     ] = None,
+    as_json: EndAsJson = False,
 ) -> None:
     """Measure a bundle or a labels table on labelled items."""
-    with reporting() as say:
+    with ending("evaluate", as_json=as_json) as (say, end):
         from pipelines.evaluate import evaluate
         from pipelines.evaluate_inputs import EvaluateRun
 
         config = load_run_file(EvaluateRun, run_file, settings or ())
         if against is not None:
             config = config.model_copy(update={"against": against})
-        evaluate(config, say)
+        evaluate(config, say, end)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import RunFolder, StorageOf, reporting, run
+from jobs.command import RunFolder, StorageOf, run
+from jobs.ending import EndAsJson, ending
 
 
 def main(
@@ -22,16 +23,18 @@ def main(
     reason: Annotated[
         str | None, typer.Option(help="Why: it stands in the report and the table's history.")
     ] = None,
+    *,
+    as_json: EndAsJson = False,
 ) -> None:
     """Publish a finished run that is not published yet, or bring an earlier version back."""
-    with reporting() as say:
+    with ending("publish", as_json=as_json) as (say, end):
         from pipelines.publish import accepting, publish_later, roll_back
 
         accepted = accepting(accept, reason)
         if rollback is None:
-            publish_later(folder, run_file, say, accepted)
+            publish_later(folder, run_file, say, accepted, end)
         else:
-            roll_back(folder, run_file, rollback, say)
+            roll_back(folder, run_file, rollback, say, end)
 
 
 if __name__ == "__main__":

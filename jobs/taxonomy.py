@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import StorageOf, new_app, reporting
+from jobs.command import StorageOf, new_app
+from jobs.ending import EndAsJson, ending
 
 app = new_app()
 
@@ -22,9 +23,11 @@ def diff(
         list[str], typer.Argument(help="Taxonomy files, oldest first.", metavar="OLD... NEW")
     ],
     run_file: StorageOf = None,
+    *,
+    as_json: EndAsJson = False,
 ) -> None:
     """Say what a taxonomy changes, and write the migration beside it."""
-    with reporting() as say:
+    with ending("taxonomy diff", as_json=as_json) as (say, end):
         from lib.storage.config import storage_of
         from lib.storage.storage import Storage
         from lib.taxonomy.migration import describe, migrate
@@ -41,6 +44,14 @@ def diff(
         text = json.dumps(migration.to_json(), indent=2, ensure_ascii=False)
         storage.write(target, text.encode())
         say(f"migration: {target}")
+        end.tell(
+            "compared",
+            f"taxonomy version {migration.old.version} to {migration.new.version}",
+            by_rule=len(migration.by_rule),
+            by_model=len(migration.for_model),
+            without_examples=len(migration.without_examples),
+            migration=target,
+        )
 
 
 if __name__ == "__main__":

@@ -2,21 +2,22 @@
 
 import time
 
-from jobs.command import RunFile, Settings, reporting, run
+from jobs.command import RunFile, Settings, run
+from jobs.ending import EndAsJson, ending
 from lib.config.config import load_run_file
 
 
-def main(run_file: RunFile, settings: Settings = None) -> None:
+def main(run_file: RunFile, settings: Settings = None, *, as_json: EndAsJson = False) -> None:
     """Fine-tune a classifier on labelled photos and write its bundle."""
     started = time.monotonic()
-    with reporting() as say:
+    with ending("train", as_json=as_json) as (say, end):
         from pipelines.train_config import TrainRun, refuse_missing
 
         config = load_run_file(TrainRun, run_file, settings or ())
         refuse_missing(config)
         from pipelines.train import train
 
-        train(config, say, started)
+        train(config, say, end, started)
 
 
 if __name__ == "__main__":

@@ -29,3 +29,22 @@ class ConflictError(ReshelveError):
     """Another run has published labels of the same items meanwhile; its labels stay in place."""
 
     exit_code = 4
+
+
+STOPPED = 130  # by a person
+
+
+def exit_code_of(error: BaseException | None) -> int:
+    """Return the exit code of a job that ends with this error, or with none."""
+    if error is None:
+        return 0
+    if isinstance(error, KeyboardInterrupt):
+        return STOPPED
+    return int(getattr(error, "exit_code", 1))  # wrong command lines have one, too
+
+
+def sentence_of(error: BaseException) -> str:
+    """Return what an error says to a person; of an unforeseen one, its kind as well."""
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped by a person"
+    return str(error) if hasattr(error, "exit_code") else f"{type(error).__name__}: {error}"

@@ -18,6 +18,7 @@ from lib.labels.gates import GatesConfig
 from lib.models.bundle import Bundle, read_bundle
 from lib.runs import files
 from lib.runs.compaction import compact, finished_parts
+from lib.runs.ending import Ending
 from lib.runs.manifest import Manifest, read_manifest, write_manifest
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.notify import NotifyConfig
@@ -60,19 +61,22 @@ class BackfillRun(RunFile):
     notify: NotifyConfig = NotifyConfig()
 
 
-def backfill(config: BackfillRun, say: Say, *, publish: bool = True) -> None:
+def backfill(
+    config: BackfillRun, say: Say, ending: Ending | None = None, *, publish: bool = True
+) -> None:
     """Move a labels table to a new taxonomy, and publish it; raises as `carry_out`.
 
     Args:
         config: the run file.
         say: takes each line for the person who waits.
+        ending: learns which run it is, or None.
         publish: whether to; without, the run stops before the gates.
     """
     storage = Storage(config.storage)
     move = read_move(config, storage)
     labelled = read_labelled(config.labelled, move.table, move.migration, storage)
     job = Backfill(config, move, labelled, storage, say, publish)
-    carry_out(job, config.output, config.run_id, say, config.notify)
+    carry_out(job, config, say, ending, config.notify)
 
 
 def read_move(config: BackfillRun, storage: Storage) -> Move:

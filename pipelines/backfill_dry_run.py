@@ -14,6 +14,7 @@ from lib.backfill.score_unit import Scorer
 from lib.embeddings.index import PlacedReader
 from lib.embeddings.store import store_file
 from lib.labels.decisions import Decider
+from lib.runs.ending import Ending
 from lib.runs.progress import duration
 from lib.runs.run import Run
 from lib.schemas import LABELS_SCHEMA
@@ -28,10 +29,15 @@ from pipelines.steps import Say
 SAMPLE_ROWS = 8_192
 
 
-def estimate(config: BackfillRun, say: Say) -> None:
+def estimate(config: BackfillRun, say: Say, ending: Ending | None = None) -> None:
     """Say what a backfill would do, and how long it would take; write nothing.
 
     The head is fitted as the backfill would, so that what it lacks is said now.
+
+    Args:
+        config: the run file.
+        say: takes each line for the person who waits.
+        ending: learns what the lines say, or None.
 
     Raises:
         InputError: something given cannot be used.
@@ -53,6 +59,10 @@ def estimate(config: BackfillRun, say: Say) -> None:
             job = unit_job(config, Run("", "", storage), move.bundle)
             seconds += seconds_ahead(job, route_files(Path(folder)).pixels, planned.routes.pixels)
     say(f"about {duration(seconds)} in all, by a sample\nnothing was written")
+    if ending:
+        routes = planned.routes
+        by = {"by_rule": routes.rule, "by_model": routes.model, "by_pixels": routes.pixels}
+        ending.tell("planned", routes.sentence, items=routes.rows, **by, seconds=seconds)
 
 
 def time_sample(

@@ -27,6 +27,7 @@ from lib.models.bundle import Bundle
 from lib.runs import files
 from lib.runs.compaction import compact
 from lib.runs.cost import PricesConfig, hours_ahead
+from lib.runs.ending import Ending
 from lib.runs.manifest import Manifest, read_manifest, write_manifest
 from lib.runs.metrics_log import UnitFigures, hours_of, read_figures
 from lib.runs.notify import NotifyConfig
@@ -70,18 +71,19 @@ class Options(Config):
     publish: bool = True
 
 
-def classify(config: ClassifyRun, options: Options, say: Say) -> None:
+def classify(config: ClassifyRun, options: Options, say: Say, ending: Ending | None = None) -> None:
     """Classify what is new or changed in a catalog, and publish its labels; raises as `carry_out`.
 
     Args:
         config: the run file.
         options: of the command line.
         say: takes each line for the person who waits.
+        ending: learns which run it is, or None.
     """
     storage = Storage(config.storage)
     bundle = find_bundle(config.bundle, LabelsTable(config.labels_table, storage), storage)
     job = Classification(config, options, bundle, storage, say)
-    carry_out(job, config.output, config.run_id, say, config.notify)
+    carry_out(job, config, say, ending, config.notify)
 
 
 @dataclass(frozen=True)
@@ -202,8 +204,14 @@ class Classification:
         )
 
 
-def dry_run(config: ClassifyRun, options: Options, say: Say) -> None:
+def dry_run(config: ClassifyRun, options: Options, say: Say, ending: Ending | None = None) -> None:
     """Say what a classification would do, and how long it would take; write nothing.
+
+    Args:
+        config: the run file.
+        options: of the command line.
+        say: takes each line for the person who waits.
+        ending: learns what the lines say, or None.
 
     Raises:
         InputError: something given cannot be used.
@@ -217,19 +225,25 @@ def dry_run(config: ClassifyRun, options: Options, say: Say) -> None:
         units, sample = parquet.read_metadata(plan).num_row_groups, sample_items(plan)
     items = night.diff.planned
     say(f"{night.sentence}\n{items:,} items in {units:,} units")
+    ending = ending or Ending("classify")
+    counts = {**night.diff.model_dump(), "items": items, "units": units}
     if not items:
+        ending.tell("planned", night.sentence, **counts, seconds=0.0)
         return
     with connected():
         pool = Pool(config.engine)
         receipt = classify_sample(job.unit_job(Run("", "", storage)), pool, sample)
         rate = pool.actors * receipt.images_per_s
         helping = count_helpers(config.engine, pool.actors * pool.num_cpus, lambda: receipt)
-        ahead = hours_ahead(nodes_by_kind(), pool.share_now, items / rate)
+        seconds = items / rate
+        ahead = hours_ahead(nodes_by_kind(), pool.share_now, seconds)
+    cost = config.prices.cost(ahead)
+    ending.tell("planned", night.sentence, **counts, seconds=seconds, cost=cost)
     actors = "1 actor" if pool.actors == 1 else f"{pool.actors} actors"
-    say(f"about {duration(items / rate)} at {rate:,.0f} images/s with {actors}, by a sample")
+    say(f"about {duration(seconds)} at {rate:,.0f} images/s with {actors}, by a sample")
     if helping:
         processes = "1 process" if helping == 1 else f"{helping} processes"
         say(f"less with the help of {processes} for fetching and decoding")
-    if cost := config.prices.sentence(ahead, items):
-        say(f"estimated cost: {cost}")
+    if priced := config.prices.sentence(ahead, items):
+        say(f"estimated cost: {priced}")
     say("nothing was written")

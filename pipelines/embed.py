@@ -17,6 +17,7 @@ from lib.images.config import ReadingConfig
 from lib.inference.config import EngineConfig, UnitJob
 from lib.models.bundle import Bundle, read_bundle
 from lib.runs import files
+from lib.runs.ending import Ending
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
 from lib.runs.receipt import add_up
@@ -47,17 +48,19 @@ class EmbedRun(RunFile):
     _apart = field_validator("catalog", "embeddings")(apart_from_catalogs)
 
 
-def embed(config: EmbedRun, say: Say) -> None:
+def embed(config: EmbedRun, say: Say, ending: Ending | None = None) -> None:
     """Make the embeddings that the store of a bundle's backbone lacks; raises as `carry_out`.
 
     Args:
         config: the run file.
         say: takes each line for the person who waits.
+        ending: learns which run it is, or None.
     """
     storage = Storage(config.storage)
     bundle = read_bundle(config.bundle, storage)
     store = EmbeddingStore(config.embeddings, bundle.backbone_digest, storage)
-    carry_out(Embedding(config, bundle, store, storage, say), config.output, config.run_id, say)
+    job = Embedding(config, bundle, store, storage, say)
+    carry_out(job, config, say, ending)
 
 
 class Missing(Config):
@@ -136,7 +139,8 @@ class Embedding:
             f"{totals.labelled:,} of {totals.items:,} missing embeddings are made, "
             f"in {self.store.uri}"
         )
-        run.end({"state": "embedded", "sentence": sentence})
+        counts = {"items": totals.items, "embedded": totals.labelled, "errors": totals.error_count}
+        run.end({"state": "embedded", "sentence": sentence, **counts})
         self.say(sentence)
         for reason, count in totals.errors.items():
             self.say(f"  {reason}: {count:,}")

@@ -1,5 +1,7 @@
 """Evaluation, step by step: a bundle or a labels table against labelled items."""
 
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,7 +15,9 @@ from lib.evaluation.predictions import Answered, in_common, write_predictions
 from lib.evaluation.slices import Slice, slice_by
 from lib.hashing import digest_bytes, digest_json
 from lib.models.bundle import Bundle
+from lib.reports.evaluation_verdict import evaluation_verdict
 from lib.runs import files
+from lib.runs.ending import Ending
 from lib.runs.heartbeat import Heartbeat
 from lib.runs.run import Intent, Run, open_run
 from lib.storage.storage import Storage
@@ -34,12 +38,13 @@ from pipelines.steps import Say
 Both = tuple[Answered, Answered | None]  # of what is evaluated, and of what it is compared with
 
 
-def evaluate(config: EvaluateRun, say: Say) -> None:
+def evaluate(config: EvaluateRun, say: Say, ending: Ending | None = None) -> None:
     """Evaluate a bundle or a labels table; keep predictions, findings and a report.
 
     Args:
         config: the run file.
         say: takes each line for the person who waits.
+        ending: learns which run it is, or None.
 
     Raises:
         InputError: something given cannot be used; no work was done.
@@ -50,6 +55,8 @@ def evaluate(config: EvaluateRun, say: Say) -> None:
     items = read_items(config, subject)
     columns = read_slices(config, items, storage)
     run = open_run(config.output, config.run_id, describe(config, subject, items, columns), storage)
+    if ending:
+        ending.run = run
     if outcome := run.outcome:
         say(f"{run} has ended before: {outcome['sentence']}")
         return
@@ -64,7 +71,19 @@ def evaluate(config: EvaluateRun, say: Say) -> None:
         write_report(run, findings, shown_of(subject, both, items), config.reading)
         sentence = tell(findings, say)
     say(f"report: {run.at(files.REPORT)}")
-    run.end({"state": "evaluated", "sentence": sentence})
+    run.end({"state": "evaluated", "sentence": sentence, **figures_of(findings)})
+
+
+def figures_of(findings: Findings) -> dict[str, Any]:
+    """Return the figures that a scheduler would branch on."""
+    assessment, compared = findings.assessment, findings.compared
+    return {
+        "items": assessment.items,
+        "accuracy": assessment.accuracy.share.value,
+        "verdict": evaluation_verdict(findings).word,
+        "promise_broken": findings.promise_broken,
+        "compared": compared.verdict if compared else None,
+    }
 
 
 def describe(config: EvaluateRun, subject: Subject, items: pa.Table, columns: pa.Table) -> Intent:

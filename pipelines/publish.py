@@ -7,6 +7,7 @@ from typing import get_args
 from lib.errors import InputError
 from lib.labels.delta_table import LabelsTable
 from lib.labels.gates import Acceptance, GateKey
+from lib.runs.ending import Ending
 from lib.runs.run import Run, open_folder
 from lib.storage.config import storage_of
 from lib.storage.storage import Storage
@@ -24,7 +25,11 @@ PUBLISHERS: dict[str, Callable[[Run], Publisher]] = {
 
 
 def publish_later(
-    folder: str, run_file: Path | None, say: Say, accepted: Acceptance | None = None
+    folder: str,
+    run_file: Path | None,
+    say: Say,
+    accepted: Acceptance | None = None,
+    ending: Ending | None = None,
 ) -> None:
     """Publish a run that has finished without, or that its gates have refused.
 
@@ -33,12 +38,15 @@ def publish_later(
         run_file: whose credentials are used, or None.
         say: takes each line for the person who waits.
         accepted: gates that a person lets it pass.
+        ending: learns which run it is, or None.
 
     Raises:
         InputError: there is no such run, or it has ended before.
         GateError, ConflictError: as `publish_finished`.
     """
     run, config = read_run(folder, run_file)
+    if ending:
+        ending.run = run
     outcome = run.outcome
     refused = outcome is not None and outcome["state"] == "refused"
     if outcome and not (refused and accepted):
@@ -62,15 +70,29 @@ def accepting(gates: str | None, reason: str | None) -> Acceptance | None:
     return Acceptance(gates=keys, reason=reason.strip(), by=user_name())
 
 
-def roll_back(folder: str, run_file: Path | None, version: int, say: Say) -> None:
+def roll_back(
+    folder: str, run_file: Path | None, version: int, say: Say, ending: Ending | None = None
+) -> None:
     """Bring an earlier version of the table that a run names back, as a new version.
+
+    Args:
+        folder: of the run.
+        run_file: whose credentials are used, or None.
+        version: the earlier one.
+        say: takes each line for the person who waits.
+        ending: learns which run it is and what became of the table, or None.
 
     Raises:
         InputError: there is no such run or version.
     """
     run, config = read_run(folder, run_file)
+    if ending:
+        ending.run = run
     now = LabelsTable(config.labels_table, run.storage).roll_back(version, user_name())
-    say(f"{config.labels_table} has the rows of version {version} again, as version {now}")
+    sentence = f"{config.labels_table} has the rows of version {version} again, as version {now}"
+    say(sentence)
+    if ending:
+        ending.tell("rolled back", sentence, labels_table=config.labels_table, version=now)
 
 
 def read_run(folder: str, run_file: Path | None) -> tuple[Run, PublishConfig]:

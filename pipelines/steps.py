@@ -11,13 +11,14 @@ from pydantic import ValidationInfo
 
 from lib.errors import ConflictError, GateError
 from lib.images.config import ReadingConfig
+from lib.runs.ending import Ending
 from lib.runs.heartbeat import Heartbeat
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.notify import Notifier, NotifyConfig
 from lib.runs.plan import Plan
 from lib.runs.progress import ItemProgress
 from lib.runs.receipt import Receipt
-from lib.runs.run import Intent, Run, begin_run, find_run
+from lib.runs.run import Intent, Run, RunFile, begin_run, find_run
 from lib.storage.storage import Storage
 from lib.storage.uris import absolute, is_within
 
@@ -81,18 +82,18 @@ class Job(Protocol[PlannedT]):
 
 def carry_out(
     job: Job[Any],
-    output: str,
-    run_id: str | None,
+    config: RunFile,
     say: Say,
+    ending: Ending | None = None,
     notify: NotifyConfig | None = None,
 ) -> None:
     """Begin a job's run, or resume it, and bring it to its end.
 
     Args:
         job: what is to be done.
-        output: the folder of run folders.
-        run_id: a given id, or None.
+        config: the run file: where runs lie, and the run's id if it is given.
         say: takes each line for the person who waits.
+        ending: learns which run it is, as soon as there is one; or None.
         notify: whom to tell how it has ended, or None.
 
     Raises:
@@ -101,19 +102,20 @@ def carry_out(
         ConflictError: another run has published the same items meanwhile.
         ReshelveError: the run stopped; the same command resumes it.
     """
-    run = find_run(output, run_id, job.intent, job.storage)
+    ending = ending or Ending(job.intent.job)
+    ending.run = run = find_run(config.output, config.run_id, job.intent, job.storage)
     if run and (outcome := run.outcome):
         answer_again(run, outcome, say)
         return
-    with Notifier(notify or NotifyConfig(), say) as notifier:
+    with Notifier(notify or NotifyConfig(), ending, say):
         planned = job.read_plan(run) if run else None
         if run is None or planned is None:
             # the run begins once it is known that all it needs can be read
             with tempfile.TemporaryDirectory() as folder:
                 planned = job.plan(Path(folder))
-                run = run or begin_run(output, run_id, job.intent, job.storage)
+                run = run or begin_run(config.output, config.run_id, job.intent, job.storage)
+                ending.run = run
                 job.write_plan(run, planned, Path(folder))
-        notifier.run = run
         say(f"{run}: {planned.sentence}")
         with Heartbeat(run):
             job.work(run, planned)

@@ -8,6 +8,7 @@ from lib.errors import InputError
 from lib.models.bundle import Bundle, read_bundle
 from lib.models.choice import choose_model
 from lib.runs import files
+from lib.runs.ending import Ending
 from lib.runs.heartbeat import Heartbeat
 from lib.runs.run import open_run
 from lib.storage.storage import Storage
@@ -20,12 +21,15 @@ from pipelines.train_inputs import describe, initial_model, read_labelled
 from pipelines.train_steps import HEAD, TrainingSteps
 
 
-def train(config: TrainRun, say: Say, started: float | None = None) -> Bundle:
+def train(
+    config: TrainRun, say: Say, ending: Ending | None = None, started: float | None = None
+) -> Bundle:
     """Train a classifier on labelled photos, and write its bundle and report.
 
     Args:
         config: the run file.
         say: takes each line for the person who waits.
+        ending: learns which run it is, or None.
         started: when the command was, as `time.monotonic` has it; None: now.
 
     Raises:
@@ -45,6 +49,8 @@ def train(config: TrainRun, say: Say, started: float | None = None) -> Bundle:
     unlabelled = read_unlabelled(config, model, items, held_out, storage)
     intent = describe(config, model, taxonomy, items, held_out, unlabelled)
     run = open_run(config.output, config.run_id, intent, storage)
+    if ending:
+        ending.run = run
     judges = f"{held_out.num_rows:,} held out" if held_out.num_rows else "each held out in turn"
     say(f"{run}: {items.num_rows:,} labelled items to train on, {judges}")
     if outcome := run.outcome:
@@ -68,10 +74,21 @@ def train(config: TrainRun, say: Say, started: float | None = None) -> Bundle:
         bundle = steps.end(labelled, tried)
     # before the end, so that a run that is killed here is resumed and logged
     log_training(config.mlflow, run, bundle, say)
-    run.end({"state": "trained", "bundle": bundle.uri, "bundle_digest": bundle.digest})
     accuracy = bundle.info.metrics["validation_accuracy"]
     judged = bundle.info.metrics["validation_items"]
-    say(f"accuracy {accuracy:.1%} of {judged:,.0f} items that the model had not seen")
+    sentence = f"accuracy {accuracy:.1%} of {judged:,.0f} items that the model had not seen"
+    run.end(
+        {
+            "state": "trained",
+            "sentence": sentence,
+            "bundle": bundle.uri,
+            "bundle_digest": bundle.digest,
+            "items": items.num_rows,
+            "accuracy": accuracy,
+            "accuracy_items": int(judged),
+        }
+    )
+    say(sentence)
     for claim in bundle.info.claims:
         say(claim.sentence)
     say(f"bundle: {bundle.uri}\nreport: {run.at(files.REPORT)}")

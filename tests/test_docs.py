@@ -16,6 +16,8 @@ from lib.config.config import Config
 from lib.errors import ReshelveError
 from lib.labels.decisions import Decision
 from lib.reasons import MEANINGS
+from lib.runs.ending import Ending
+from lib.runs.run import Intent, begin_run
 from lib.schemas import TABLE_SCHEMA
 from lib.tracking.config import MlflowConfig
 from pipelines.backfill import BackfillRun
@@ -23,6 +25,7 @@ from pipelines.classify import ClassifyRun
 from pipelines.embed import EmbedRun
 from pipelines.evaluate_inputs import EvaluateRun
 from pipelines.train_config import TrainRun
+from tests.helpers.catalogs import LOCAL
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -207,6 +210,26 @@ def test_every_exit_code_stands_in_the_page() -> None:
     for kind in kinds:
         kinds += kind.__subclasses__()
     assert told == {0, STOPPED_BY_A_PERSON, *(kind.exit_code for kind in kinds)}
+
+
+def test_every_field_of_the_last_line_stands_in_the_page(tmp_path: Path) -> None:
+    told = {each for row in table_of("field", "The last line").rows for each in names_in(row[0])}
+    run = begin_run(str(tmp_path), "night", Intent(job="", fingerprint={}, run_file={}), LOCAL)
+
+    # what a job adds of its own, tests/pipelines and tests/jobs look at
+    assert Ending("classify", run).to_json().keys() <= told
+
+
+def test_every_state_that_a_run_ends_in_stands_in_the_page() -> None:
+    told = {each for row in table_of("state").rows for each in names_in(row[0])}
+    code = "".join(path.read_text() for path in (ROOT / "pipelines").glob("*.py"))
+
+    ended = {*re.findall(r'"state": "(\w+)"', code), *re.findall(r'\.tell\("([\w ]+)"', code)}
+    assert {"trained", "planned"} <= ended <= told
+
+
+def names_in(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
 
 
 def anchors(page: Path) -> set[str]:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from lib.config.config import Config
-from lib.errors import ConflictError, GateError, InputError, ReshelveError
+from lib.errors import ConflictError, GateError, InputError, sentence_of
 from lib.runs import files
 from lib.runs.run import Run
 
@@ -50,7 +50,7 @@ class Heartbeat:
         self._ended.set()
         self._thread.join()
         if error is not None and not isinstance(error, GateError | ConflictError):
-            self._write(_sentence(error))
+            self._write(sentence_of(error))
 
     def _beat(self) -> None:
         self._write()
@@ -69,11 +69,3 @@ class Heartbeat:
 def read_beat(run: Run) -> Beat | None:
     """Read a run's last sign of life, or None where it has given none."""
     return run.find(files.HEARTBEAT, Beat)
-
-
-def _sentence(error: BaseException) -> str:
-    if isinstance(error, ReshelveError):
-        return str(error)
-    if isinstance(error, KeyboardInterrupt):
-        return "stopped by a person"
-    return f"{type(error).__name__}: {error}"

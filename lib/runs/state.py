@@ -74,6 +74,8 @@ def state_of(run: Run) -> RunState:
     if manifest:
         known |= {"items": manifest.totals.items, "done": manifest.totals.items}
     if outcome := run.outcome:
+        if "items" in outcome:
+            known |= {"items": outcome["items"], "done": outcome["items"]}
         return RunState(
             **known,
             state=outcome["state"],

@@ -17,7 +17,7 @@ from lib.cluster.job_server import exit_code
 from lib.errors import InputError, ReshelveError
 from tests.conftest import Bucket, Server
 from tests.helpers.far import RENAMED, Catalog, role, submit
-from tests.helpers.jobs import ROOT, finish, run_job, start
+from tests.helpers.jobs import ROOT, finish, run_job, start, told_by
 from tests.helpers.nodes import Nodes, free_port, separate_nodes
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
@@ -96,11 +96,14 @@ def test_settings_and_the_jobs_own_options_reach_it(
     run_file = catalog.classification("dry")
     prices = "--set=prices.node_hour={head: 1, cpu: 2}"
 
-    code, said, errors = submit(nodes, driver, "classify", run_file, prices, "--", "--dry-run")
+    options = ("--dry-run", "--json")
+    code, said, errors = submit(nodes, driver, "classify", run_file, prices, "--", *options)
 
     assert code == 0, said + errors
     assert "estimated cost: " in said
-    assert said.splitlines()[-1] == "nothing was written"
+    told = told_by(said)
+    assert (told["state"], told["exit_code"]) == ("planned", 0)
+    assert told["cost"] > 0
     assert not catalog.storage.exists(f"{catalog.uri}/runs/dry/run.json")
 
 

@@ -1,12 +1,14 @@
 """Jobs in this process, or as processes of their own."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 from typer.testing import CliRunner, Result
@@ -22,6 +24,12 @@ def run_job(*arguments: str) -> Result:
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+def told_by(stdout: str) -> dict[str, Any]:
+    """Read what `--json` says of a job's end: the last line of its output."""
+    told: dict[str, Any] = json.loads(stdout.splitlines()[-1])
+    return told
 
 
 def start(

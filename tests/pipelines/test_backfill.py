@@ -27,7 +27,7 @@ from pipelines.classify_plan import NightSource, compare
 from pipelines.current_bundle import find_bundle
 from tests.cluster.test_prometheus import scraped
 from tests.helpers import catalogs
-from tests.helpers.jobs import run_job, wait_until
+from tests.helpers.jobs import run_job, told_by, wait_until
 from tests.helpers.local_ray import local_ray
 
 PICTURES = catalogs.pictures(60)
@@ -394,21 +394,47 @@ def test_another_run_meanwhile_is_a_conflict_with_exit_code_4(shop: Shop) -> Non
     rows = rows.set_column(place, rows.schema.field("run_id"), other)
     shop.publish("other", rows.slice(0, 1))
 
-    result = run_job("publish", str(shop.folder / "runs/move"))
+    result = run_job("publish", str(shop.folder / "runs/move"), "--json")
 
     assert result.exit_code == 4, result.output
     assert "another has published 1" in result.stderr
+    told = told_by(result.stdout)
+    assert (told["job"], told["state"], told["exit_code"]) == ("publish", "conflict", 4)
     # a scheduler's second try must not take the conflict for a good run
     assert run_job("backfill", str(shop.folder / "move.yaml")).exit_code == 4
     assert set(shop.rows()["taxonomy_version"].to_pylist()) == {"7"}
 
 
 def test_a_gate_keeps_a_backfill_from_being_published(shop: Shop) -> None:
-    result = run_job("backfill", shop.write(MERGED, gates={"max_error_rate": 0.01}))
+    result = run_job("backfill", shop.write(MERGED, gates={"max_error_rate": 0.01}), "--json")
 
     assert result.exit_code == 3
     assert "max_error_rate" in result.stderr
     assert shop.version == 0
+    told = told_by(result.stdout)
+    assert (told["state"], told["version"], told["exit_code"]) == ("refused", None, 3)
+    assert Path(told["report"]).exists()
+
+
+def test_a_backfill_that_is_published_tells_a_scheduler_its_version_and_its_bundle(
+    shop: Shop,
+) -> None:
+    result = run_job("backfill", shop.write(MERGED), "--json")
+
+    told = told_by(result.stdout)
+    assert (told["state"], told["exit_code"], told["error"]) == ("published", 0, None)
+    assert told["version"] == shop.version
+    assert told["items"] == told["labelled"] + told["errors"] == shop.rows().num_rows
+    assert Path(told["bundle"]) == shop.folder / "runs/move/bundle"
+
+
+def test_a_rollback_tells_a_scheduler_the_new_version(shop: Shop) -> None:
+    assert run_job("backfill", shop.write(MERGED)).exit_code == 0
+
+    result = run_job("publish", str(shop.folder / "runs/move"), "--rollback", "0", "--json")
+
+    told = told_by(result.stdout)
+    assert (told["state"], told["version"]) == ("rolled back", shop.version)
 
 
 def test_what_the_migration_explains_is_no_change_to_a_gate(shop: Shop) -> None:
@@ -421,12 +447,15 @@ def test_a_dry_run_says_the_routes_and_writes_nothing(shop: Shop) -> None:
     run_file = shop.write(SPLIT, labelled={"examples": shop.examples(**shop.shirts(8))})
     before = shop.files()
 
-    result = run_job("backfill", "--dry-run", run_file)
+    result = run_job("backfill", "--dry-run", run_file, "--json")
 
     assert result.exit_code == 0, result.output
     assert "rows are settled by rule" in result.output
     assert "in all, by a sample" in result.output
     assert shop.files() == before
+    told = told_by(result.stdout)
+    assert (told["state"], told["run"], told["items"]) == ("planned", None, shop.rows().num_rows)
+    assert told["by_rule"] + told["by_model"] + told["by_pixels"] == told["items"]
 
 
 @pytest.mark.ray

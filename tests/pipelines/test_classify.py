@@ -31,6 +31,7 @@ from tests.helpers.jobs import (
     run_job,
     start,
     started_with,
+    told_by,
     wait_until,
 )
 from tests.helpers.local_ray import local_ray
@@ -236,6 +237,18 @@ def test_the_same_command_again_changes_nothing(night: Night) -> None:
     assert night.files() == before
 
 
+def test_a_scheduler_is_told_on_the_last_line_what_the_night_has_come_to(night: Night) -> None:
+    result = run_job("classify", night.run_file, "--json")
+
+    told = told_by(result.stdout)
+    assert (told["job"], told["run_id"], told["state"]) == ("classify", "night", "published")
+    assert (told["version"], told["exit_code"], told["error"]) == (0, 0, None)
+    counts = (told["items"], told["labelled"], told["errors"])
+    assert counts == (len(ITEM_IDS), len(PICTURES), len(catalogs.BROKEN))
+    assert Path(told["run"]) == night.folder / "runs/night"
+    assert Path(told["report"]).exists()
+
+
 def test_another_catalog_under_the_same_run_id_is_refused_by_name(night: Night) -> None:
     before = night.files()
     other = night.folder.parent / "other-images"
@@ -263,12 +276,16 @@ def test_a_limit_leaves_the_rows_of_the_other_items(night: Night, copy: Night) -
 def test_a_dry_run_says_what_it_would_do_and_writes_nothing(copy: Night) -> None:
     before = copy.files()
 
-    result = run_job("classify", "--dry-run", copy.run_file)
+    result = run_job("classify", "--dry-run", copy.run_file, "--json")
 
     assert result.exit_code == 0, result.output
     assert f"{len(ITEM_IDS)} items in 8 units" in result.output
     assert "images/s" in result.output
     assert copy.files() == before
+    told = told_by(result.stdout)
+    assert (told["state"], told["items"], told["units"]) == ("planned", len(ITEM_IDS), 8)
+    assert told["new"] == len(ITEM_IDS)
+    assert told["seconds"] > 0
 
 
 def test_too_many_errors_end_with_exit_code_3_and_leave_the_table(

@@ -7,7 +7,7 @@ from pyarrow import parquet
 
 from tests.cluster.test_prometheus import scraped
 from tests.helpers import catalogs
-from tests.helpers.jobs import run_job, wait_until
+from tests.helpers.jobs import run_job, told_by, wait_until
 from tests.helpers.local_ray import local_ray
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
@@ -29,7 +29,7 @@ def test_each_image_that_has_no_embedding_gets_one_and_the_figures_say_so(tmp_pa
     run_file.write_text(yaml.safe_dump(described))
 
     with local_ray():
-        first = run_job("embed", str(run_file), "--set", "run_id=first")
+        first = run_job("embed", str(run_file), "--set", "run_id=first", "--json")
         again = run_job("embed", str(run_file), "--set", "run_id=again")
         wait_until(lambda: "ray_reshelve_items_total first" in scraped(), at_most_s=60)
         counted = scraped()["ray_reshelve_items_total first"]
@@ -43,5 +43,8 @@ def test_each_image_that_has_no_embedding_gets_one_and_the_figures_say_so(tmp_pa
         for uri in parquet.read_table(path)["uri"].to_pylist()
     ]
     assert sorted(Path(uri).name for uri in uris) == sorted(PICTURES)
+    told = told_by(first.stdout)
+    assert (told["state"], told["items"]) == ("embedded", len(FILES))
+    assert (told["embedded"], told["errors"]) == (len(PICTURES), len(FILES) - len(PICTURES))
     lines = (tmp_path / "runs/first/metrics.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["done"] == counted == len(FILES)

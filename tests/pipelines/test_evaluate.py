@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+import yaml
 from deltalake import write_deltalake
 from pyarrow import parquet
 
@@ -24,6 +25,7 @@ from lib.schemas import LABELS_SCHEMA
 from pipelines.evaluate import evaluate
 from pipelines.evaluate_inputs import EvaluateRun
 from tests.helpers import catalogs
+from tests.helpers.jobs import run_job, told_by
 from tests.helpers.local_ray import local_ray
 from tests.helpers.report_reading import Page
 
@@ -125,6 +127,21 @@ def test_an_ended_evaluation_answers_again_without_work(
 
     assert "has ended before: right on 32 of 40 items" in said[0]
     assert len(list((run / "attempts").iterdir())) == 3  # one for each unit
+
+
+def test_a_scheduler_is_told_how_accurate_what_was_evaluated_is(
+    bundle: Bundle, labels: pa.Table, tmp_path: Path
+) -> None:
+    manifest = shop(tmp_path, truth_with_mistakes(labels))
+    run_file = tmp_path / "evaluate.yaml"
+    described = {"bundle": bundle.uri, "catalog": {"uri": manifest}, "engine": ENGINE}
+    run_file.write_text(yaml.safe_dump({"output": str(tmp_path / "runs"), **described}))
+
+    told = told_by(run_job("evaluate", str(run_file), "--json").stdout)
+
+    assert (told["state"], told["items"], told["accuracy"]) == ("evaluated", 40, 0.8)
+    assert (told["compared"], told["exit_code"]) == (None, 0)
+    assert told["verdict"] in Page(Path(told["report"]).read_text()).text
 
 
 @pytest.mark.ray

@@ -33,6 +33,7 @@ from tests.helpers.jobs import (
     run_job,
     start,
     started_with,
+    told_by,
     wait_until,
 )
 from tests.helpers.local_ray import local_ray
@@ -202,6 +203,20 @@ def test_the_same_training_again_changes_nothing(trained: tuple[School, str]) ->
     assert result.exit_code == 0
     assert "has ended before" in result.output
     assert catalogs.folder_of(trained[0].folder) == before
+
+
+def test_a_scheduler_is_told_on_the_last_line_which_bundle_there_is_and_how_good(
+    trained: tuple[School, str],
+) -> None:
+    school = trained[0]
+    bundle = read_bundle(str(school.run / "bundle"), catalogs.LOCAL)
+
+    told = told_by(run_job("train", school.run_file, "--json").stdout)
+
+    assert (told["job"], told["state"], told["exit_code"]) == ("train", "trained", 0)
+    assert Path(told["bundle"]) == school.run / "bundle"
+    assert told["accuracy"] == bundle.info.metrics["validation_accuracy"]
+    assert told["accuracy_items"] == bundle.info.metrics["validation_items"]
 
 
 def test_other_settings_under_the_same_run_id_are_refused_by_name(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lib.errors import GateError, StoreError
+from lib.runs.ending import Ending
 from lib.runs.heartbeat import Heartbeat
 from lib.runs.notify import Notifier, NotifyConfig
 from lib.runs.run import Intent, Run, begin_run
@@ -55,8 +56,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_a_webhook_is_told_what_became_of_a_run(hook: Hook, run: Run) -> None:
-    with Notifier(NotifyConfig(webhook=hook.url), lambda _: None) as notifier:
-        notifier.run = run
+    with Notifier(NotifyConfig(webhook=hook.url), Ending("classify", run), lambda _: None):
         run.write("report.html", b"")
         run.end({"state": "published", "sentence": "published as version 3", "version": 3})
 
@@ -70,8 +70,7 @@ def test_a_webhook_is_told_what_became_of_a_run(hook: Hook, run: Run) -> None:
 
 def test_a_webhook_is_told_of_a_run_that_failed(hook: Hook, run: Run) -> None:
     config = NotifyConfig(webhook=hook.url, form="slack")
-    notifier = Notifier(config, lambda _: None)
-    notifier.run = run
+    notifier = Notifier(config, Ending("classify", run), lambda _: None)
     with pytest.raises(StoreError), notifier, Heartbeat(run):
         raise StoreError("s3://shop: no answer")
 
@@ -81,7 +80,8 @@ def test_a_webhook_is_told_of_a_run_that_failed(hook: Hook, run: Run) -> None:
 
 
 def test_a_webhook_is_told_of_a_plan_that_was_refused(hook: Hook) -> None:
-    with pytest.raises(GateError), Notifier(NotifyConfig(webhook=hook.url), lambda _: None):
+    notifier = Notifier(NotifyConfig(webhook=hook.url), Ending("classify"), lambda _: None)
+    with pytest.raises(GateError), notifier:
         raise GateError("the table would lose 60.0% of its rows")
 
     (told,) = hook.told
@@ -93,16 +93,17 @@ def test_a_webhook_is_told_of_a_plan_that_was_refused(hook: Hook) -> None:
 def test_a_webhook_that_refuses_costs_a_line_without_its_address(hook: Hook, run: Run) -> None:
     said: list[str] = []
     hook.answer = 500
-    with Notifier(NotifyConfig(webhook=hook.url), said.append) as notifier:
-        notifier.run = run
+    with Notifier(NotifyConfig(webhook=hook.url), Ending("classify", run), said.append):
+        pass
 
     assert said == ["notify: 127.0.0.1 answered 500, and was not told of this run"]
 
 
 def test_a_webhook_that_is_not_there_costs_a_line(run: Run) -> None:
     said: list[str] = []
-    with Notifier(NotifyConfig(webhook="http://127.0.0.1:9/x"), said.append) as notifier:
-        notifier.run = run
+    nobody = NotifyConfig(webhook="http://127.0.0.1:9/x")
+    with Notifier(nobody, Ending("classify", run), said.append):
+        pass
 
     (line,) = said
     assert line.startswith("notify: 127.0.0.1 could not be told of this run: ")
