@@ -5,6 +5,7 @@
 # make test-cluster  submits jobs to nodes that share no disk, and loses whole nodes
 # make report-shots  runs a week on the drawn catalog, and takes pictures of its reports
 # make test-mlflow   logs trainings on an MLflow server of its own
+# make test-examples   runs the examples of schedulers in Airflow, Dagster, systemd and cron
 # make check  format, lint, types
 # make layers shows the rooms of the code, what each imports, and whether the rules hold
 # make lock   pins every dependency anew
@@ -22,7 +23,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo report-shots test test-fast test-faults test-cluster check layers lock bench bench-listing bench-night bench-changed test-mlflow \
+.PHONY: demo report-shots test test-fast test-faults test-cluster check layers lock bench bench-listing bench-night bench-changed test-mlflow test-examples \
   bench-kills bench-engine bench-backfill bench-accuracy bench-train
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
@@ -58,6 +59,15 @@ $(MLFLOW)/.installed: tests/tracking/requirements.txt $(VENV)/.installed
 
 test-mlflow: $(MLFLOW)/.installed
 	PYTHONPATH=$(CURDIR)/$(MLFLOW) $(RUN) pytest tests/tracking tests/pipelines/test_train_mlflow.py
+# each in an environment of its own: they want other versions of what Reshelve needs
+SCHEDULERS := benchmarks/out/schedulers
+$(SCHEDULERS)/%/.installed: tests/examples/%_requirements.txt $(VENV)/.installed
+	$(RUN) uv venv --quiet --clear --python $(VENV)/bin/python $(@D)
+	$(RUN) uv pip install --quiet --python $(@D)/bin/python --requirement $<
+	touch $@
+
+test-examples: $(SCHEDULERS)/airflow/.installed $(SCHEDULERS)/dagster/.installed
+	$(RUN) pytest tests/examples/test_schedulers.py
 
 check: $(VENV)/.installed
 	$(RUN) ruff format --check .
@@ -80,6 +90,9 @@ layers: $(VENV)/.installed
 lock: $(VENV)/.installed
 	$(RUN) uv pip compile --universal --python-version 3.11 --group dev --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml -o requirements.lock
+	for each in apache-airflow dagster; do echo $$each | $(RUN) uv pip compile --universal \
+	  --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+	  --quiet - -o tests/examples/$${each#apache-}_requirements.txt || exit; done
 
 # beside the environment, not in it: Daft wants an older pyarrow than Reshelve
 PEERS := benchmarks/out/peers
