@@ -1,14 +1,19 @@
-"""Progress for whoever waits: a bar on a terminal, one plain line every ten seconds otherwise."""
+"""Progress for whoever waits: what goes on, and a sign of it every ten seconds."""
 
 import math
+import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Self, TextIO, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+Thing = TypeVar("Thing")
 EVERY_S = 10.0
+SHORT_S = 1.0  # a stage that usually ends sooner is said only where it does not
 
 
 def duration(seconds: float) -> str:
@@ -26,24 +31,94 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60:02d} min"
 
 
+@contextmanager
+def stage(
+    say: Callable[[str], None], doing: str, counted: str = "items", *, short: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """Say what begins, and every ten seconds that it still goes on; yield what counts its things.
+
+    Args:
+        say: takes each line for the person who waits.
+        doing: the stage, as "reading the catalog".
+        counted: what the things are, as "items" or "of 20 shards".
+        short: whether it usually ends within a second, and is said only where it does not.
+    """
+    began, done, said = time.monotonic(), 0, not short
+
+    def count(things: int) -> None:
+        nonlocal done
+        done += things
+
+    def sign() -> None:
+        nonlocal said
+        so_far = f": {done:,} {counted}" if done else ""
+        after = duration(time.monotonic() - began)
+        say(f"still {doing}{so_far}, {after}" if said else doing)
+        said = True
+
+    if said:
+        say(doing)
+    with _repeated(sign, SHORT_S if short else EVERY_S):
+        yield count
+
+
+def counted(
+    things: Iterable[Thing],
+    count: Callable[[int], None],
+    size: Callable[[Thing], int] = lambda _: 1,
+) -> Iterator[Thing]:
+    """Pass things on, and count each of them, by its size."""
+    for each in things:
+        count(size(each))
+        yield each
+
+
+@contextmanager
+def _repeated(sign: Callable[[], None], first_s: float) -> Iterator[None]:
+    """Give a sign after some seconds, and every ten seconds then, until the context ends."""
+    ended = threading.Event()
+
+    def repeat() -> None:
+        wait_s = first_s
+        while not ended.wait(wait_s):
+            sign()
+            wait_s = EVERY_S
+
+    # the process may end at any time: what only speaks must not keep it
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 class ItemProgress:
-    """Counts items done and errors; says images/s and the time left."""
+    """Counts items done and errors; says images/s and the time left.
+
+    On a terminal it is a bar, elsewhere one plain line every ten seconds.
+    """
 
     def __init__(self, items: int, done: int, stream: TextIO) -> None:
         """Begin with `done` of `items` finished by an earlier try."""
         self._items, self._done, self._before, self._errors = items, done, done, 0
-        self._started = self._spoke = time.monotonic()
+        self._started = time.monotonic()
         self._stream = stream
+        self._signs = _repeated(self._say, EVERY_S)
         self._bar: Progress | None = None
         if stream.isatty():
-            columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
-            self._bar = Progress(*columns, console=Console(file=stream))
-            self._task = self._bar.add_task("starting", total=items, completed=done)
+            share = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+            text = TextColumn("{task.description}")
+            self._bar = Progress(*share, text, console=Console(file=stream))
+            self._task = self._bar.add_task(self._sentence(), total=items, completed=done)
 
     def __enter__(self) -> Self:
         """Show the bar, where there is one."""
         if self._bar:
             self._bar.start()
+        else:
+            self._signs.__enter__()
         return self
 
     def __exit__(
@@ -55,22 +130,26 @@ class ItemProgress:
         """Leave the terminal as it was."""
         if self._bar:
             self._bar.stop()
-        elif kind is None:
-            print(self._sentence(), file=self._stream, flush=True)
+            return
+        self._signs.__exit__(None, None, None)
+        if kind is None:
+            self._say()
 
     def add(self, items: int, errors: int) -> None:
         """Count a finished unit."""
         self._done += items
         self._errors += errors
-        now = time.monotonic()
         if self._bar:
             self._bar.update(self._task, completed=self._done, description=self._sentence())
-        elif now - self._spoke >= EVERY_S:
-            self._spoke = now
-            print(self._sentence(), file=self._stream, flush=True)
+
+    def _say(self) -> None:
+        print(self._sentence(), file=self._stream, flush=True)
 
     def _sentence(self) -> str:
         elapsed = time.monotonic() - self._started
+        if self._done == self._before:  # the workers load the model first
+            waiting = f"waiting for the first unit, {duration(elapsed)}"
+            return f"{self._done:,} of {self._items:,} items, {waiting}"
         rate = (self._done - self._before) / max(elapsed, 1e-9)
         left = duration((self._items - self._done) / rate if rate else math.inf)
         return (

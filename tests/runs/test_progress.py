@@ -1,11 +1,13 @@
 import io
 import math
 import re
+import time
 
 import pytest
 
 import lib.runs.progress
-from lib.runs.progress import ItemProgress, duration
+from lib.runs.progress import ItemProgress, duration, stage
+from tests.helpers.jobs import wait_until
 
 
 @pytest.mark.parametrize(
@@ -26,8 +28,7 @@ def test_a_duration_is_said_as_a_person_says_it(seconds: float, said: str) -> No
     assert duration(seconds) == said
 
 
-def test_where_there_is_no_terminal_each_line_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lib.runs.progress, "EVERY_S", 0.0)
+def test_where_there_is_no_terminal_each_line_is_plain() -> None:
     stream = io.StringIO()
 
     with ItemProgress(1500, 500, stream) as progress:
@@ -36,14 +37,22 @@ def test_where_there_is_no_terminal_each_line_is_plain(monkeypatch: pytest.Monke
 
     text = stream.getvalue()
     assert re.search(r"[^\n -~]", text) is None  # no control character but the line's end
-    lines = text.splitlines()
-    assert [line.split(" items")[0] for line in lines] == [
-        "1,200 of 1,500",
-        "1,500 of 1,500",
-        "1,500 of 1,500",
-    ]
-    assert ["2 errors" in line for line in lines] == [True, False, False]
-    assert lines[-1].endswith("3 errors, 0 s left")
+    assert text.startswith("1,500 of 1,500 items, ")
+    assert text.endswith("3 errors, 0 s left\n")
+
+
+def test_a_line_comes_every_some_seconds_though_no_unit_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lib.runs.progress, "EVERY_S", 0.05)
+    stream = io.StringIO()
+
+    with ItemProgress(100, 0, stream):
+        wait_until(lambda: stream.getvalue().count("\n") >= 2)
+
+    first, second, *_ = stream.getvalue().splitlines()
+    assert first.startswith("0 of 100 items, waiting for the first unit, ")
+    assert second.startswith("0 of 100 items, waiting for the first unit, ")
 
 
 def test_lines_come_seldom() -> None:
@@ -56,13 +65,46 @@ def test_lines_come_seldom() -> None:
     assert len(stream.getvalue().splitlines()) == 1
 
 
-def test_before_anything_is_done_the_time_left_is_not_guessed() -> None:
-    stream = io.StringIO()
+def test_a_stage_says_what_begins_and_then_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lib.runs.progress, "EVERY_S", 0.05)
+    said: list[str] = []
 
-    with ItemProgress(100, 0, stream):
+    with stage(said.append, "reading the catalog") as count:
+        assert said == ["reading the catalog"]
+        wait_until(lambda: len(said) >= 2)
+        count(1_200)
+        count(34)
+        wait_until(lambda: "1,234" in said[-1])
+
+    assert re.fullmatch(r"still reading the catalog, \d\.\d s", said[1])
+    assert re.fullmatch(r"still reading the catalog: 1,234 items, \d\.\d s", said[-1])
+
+
+def test_a_stage_that_has_ended_says_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lib.runs.progress, "EVERY_S", 0.05)
+    said: list[str] = []
+
+    with pytest.raises(RuntimeError), stage(said.append, "publishing"):
+        raise RuntimeError
+    time.sleep(0.2)
+
+    assert said == ["publishing"]
+
+
+def test_a_short_stage_is_said_only_where_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick: list[str] = []
+    with stage(quick.append, "writing the plan", short=True):
         pass
+    assert quick == []
 
-    assert "unknown time left" in stream.getvalue()
+    monkeypatch.setattr(lib.runs.progress, "SHORT_S", 0.05)
+    monkeypatch.setattr(lib.runs.progress, "EVERY_S", 0.05)
+    said: list[str] = []
+    with stage(said.append, "writing the plan", short=True):
+        wait_until(lambda: len(said) >= 2)
+
+    assert said[0] == "writing the plan"
+    assert said[1].startswith("still writing the plan, ")
 
 
 def test_a_run_that_fails_does_not_say_it_is_done() -> None:
