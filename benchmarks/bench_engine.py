@@ -33,7 +33,6 @@ from lib.cluster.classify_units import classify_units
 from lib.config.config import load_config
 from lib.runs.receipt import Receipt
 from pipelines import classify as job
-from pipelines import classify_missing
 
 NODES = 4
 GOALS = {
@@ -137,7 +136,7 @@ def measure(folder: Path, items: int) -> dict[str, Any]:
     config = load_config(job.ClassifyRun, json.dumps(described), "bench_engine")
     watch = Watch()
     timed = Timed(watch, stop_after=items // config.engine.unit_size // 2)
-    with patch.object(classify_missing, "classify_units", timed):
+    with patch("lib.cluster.classify_units.classify_units", timed):
         started = time.monotonic()
         try:
             job.classify(config, job.Options(), print)

@@ -26,11 +26,15 @@ def main(
     """Classify what is new or changed in a catalog, and publish its labels."""
     with ending("classify", as_json=as_json) as (say, end):
         from pipelines.classify import ClassifyRun, Options, classify
-        from pipelines.classify import dry_run as estimate
 
         config = load_run_file(ClassifyRun, run_file, settings or ())
         options = Options(limit=limit, full=full, publish=publish)
-        (estimate if dry_run else classify)(config, options, say, end)
+        if dry_run:
+            from pipelines.classify_dry_run import estimate
+
+            estimate(config, options, say, end)
+        else:
+            classify(config, options, say, end)
 
 
 if __name__ == "__main__":

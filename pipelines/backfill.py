@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lib.backfill.head_bundle import carry_head, write_head_bundle
 from lib.backfill.labelled_items import Labelled
 from lib.backfill.routing import Routes
 from lib.batches import to_parquet
@@ -23,27 +23,29 @@ from lib.runs.manifest import Manifest, read_manifest, write_manifest
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.notify import NotifyConfig
 from lib.runs.plan import Plan
-from lib.runs.progress import duration
+from lib.runs.progress import duration, stage
 from lib.runs.run import Intent, Run, RunFile
 from lib.runs.shards import finished_units
 from lib.storage.storage import Storage
 from lib.taxonomy.migration import migrate
 from lib.taxonomy.taxonomy import read_taxonomy
-from pipelines.backfill_fit import (
-    Fitted,
+from pipelines.backfill_labelled import (
     LabelledConfig,
-    fit,
     locate,
     read_labelled,
     refuse_other_backbone,
 )
 from pipelines.backfill_plan import BackfillPlan, FitRecord, Move, plan, read_plan, write_plan
 from pipelines.backfill_publish import BackfillPublisher
-from pipelines.backfill_score import read_parts, score_left
+from pipelines.classify_missing import classify_left, keep_embeddings
 from pipelines.current_bundle import find_bundle
+from pipelines.embed import EmbedRun, embed
 from pipelines.publication import PublishConfig
 from pipelines.publish_finished import publish_finished
 from pipelines.steps import Say, carry_out
+
+if TYPE_CHECKING:
+    from pipelines.backfill_fit import Fitted
 
 
 class BackfillRun(RunFile):
@@ -73,10 +75,20 @@ def backfill(
         publish: whether to; without, the run stops before the gates.
     """
     storage = Storage(config.storage)
-    move = read_move(config, storage)
-    labelled = read_labelled(config.labelled, move.table, move.migration, storage)
+    move, labelled = read_inputs(config, storage, say)
     job = Backfill(config, move, labelled, storage, say, publish)
     carry_out(job, config, say, ending, config.notify)
+
+
+def read_inputs(config: BackfillRun, storage: Storage, say: Say) -> tuple[Move, Labelled]:
+    """Read what is moved, and the labelled items that a head may be fitted on.
+
+    Raises:
+        InputError: something given cannot be used.
+    """
+    with stage(say, "reading the bundle, the taxonomies and the labelled items"):
+        move = read_move(config, storage)
+        return move, read_labelled(config.labelled, move.table, move.migration, storage)
 
 
 def read_move(config: BackfillRun, storage: Storage) -> Move:
@@ -100,7 +112,7 @@ def read_move(config: BackfillRun, storage: Storage) -> Move:
     )
 
 
-def make_head(move: Move, labelled: Labelled, say: Say) -> Fitted | None:
+def make_head(move: Move, labelled: Labelled, say: Say) -> "Fitted | None":
     """Fit a head where the rules do not give it.
 
     Raises:
@@ -108,7 +120,10 @@ def make_head(move: Move, labelled: Labelled, say: Say) -> Fitted | None:
     """
     if not move.migration.for_model:
         return None
-    fitted = fit(labelled, move, say)
+    with stage(say, "fitting the head"):
+        from pipelines.backfill_fit import fit  # noqa: PLC0415  # torch takes seconds to import
+
+        fitted = fit(labelled, move, say)
     evaluation = fitted.evaluation
     say(
         f"head fitted in {duration(fitted.seconds)}: held-out accuracy {evaluation.accuracy:.1%} "
@@ -128,7 +143,7 @@ class Backfill:
     storage: Storage
     say: Say
     publish: bool
-    fitted: Fitted | None = None
+    fitted: "Fitted | None" = None
 
     @property
     def intent(self) -> Intent:
@@ -156,7 +171,7 @@ class Backfill:
     def plan(self, folder: Path) -> BackfillPlan:
         """As `Job`; the head is fitted here, since what it lacks is said before a run begins."""
         self.embed_labelled()
-        planned = plan(self.move, self.config.engine.unit_size, folder)
+        planned = plan(self.move, self.config.engine.unit_size, folder, self.say)
         self.fitted = make_head(self.move, self.labelled, self.say)
         return planned
 
@@ -166,12 +181,11 @@ class Backfill:
         catalogs = [each for each in (chosen.catalog, chosen.validation) if each]
         if not self.move.migration.for_model or not catalogs:
             return
-        found = sum(side.num_rows for side in locate(labelled, self.move.store.files))
+        with stage(self.say, "looking for the embeddings of labelled items", short=True):
+            found = sum(side.num_rows for side in locate(labelled, self.move.store.files))
         missing = labelled.train.num_rows + labelled.held_out.num_rows - found
         if not missing:
             return
-        from pipelines.embed import EmbedRun, embed  # noqa: PLC0415  # Ray Data takes seconds to import
-
         self.say(f"{missing:,} labelled items have no embedding; they are embedded first")
         for catalog in catalogs:
             run = EmbedRun(
@@ -186,6 +200,8 @@ class Backfill:
 
     def write_plan(self, run: Run, planned: BackfillPlan, folder: Path) -> None:
         """Write the new bundle, what the report says of it, and the plan."""
+        from lib.backfill.head_bundle import carry_head, write_head_bundle  # noqa: PLC0415  # torch takes seconds to import
+
         move, fitted, held_out = self.move, self.fitted, self.labelled.held_out
         head = fitted.head if fitted else carry_head(move.bundle, move.migration, self.storage)
         bundle_uri = run.at(files.BUNDLE)
@@ -207,21 +223,27 @@ class Backfill:
         """Relabel what is left, and write the manifest."""
         if read_manifest(run) is not None:
             return
+        with stage(self.say, "loading the new head", short=True):
+            from pipelines.backfill_score import read_parts, score_left  # noqa: PLC0415  # torch takes seconds to import
+
         config, routes = self.config, planned.routes
         bundle = read_bundle(run.at(files.BUNDLE), self.storage)
         by_images = run.within(files.PIXELS)
         figures = UnitFigures(run, routes.rows, self._done(run, by_images, routes))
         actors = config.engine.actors
+        self.say(f"relabelling {routes.rule + routes.model:,} rows by rule and by embedding")
         score_left(run, self.move.migration, planned, actors, figures)
-        parts, totals = read_parts(run)
+        parts, totals = read_parts(run, self.say)
         if routes.pixels:
-            from pipelines.classify_missing import classify_left  # noqa: PLC0415  # Ray Data takes seconds to import
-
             self.say("rows without an embedding are classified from their images")
             store = EmbeddingStore(config.embeddings, bundle.backbone_digest, self.storage)
             job = unit_job(config, by_images, bundle)
-            classify_left(job, store, run.unique_name, figures)
-            more, theirs = compact(by_images, Plan(by_images), into=run, first=len(parts))
+            classify_left(job, figures, self.say)
+            keep_embeddings(store, by_images, run.unique_name, self.say)
+            plan, first = Plan(by_images), len(parts)
+            shards = f"of {len(plan.units):,} shards"
+            with stage(self.say, "putting the shards together", shards) as count:
+                more, theirs = compact(by_images, plan, run, first, lambda _: count(1))
             parts, totals = [*parts, *more], totals + theirs
         figures.close()
         if sum(part.rows for part in parts) != routes.rows:

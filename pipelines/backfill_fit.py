@@ -1,56 +1,31 @@
-"""Fitting the head of a new taxonomy: labelled items, their embeddings, calibration, the bundle."""
+"""Fitting the head of a new taxonomy: on embeddings of labelled items, calibrated on others."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
-from pydantic import Field
 from torch.nn.functional import linear
 
 from lib.backfill.carried_thresholds import carry_thresholds
 from lib.backfill.head_bundle import NewHead
 from lib.backfill.head_split import LabelledEmbeddings, can_split, split_head
-from lib.backfill.labelled_items import (
-    Labelled,
-    check_enough,
-    find_examples,
-    map_labels,
-    read_examples,
-)
-from lib.catalog.catalog import CatalogConfig, labels_of
-from lib.catalog.split import read_sides
-from lib.config.config import Config
-from lib.embeddings.index import PlacedReader, streamed_places
-from lib.embeddings.store import EMBEDDING, EmbeddingStore
-from lib.errors import InputError
+from lib.backfill.labelled_items import Labelled, check_enough
+from lib.embeddings.index import PlacedReader
+from lib.embeddings.store import EMBEDDING
 from lib.evaluation.held_out import Scored, calibrate
 from lib.evaluation.metrics import evaluate
 from lib.evaluation.results import Evaluation
 from lib.heads.lda import Moments, moments_of
-from lib.labels.delta_table import LabelsTable
 from lib.models.head import Head, raise_to
 from lib.models.runtimes import read_head
-from lib.schemas import ITEM_SCHEMA
-from lib.sql import open_duckdb, read_rows
 from lib.storage.parquet_reader import ParquetParts
-from lib.storage.storage import Storage
-from lib.taxonomy.migration import Migration
+from pipelines.backfill_labelled import locate
 from pipelines.backfill_plan import Move
+from pipelines.steps import Say
 
-KNOWN = ("item_id", "uri", "etag")
 MOST_HELD_OUT = 5_000
-
-
-class LabelledConfig(Config):
-    """Where labelled items come from; the same catalogs as the old bundle's training."""
-
-    catalog: CatalogConfig | None = None
-    validation: CatalogConfig | None = None
-    validation_fraction: float = Field(default=0.2, gt=0, lt=1)
-    examples: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,44 +39,7 @@ class Fitted:
     seconds: float
 
 
-def read_labelled(
-    config: LabelledConfig, table: LabelsTable, migration: Migration, storage: Storage
-) -> Labelled:
-    """Read all that a head may be fitted on.
-
-    Raises:
-        InputError: a catalog or the examples cannot be used.
-    """
-    train = held_out = examples = ITEM_SCHEMA.empty_table()
-    if config.catalog:
-        train, held_out = _read_catalogs(config, config.catalog, migration, storage)
-    if config.examples:
-        wanted = read_examples(config.examples, migration.new, storage)
-        known = pa.concat_tables([train.select(KNOWN), held_out.select(KNOWN)])
-        known = pa.concat_tables([known, _of_the_table(wanted["item_id"], table)])
-        examples = find_examples(wanted, known, config.examples)
-    return map_labels(train, held_out, examples, migration, config.validation_fraction)
-
-
-def _of_the_table(item_ids: pa.ChunkedArray, table: LabelsTable) -> pa.Table:
-    """Return the rows of some items of the labels table, columns item_id, uri and etag."""
-    schema = pa.schema([ITEM_SCHEMA.field(name) for name in KNOWN])
-    version, wanted = table.version(), item_ids.combine_chunks()
-    batches = table.batches(version, KNOWN) if version is not None else ()
-    found = [b.filter(pc.is_in(b["item_id"], wanted)).cast(schema) for b in batches]
-    return pa.Table.from_batches(found, schema)
-
-
-def _read_catalogs(
-    config: LabelledConfig, catalog: CatalogConfig, migration: Migration, storage: Storage
-) -> tuple[pa.Table, pa.Table]:
-    sides = read_sides(catalog, config.validation, config.validation_fraction, storage)
-    for side in sides:
-        migration.old.check_labels(labels_of(side), catalog.uri)
-    return sides
-
-
-def fit(labelled: Labelled, move: Move, say: Callable[[str], None]) -> Fitted:
+def fit(labelled: Labelled, move: Move, say: Say) -> Fitted:
     """Fit a head on the embeddings of labelled items, and evaluate it on those held out.
 
     Where categories are only split, the old head stays, and what is fitted tells the parts apart.
@@ -193,30 +131,6 @@ def _refit(
     return new, calibrated.evaluation
 
 
-def locate(labelled: Labelled, files: Sequence[ParquetParts]) -> tuple[pa.Table, pa.Table]:
-    """Return the items to train on and those held out that have an embedding, with its `place`.
-
-    Args:
-        labelled: the items.
-        files: of the embedding store, as the places count them.
-
-    Raises:
-        InputError: a file of the store cannot be read.
-    """
-    with open_duckdb() as connection, streamed_places(connection, files, "stored"):
-        connection.register("train", labelled.train)
-        connection.register("held_out", labelled.held_out)
-        query = """
-            SELECT i.*, place FROM
-                (SELECT *, false AS is_held_out FROM train
-                 UNION ALL SELECT *, true FROM held_out) i
-            JOIN (SELECT uri AS u, etag AS e, min(place) AS place FROM stored GROUP BY ALL)
-            ON uri = u AND etag IS NOT DISTINCT FROM e ORDER BY place, item_id"""
-        found = read_rows(connection, query, {}).read_all()
-    is_held_out = found["is_held_out"]
-    return found.filter(pc.invert(is_held_out)), found.filter(is_held_out)
-
-
 def read_vectors(located: pa.Table, files: Sequence[ParquetParts]) -> Iterator[torch.Tensor]:
     """Read the embeddings of items that `locate` has found, float16 [m, d] at a time.
 
@@ -226,18 +140,3 @@ def read_vectors(located: pa.Table, files: Sequence[ParquetParts]) -> Iterator[t
     width = files[0].schema.field(EMBEDDING).type.byte_width // 2
     for vectors in PlacedReader(files, width).read(located["place"].to_numpy()):
         yield torch.from_numpy(vectors)
-
-
-def refuse_other_backbone(store: EmbeddingStore, folder: str, storage: Storage) -> None:
-    """Refuse a folder that holds embeddings, but none of the bundle's backbone.
-
-    Raises:
-        InputError: names the backbones that are there.
-    """
-    mine = store.uri.rsplit("/", 1)[-1]
-    others = sorted(storage.names(store.uri.rsplit("/", 1)[0]) - {mine})
-    if not store.files and others:
-        raise InputError(
-            f"{folder}: these are embeddings of another backbone ({others[0][:12]}), the bundle's "
-            f"is {mine[:12]}; name its bundle, or make its embeddings with 'reshelve embed'"
-        )

@@ -14,10 +14,12 @@ from lib.labels.delta_table import LabelsTable
 from lib.labels.mixing import refuse_mixing
 from lib.models.bundle import Bundle
 from lib.runs import files
+from lib.runs.progress import counted, stage
 from lib.runs.run import Run
 from lib.schemas import LABELS_SCHEMA
 from lib.sql import open_duckdb
 from lib.taxonomy.migration import Migration
+from pipelines.steps import Say
 
 DUCK_MB = 500  # beside a head, its data and what torch holds, 2 GiB in all
 
@@ -78,7 +80,7 @@ def route_files(folder: Path) -> RouteFiles:
     )
 
 
-def plan(move: Move, unit_size: int, folder: Path) -> BackfillPlan:
+def plan(move: Move, unit_size: int, folder: Path, say: Say) -> BackfillPlan:
     """Write the plan into a local folder.
 
     Raises:
@@ -94,9 +96,14 @@ def plan(move: Move, unit_size: int, folder: Path) -> BackfillPlan:
     decider = Decider(taxonomy=new, category_ids=new.leaves, threshold=NEVER)
     local = route_files(folder)
     rows = table.batches(version, LABELS_SCHEMA.names)
-    settle(rows, Relabeller(migration, decider), local.settled, table.name)
+    with stage(say, "reading the labels table", "rows") as count:
+        seen = counted(rows, count, lambda batch: batch.num_rows)
+        settle(seen, Relabeller(migration, decider), local.settled, table.name)
     stored = move.store.files if migration.for_model else []
-    with open_duckdb(DUCK_MB) as connection:
+    with (
+        stage(say, "sorting its rows: by rule, by embedding, by image"),
+        open_duckdb(DUCK_MB) as connection,
+    ):
         routes = Router(connection, local).write(stored, unit_size)
     local.settled.unlink()
     return BackfillPlan(

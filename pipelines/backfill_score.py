@@ -15,12 +15,13 @@ from lib.runs import files
 from lib.runs.compaction import Part, check_rows, describe_part, finished_parts, part_path
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
+from lib.runs.progress import counted, stage
 from lib.runs.receipt import Receipt, Totals, add_up
 from lib.runs.run import Run
 from lib.runs.shards import receipt_of
 from lib.taxonomy.migration import Migration
 from pipelines.backfill_plan import BackfillPlan
-from pipelines.steps import work_off
+from pipelines.steps import Say, work_off
 
 CHECKED = ["item_id", "error", "category_id"]
 
@@ -56,7 +57,7 @@ def score_left(
     work_off(plan, finished_parts(run, plan), stream, figures)
 
 
-def read_parts(run: Run) -> tuple[list[Part], Totals]:
+def read_parts(run: Run, say: Say) -> tuple[list[Part], Totals]:
     """Read what the units' parts say of themselves, and compare their rows with the plan.
 
     Raises:
@@ -64,12 +65,13 @@ def read_parts(run: Run) -> tuple[list[Part], Totals]:
     """
     plan = Plan(run)
     parts, receipts = [], []
-    for unit in plan.units:
-        data = run.read(part_path(unit))
-        rows = parquet.read_table(pa.BufferReader(data), columns=CHECKED)
-        check_rows(plan.read_ids(unit), rows, unit)
-        receipts.append(receipt_of(rows.schema))
-        parts.append(describe_part(part_path(unit), rows.num_rows, data))
+    with stage(say, "checking the new rows", f"of {len(plan.units):,} parts") as count:
+        for unit in counted(plan.units, count):
+            data = run.read(part_path(unit))
+            rows = parquet.read_table(pa.BufferReader(data), columns=CHECKED)
+            check_rows(plan.read_ids(unit), rows, unit)
+            receipts.append(receipt_of(rows.schema))
+            parts.append(describe_part(part_path(unit), rows.num_rows, data))
     return parts, add_up(receipts)
 
 

@@ -1,19 +1,14 @@
 """Classification, step by step: a catalog in, labelled shards and a published table out."""
 
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pyarrow import parquet
+import pyarrow as pa
 from pydantic import Field, field_validator
 
 from lib.catalog.catalog import CatalogConfig
 from lib.catalog.diff import NightConfig
-from lib.cluster.classify_units import Pool, classify_sample
-from lib.cluster.connection import connected
-from lib.cluster.decode_helpers import count_helpers
-from lib.cluster.node_hours import nodes_by_kind
 from lib.config.config import Config
 from lib.drift.sample import Sampler
 from lib.embeddings.store import EmbeddingStore
@@ -25,18 +20,19 @@ from lib.labels.delta_table import LabelsTable
 from lib.labels.gates import GatesConfig
 from lib.models.bundle import Bundle
 from lib.runs import files
-from lib.runs.compaction import compact
-from lib.runs.cost import PricesConfig, hours_ahead
+from lib.runs.compaction import Part, compact
+from lib.runs.cost import PricesConfig
 from lib.runs.ending import Ending
 from lib.runs.manifest import Manifest, read_manifest, write_manifest
 from lib.runs.metrics_log import UnitFigures, hours_of, read_figures
 from lib.runs.notify import NotifyConfig
 from lib.runs.plan import Plan
-from lib.runs.progress import duration
+from lib.runs.progress import stage
+from lib.runs.receipt import Totals
 from lib.runs.run import Intent, Run, RunFile
-from lib.runs.shards import finished_units, read_embeddings
+from lib.runs.shards import finished_units
 from lib.storage.storage import Storage
-from pipelines.classify_missing import classify_left, sample_items
+from pipelines.classify_missing import classify_left, keep_embeddings
 from pipelines.classify_plan import NightPlan, NightSource, compare, read_night, write_night
 from pipelines.classify_publish import NightPublisher
 from pipelines.current_bundle import find_bundle
@@ -81,7 +77,8 @@ def classify(config: ClassifyRun, options: Options, say: Say, ending: Ending | N
         ending: learns which run it is, or None.
     """
     storage = Storage(config.storage)
-    bundle = find_bundle(config.bundle, LabelsTable(config.labels_table, storage), storage)
+    with stage(say, "reading the bundle", short=True):
+        bundle = find_bundle(config.bundle, LabelsTable(config.labels_table, storage), storage)
     job = Classification(config, options, bundle, storage, say)
     carry_out(job, config, say, ending, config.notify)
 
@@ -124,7 +121,7 @@ class Classification:
             limit=self.options.limit,
             full=self.options.full,
         )
-        night = compare(source, self.bundle, self.storage, folder)
+        night = compare(source, self.bundle, self.storage, folder, self.say)
         self.refuse_loss(night)
         return night
 
@@ -149,20 +146,14 @@ class Classification:
         config, manifest = self.config, read_manifest(run)
         if manifest is None:
             plan = Plan(run)
-            done = finished_units(run)
-            units = f"{len(plan.units):,} units, {len(done):,} done before"
-            self.say(f"{run}: {plan.items:,} items in {units}")
-            figures = UnitFigures(run, plan.items, plan.count(done))
-            store = None
-            if config.embeddings:
-                store = EmbeddingStore(config.embeddings, self.bundle.backbone_digest, self.storage)
-            classify_left(self.unit_job(run), None, run.unique_name, figures)
+            figures = UnitFigures(run, plan.items, plan.count(finished_units(run)))
+            classify_left(self.unit_job(run), figures, self.say)
             figures.close()
             sampler = Sampler()
-            parts, totals = compact(run, plan, watch=sampler.add)
-            if store:
-                embeddings = sampler.watch(read_embeddings(run, plan.units))
-                store.append(run.unique_name, embeddings)
+            parts, totals = self.put_together(run, plan, sampler)
+            if config.embeddings:
+                store = EmbeddingStore(config.embeddings, self.bundle.backbone_digest, self.storage)
+                keep_embeddings(store, run, run.unique_name, self.say, sampler.watch)
             run.write(files.SAMPLE, sampler.sample.to_parquet())
             manifest = Manifest(
                 run_id=run.run_id,
@@ -180,6 +171,18 @@ class Classification:
             write_manifest(run, manifest)
         if cost := config.prices.sentence(manifest.node_hours, manifest.totals.items):
             self.say(f"cost: {cost}")
+
+    def put_together(self, run: Run, plan: Plan, sampler: Sampler) -> tuple[list[Part], Totals]:
+        """Put the shards of all units together, while the sampler sees their rows."""
+        shards = len(plan.units)
+        doing, of = "putting the shards together", f"of {shards:,} shards"
+        with stage(self.say, doing, of, short=not shards) as count:
+
+            def watch(rows: pa.Table) -> None:
+                sampler.add(rows)
+                count(1)
+
+            return compact(run, plan, watch=watch)
 
     def end(self, run: Run) -> None:
         """As `Job`."""
@@ -202,48 +205,3 @@ class Classification:
             reading=config.reading,
             embeddings=config.embeddings is not None,
         )
-
-
-def dry_run(config: ClassifyRun, options: Options, say: Say, ending: Ending | None = None) -> None:
-    """Say what a classification would do, and how long it would take; write nothing.
-
-    Args:
-        config: the run file.
-        options: of the command line.
-        say: takes each line for the person who waits.
-        ending: learns what the lines say, or None.
-
-    Raises:
-        InputError: something given cannot be used.
-    """
-    storage = Storage(config.storage)
-    bundle = find_bundle(config.bundle, LabelsTable(config.labels_table, storage), storage)
-    job = Classification(config, options, bundle, storage, say)
-    with tempfile.TemporaryDirectory() as folder:
-        night = job.plan(Path(folder))
-        plan = Path(folder) / files.PLAN
-        units, sample = parquet.read_metadata(plan).num_row_groups, sample_items(plan)
-    items = night.diff.planned
-    say(f"{night.sentence}\n{items:,} items in {units:,} units")
-    ending = ending or Ending("classify")
-    counts = {**night.diff.model_dump(), "items": items, "units": units}
-    if not items:
-        ending.tell("planned", night.sentence, **counts, seconds=0.0)
-        return
-    with connected():
-        pool = Pool(config.engine)
-        receipt = classify_sample(job.unit_job(Run("", "", storage)), pool, sample)
-        rate = pool.actors * receipt.images_per_s
-        helping = count_helpers(config.engine, pool.actors * pool.num_cpus, lambda: receipt)
-        seconds = items / rate
-        ahead = hours_ahead(nodes_by_kind(), pool.share_now, seconds)
-    cost = config.prices.cost(ahead)
-    ending.tell("planned", night.sentence, **counts, seconds=seconds, cost=cost)
-    actors = "1 actor" if pool.actors == 1 else f"{pool.actors} actors"
-    say(f"about {duration(seconds)} at {rate:,.0f} images/s with {actors}, by a sample")
-    if helping:
-        processes = "1 process" if helping == 1 else f"{helping} processes"
-        say(f"less with the help of {processes} for fetching and decoding")
-    if priced := config.prices.sentence(ahead, items):
-        say(f"estimated cost: {priced}")
-    say("nothing was written")

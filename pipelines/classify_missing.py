@@ -1,52 +1,85 @@
 """Classifying what a plan has left: units through the pool, their embeddings into the store."""
 
-from functools import partial
-from pathlib import Path
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pyarrow as pa
-from pyarrow import parquet
 
-from lib.cluster.classify_units import SAMPLE_ITEMS, Pool, classify_sample, classify_units
-from lib.cluster.connection import connected
 from lib.embeddings.store import EmbeddingStore
 from lib.inference.config import UnitJob
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
+from lib.runs.progress import counted, stage
+from lib.runs.receipt import Receipt
+from lib.runs.run import Run
 from lib.runs.shards import finished_units, read_embeddings
-from pipelines.steps import work_off
+from pipelines.steps import Say, work_off
 
 
-def classify_left(
-    job: UnitJob, store: EmbeddingStore | None, name: str, figures: UnitFigures
-) -> None:
-    """Classify the units of a run's plan that have no shard yet, and keep their embeddings.
+def classify_left(job: UnitJob, figures: UnitFigures, say: Say, doing: str = "classifying") -> None:
+    """Classify the units of a run's plan that have no shard yet.
 
     Args:
         job: the run, and how its units are classified.
-        store: takes the embeddings, where they are kept.
-        name: that the embeddings are appended under.
         figures: of the run.
+        say: takes each line for the person who waits.
+        doing: what this is to that person.
 
     Raises:
         ReshelveError: a unit failed as a whole; the same command resumes the run.
     """
-    plan = Plan(job.run)
-    work_off(plan, finished_units(job.run), partial(classify_units, job), figures, connected)
-    if store:
-        store.append(name, read_embeddings(job.run, plan.units))
+
+    def stream(units: list[int], figures: UnitFigures) -> Iterator[Receipt]:
+        from lib.cluster.classify_units import classify_units  # noqa: PLC0415  # Ray Data takes seconds to import
+
+        return classify_units(job, units, figures)
+
+    plan, done = Plan(job.run), finished_units(job.run)
+    amount = f"{amount_of(plan.items, len(plan.units))}, {len(done):,} done before"
+
+    @contextmanager
+    def workers() -> Iterator[None]:
+        with ray_started(say):
+            say(f"{doing} {amount}")
+            yield
+
+    work_off(plan, done, stream, figures, workers)
 
 
-def seconds_ahead(job: UnitJob, plan: Path, items: int) -> float:
-    """Classify a few items of a local plan; return the seconds that so many would take."""
-    with connected():
-        pool = Pool(job.engine)
-        receipt = classify_sample(job, pool, sample_items(plan))
-    return items / receipt.images_per_s / pool.actors
+def amount_of(items: int, units: int) -> str:
+    """Say how much there is to do."""
+    return f"{items:,} items in " + ("1 unit" if units == 1 else f"{units:,} units")
 
 
-def sample_items(plan: Path) -> pa.Table:
-    """Take a few items, spread over a local plan."""
-    items = parquet.read_table(plan)
-    step = max(items.num_rows // SAMPLE_ITEMS, 1)
-    places = pa.array(range(0, items.num_rows, step), pa.int64())
-    return items.take(places[:SAMPLE_ITEMS])
+def keep_embeddings(
+    store: EmbeddingStore,
+    run: Run,
+    name: str,
+    say: Say,
+    watch: Callable[[Iterator[pa.Table]], Iterator[pa.Table]] = iter,
+) -> None:
+    """Put the embeddings of a run's units into the store.
+
+    Args:
+        store: takes them.
+        run: whose units they are of.
+        name: that they are appended under.
+        say: takes each line for the person who waits.
+        watch: passes them on, and may look at them.
+    """
+    units = Plan(run).units
+    with stage(say, "keeping the embeddings", f"of {len(units):,} units", short=not units) as count:
+        store.append(name, watch(counted(read_embeddings(run, units), count)))
+
+
+@contextmanager
+def ray_started(say: Say) -> Iterator[None]:
+    """Connect to Ray for as long as the context is open."""
+    address = os.environ.get("RAY_ADDRESS")
+    with ExitStack() as stack:
+        with stage(say, f"connecting to Ray at {address}" if address else "starting Ray"):
+            from lib.cluster.connection import connected  # noqa: PLC0415  # Ray takes a second to import
+
+            stack.enter_context(connected())
+        yield

@@ -4,15 +4,17 @@ from pathlib import Path
 
 from lib.catalog.catalog import CatalogConfig
 from lib.catalog.diff import COMPARED, Diff, Night, NightConfig, count_versions, write_removed
-from lib.catalog.snapshot import freeze
+from lib.catalog.snapshot import Frozen, freeze
 from lib.config.config import Config
 from lib.labels.delta_table import LabelsTable
 from lib.labels.mixing import refuse_mixing
 from lib.models.bundle import Bundle
 from lib.runs import files
+from lib.runs.progress import stage
 from lib.runs.run import Run
 from lib.sql import open_duckdb
 from lib.storage.storage import Storage
+from pipelines.steps import Say
 
 
 class NightPlan(Config):
@@ -60,13 +62,23 @@ def write_night(run: Run, night: NightPlan, folder: Path) -> None:
     run.write(files.NIGHT, night.model_dump_json(indent=2).encode())
 
 
-def compare(source: NightSource, bundle: Bundle, storage: Storage, folder: Path) -> NightPlan:
+def compare(
+    source: NightSource, bundle: Bundle, storage: Storage, folder: Path, say: Say
+) -> NightPlan:
     """Write snapshot, plan and removed ids into a local folder.
 
     Raises:
         InputError: the catalog or the labels table cannot be read.
     """
-    frozen = freeze(source.catalog, storage, folder / files.SNAPSHOT, source.limit)
+    with stage(say, "reading the catalog") as count:
+        frozen = freeze(source.catalog, storage, folder / files.SNAPSHOT, source.limit, count)
+    with stage(say, "comparing it with the labels table"):
+        return _diff(source, bundle, storage, folder, frozen)
+
+
+def _diff(
+    source: NightSource, bundle: Bundle, storage: Storage, folder: Path, frozen: Frozen
+) -> NightPlan:
     table = LabelsTable(source.labels_table, storage)
     version = table.version()
     labels = folder / "labels.parquet"
@@ -77,12 +89,12 @@ def compare(source: NightSource, bundle: Bundle, storage: Storage, folder: Path)
         rows = count_versions(connection, labels)
         refuse_mixing(source.labels_table, table.history(), rows, bundle.made, source.redone)
         diff = night.plan(connection, frozen.path, labels, folder / files.PLAN, source.unit_size)
-        removed = write_removed(
-            connection, frozen.path, labels, folder / files.REMOVED, whole=whole
-        )
+        gone = folder / files.REMOVED
+        removed = write_removed(connection, frozen.path, labels, gone, whole=whole)
+        diff = diff.model_copy(update={"removed": removed})
     labels.unlink()
     return NightPlan(
-        diff=diff.model_copy(update={"removed": removed}),
+        diff=diff,
         base_version=version,
         whole_catalog=whole,
         snapshot_digest=frozen.digest,

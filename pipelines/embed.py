@@ -20,13 +20,14 @@ from lib.runs import files
 from lib.runs.ending import Ending
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
+from lib.runs.progress import counted, stage
 from lib.runs.receipt import add_up
 from lib.runs.run import Intent, Run, RunFile
 from lib.runs.shards import finished_units, read_shards
 from lib.schemas import ITEM_SCHEMA
 from lib.sql import open_duckdb, read_rows, streamed
 from lib.storage.storage import Storage
-from pipelines.classify_missing import classify_left
+from pipelines.classify_missing import classify_left, keep_embeddings
 from pipelines.steps import Say, apart_from_catalogs, carry_out, within_catalogs
 
 MISSING = """
@@ -57,7 +58,8 @@ def embed(config: EmbedRun, say: Say, ending: Ending | None = None) -> None:
         ending: learns which run it is, or None.
     """
     storage = Storage(config.storage)
-    bundle = read_bundle(config.bundle, storage)
+    with stage(say, "reading the bundle", short=True):
+        bundle = read_bundle(config.bundle, storage)
     store = EmbeddingStore(config.embeddings, bundle.backbone_digest, storage)
     job = Embedding(config, bundle, store, storage, say)
     carry_out(job, config, say, ending)
@@ -103,9 +105,11 @@ class Embedding:
 
     def plan(self, folder: Path) -> Missing:
         """As `Job`."""
-        frozen = freeze(self.config.catalog, self.storage, folder / files.SNAPSHOT)
+        with stage(self.say, "reading the catalog") as count:
+            frozen = freeze(self.config.catalog, self.storage, folder / files.SNAPSHOT, count=count)
         unit_size = self.config.engine.unit_size
-        missing = write_missing(frozen.path, self.store, folder / files.PLAN, unit_size)
+        with stage(self.say, "comparing it with the kept embeddings"):
+            missing = write_missing(frozen.path, self.store, folder / files.PLAN, unit_size)
         return Missing(items=frozen.items, missing=missing)
 
     def write_plan(self, run: Run, _: Missing, folder: Path) -> None:
@@ -129,12 +133,15 @@ class Embedding:
             reading=self.config.reading,
             embeddings=True,
         )
-        classify_left(job, self.store, run.unique_name, figures)
+        classify_left(job, figures, self.say, "embedding")
+        keep_embeddings(self.store, run, run.unique_name, self.say)
         figures.close()
 
     def end(self, run: Run) -> None:
         """Say how many embeddings were made, and end the run."""
-        totals = add_up(receipt for receipt, _ in read_shards(run, Plan(run).units))
+        units = Plan(run).units
+        with stage(self.say, "adding up", f"of {len(units):,} units", short=True) as count:
+            totals = add_up(receipt for receipt, _ in counted(read_shards(run, units), count))
         sentence = (
             f"{totals.labelled:,} of {totals.items:,} missing embeddings are made, "
             f"in {self.store.uri}"
@@ -142,8 +149,8 @@ class Embedding:
         counts = {"items": totals.items, "embedded": totals.labelled, "errors": totals.error_count}
         run.end({"state": "embedded", "sentence": sentence, **counts})
         self.say(sentence)
-        for reason, count in totals.errors.items():
-            self.say(f"  {reason}: {count:,}")
+        for reason, images in totals.errors.items():
+            self.say(f"  {reason}: {images:,}")
 
 
 def write_missing(snapshot: Path, store: EmbeddingStore, plan: Path, unit_size: int) -> int:

@@ -16,6 +16,7 @@ from lib.labels.moves import moved_items, moved_pairs
 from lib.models.bundle import read_bundle
 from lib.runs import files
 from lib.runs.manifest import Manifest, read_manifest
+from lib.runs.progress import stage
 from lib.runs.run import Run
 from lib.schemas import LABELS_SCHEMA
 from lib.sql import open_duckdb
@@ -58,16 +59,17 @@ def publish_finished(
         raise unfinished(run)
     table = LabelsTable(config.labels_table, run.storage)
     with tempfile.TemporaryDirectory() as folder:
-        finished = _fetch(run, manifest, table, publisher.base_version, Path(folder))
-        with open_duckdb(DUCK_MB) as connection:
-            before, removed = publisher.compare(connection, finished)
-            measured = measure_changes(connection, finished.rows, before, removed)
-            moves, moved = moved_items(connection), moved_pairs(connection)
-        drift = publisher.drift(finished, table)
-        if drift:
-            measured = measured.model_copy(update={"drift": drift.value})
-        gates = judge(config.gates, measured, accepted)
-        publication = _take_in(publisher, finished, table, gates)
+        with stage(say, "checking the gates"):
+            finished = _fetch(run, manifest, table, publisher.base_version, Path(folder))
+            with open_duckdb(DUCK_MB) as connection:
+                before, removed = publisher.compare(connection, finished)
+                measured = measure_changes(connection, finished.rows, before, removed)
+                moves, moved = moved_items(connection), moved_pairs(connection)
+            drift = publisher.drift(finished, table)
+            if drift:
+                measured = measured.model_copy(update={"drift": drift.value})
+            gates = judge(config.gates, measured, accepted)
+        publication = _take_in(publisher, finished, table, gates, say)
         judged = Judged(
             finished=finished,
             publication=publication,
@@ -77,7 +79,8 @@ def publish_finished(
             moved=moved,
             drift=drift,
         )
-        lines = publisher.report(judged, config.reading)
+        with stage(say, "writing the report"):
+            lines = publisher.report(judged, config.reading)
     overruled = [
         {"gate": each.key, "limit": each.limit, "value": each.value, **asdict(each.accepted)}
         for each in gates
@@ -116,7 +119,11 @@ def _fetch(
 
 
 def _take_in(
-    publisher: Publisher, finished: Finished, table: LabelsTable, gates: list[GateResult]
+    publisher: Publisher,
+    finished: Finished,
+    table: LabelsTable,
+    gates: list[GateResult],
+    say: Say,
 ) -> Publication:
     """Publish the run, or say why not."""
     if error := _refused_by(gates, finished.run):
@@ -128,8 +135,9 @@ def _take_in(
     made = _made(finished, did=publisher.did, gates="; ".join(overruled))
     change = replace(change, made=made)
     try:
-        _refuse_moved(table, change)
-        return Publication(table=table.name, version=table.publish(change))
+        with stage(say, "publishing"):
+            _refuse_moved(table, change)
+            return Publication(table=table.name, version=table.publish(change))
     except ConflictError as error:
         return Publication(table=table.name, error=error)
 

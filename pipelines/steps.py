@@ -16,7 +16,7 @@ from lib.runs.heartbeat import Heartbeat
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.notify import Notifier, NotifyConfig
 from lib.runs.plan import Plan
-from lib.runs.progress import ItemProgress
+from lib.runs.progress import ItemProgress, stage
 from lib.runs.receipt import Receipt
 from lib.runs.run import Intent, Run, RunFile, begin_run, find_run
 from lib.storage.storage import Storage
@@ -103,7 +103,9 @@ def carry_out(
         ReshelveError: the run stopped; the same command resumes it.
     """
     ending = ending or Ending(job.intent.job)
-    ending.run = run = find_run(config.output, config.run_id, job.intent, job.storage)
+    with stage(say, "looking for a run to resume", short=True):
+        run = find_run(config.output, config.run_id, job.intent, job.storage)
+    ending.run = run
     if run and (outcome := run.outcome):
         answer_again(run, outcome, say)
         return
@@ -115,7 +117,8 @@ def carry_out(
                 planned = job.plan(Path(folder))
                 run = run or begin_run(config.output, config.run_id, job.intent, job.storage)
                 ending.run = run
-                job.write_plan(run, planned, Path(folder))
+                with stage(say, "writing the plan", short=True):
+                    job.write_plan(run, planned, Path(folder))
         say(f"{run}: {planned.sentence}")
         with Heartbeat(run):
             job.work(run, planned)

@@ -43,7 +43,14 @@ def test_jobs_are_thin() -> None:
     [
         ("jobs.__main__", {"torch", "ray"}),  # what is wrong with a command is said at once
         ("pipelines.train_config", {"torch", "ray"}),
-        ("pipelines.classify", {"torch", "torchvision"}),  # two seconds and half a GB: the actors'
+        # nobody waits for them without a line: they are loaded after the first ones
+        ("pipelines.classify", {"torch", "ray"}),
+        ("pipelines.classify_dry_run", {"torch", "ray"}),
+        ("pipelines.embed", {"torch", "ray"}),
+        ("pipelines.backfill", {"torch", "ray"}),
+        ("pipelines.backfill_dry_run", {"torch", "ray"}),
+        # two seconds and half a GB: the actors'
+        ("lib.cluster.classify_units", {"torch", "torchvision"}),
         (
             "lib.inference.classify_unit",
             {"torchvision"},

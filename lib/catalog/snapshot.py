@@ -1,6 +1,7 @@
 """Freezes a catalog of any length into a snapshot: one sorted Parquet file, in bounded memory."""
 
 import hashlib
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,13 @@ class ItemsDigest:
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def freeze(config: CatalogConfig, storage: Storage, path: Path, limit: int | None = None) -> Frozen:
+def freeze(
+    config: CatalogConfig,
+    storage: Storage,
+    path: Path,
+    limit: int | None = None,
+    count: Callable[[int], None] = lambda _: None,
+) -> Frozen:
     """Write the snapshot of a catalog to a file on local disk, which is there whole or not at all.
 
     Args:
@@ -77,6 +84,7 @@ def freeze(config: CatalogConfig, storage: Storage, path: Path, limit: int | Non
         storage: how to reach it.
         path: the snapshot's file; its folder is made.
         limit: keep so many items, the first by `item_id`.
+        count: is told how many items more were found, while they are.
 
     Raises:
         InputError: the catalog cannot be read, is empty, or an item has no uri or another's id.
@@ -86,7 +94,7 @@ def freeze(config: CatalogConfig, storage: Storage, path: Path, limit: int | Non
     with (
         appearing(path) as temporary,
         parquet.ParquetWriter(temporary, ITEM_SCHEMA, compression="zstd") as writer,
-        closing(checked(iterate_catalog(config, storage), config.uri)) as found,
+        closing(_counted(iterate_catalog(config, storage), config.uri, count)) as found,
         open_duckdb() as duck,
     ):
         ordered = unique(_sort(found, duck, config.uri), config.uri)
@@ -96,6 +104,12 @@ def freeze(config: CatalogConfig, storage: Storage, path: Path, limit: int | Non
             items += batch.num_rows
             labels.update(pc.unique(batch["category_id"].drop_null()).to_pylist())
     return Frozen(path, items, digest.hexdigest(), tuple(sorted(labels)))
+
+
+def _counted(items: Batches, source: str, count: Callable[[int], None]) -> Batches:
+    for batch in checked(items, source):
+        count(batch.num_rows)
+        yield batch
 
 
 def _sort(found: Batches, duck: duckdb.DuckDBPyConnection, source: str) -> Batches:

@@ -8,46 +8,19 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import pyarrow as pa
-import ray
 import ray.data
 
-from lib.cluster.connection import capacity, check_fits, resources
 from lib.cluster.decode_helpers import helpers
 from lib.cluster.monitor import watched
+from lib.cluster.pool import Pool, classify_sample
 from lib.cluster.worker_errors import worker_errors
-from lib.errors import InputError
-from lib.inference.config import EngineConfig, UnitJob
+from lib.inference.config import SAMPLE_ITEMS, UnitJob
 from lib.models.options import UNITS_AT_ONCE
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
 from lib.runs.receipt import Receipt
 
-SAMPLE_ITEMS = 128
 LOGGER = logging.getLogger(__name__)
-
-
-class Pool:
-    """Size of the pool and what each actor reserves, fitted to the cluster."""
-
-    def __init__(self, engine: EngineConfig) -> None:
-        """Take one actor a GPU where there are any, else one for every `cpus_per_actor`."""
-        cpus, gpus = capacity()
-        on_gpu = engine.device != "cpu" and gpus >= 1
-        self.actors = engine.actors or max(
-            1, int(gpus if on_gpu else cpus // engine.cpus_per_actor)
-        )
-        self.num_gpus = 1 if on_gpu else 0
-        # Half of the threads' cores: a pool that reserves every core starves Ray Data's own tasks,
-        # and the job hangs without a word.
-        self.num_cpus = min(engine.cpus_per_actor / 2, cpus / 2 / self.actors)
-        if engine.device == "cuda" and not on_gpu:
-            raise InputError("engine.device is cuda, but the cluster has no GPU")
-        now_cpus, now_gpus = resources()
-        room = now_gpus if on_gpu else now_cpus // engine.cpus_per_actor
-        # of the actors, those that there is room for as the cluster is just now
-        self.share_now = min(max(room, 1) / self.actors, 1)
-        check_fits(self.actors * self.num_cpus, self.actors * self.num_gpus, "engine.actors")
 
 
 class UnitActor:
@@ -73,22 +46,6 @@ class UnitActor:
             LOGGER.exception("this process ends, since one of its threads is stuck")
             os._exit(1)
         return {"receipt": [receipt.model_dump_json() for receipt in receipts]}
-
-
-def classify_sample(job: UnitJob, pool: Pool, sample: pa.Table) -> Receipt:
-    """Classify a few items as one actor would; return the receipt."""
-
-    @ray.remote(num_cpus=pool.num_cpus, num_gpus=pool.num_gpus)
-    def receipt_of() -> Receipt:
-        from lib.inference.classify_unit import UnitClassifier  # noqa: PLC0415  # torch is the actors', not the job's
-
-        classifier = UnitClassifier(job)
-        classifier.classify(sample.slice(0, 8))
-        return classifier.classify(sample)[1]
-
-    with worker_errors():
-        receipt: Receipt = ray.get(receipt_of.remote())
-    return receipt
 
 
 def classify_units(job: UnitJob, units: list[int], figures: UnitFigures) -> Iterator[Receipt]:

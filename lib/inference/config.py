@@ -11,6 +11,7 @@ from lib.models.options import Device, EnginePrecision, Runtime
 from lib.runs.run import Run
 
 Decode = Literal["inline", "pool", "auto"]
+SAMPLE_ITEMS = 128  # that an actor's rate is measured on
 
 
 class EngineConfig(Config):

@@ -314,7 +314,7 @@ def plan_night(shop: Shop, bundle: str, **changes: Any) -> Bundle:  # noqa: ANN4
         full=False,
     )
     with tempfile.TemporaryDirectory() as folder:
-        compare(source, found, catalogs.LOCAL, Path(folder))
+        compare(source, found, catalogs.LOCAL, Path(folder), print)
     return found
 
 
@@ -452,6 +452,15 @@ def test_a_dry_run_says_the_routes_and_writes_nothing(shop: Shop) -> None:
     assert result.exit_code == 0, result.output
     assert "rows are settled by rule" in result.output
     assert "in all, by a sample" in result.output
+    begun = result.stdout.splitlines()
+    for stage in (
+        "reading the bundle, the taxonomies and the labelled items",
+        "reading the labels table",
+        "sorting its rows: by rule, by embedding, by image",
+        "fitting the head",
+        "trying it on a few rows",
+    ):
+        begun = begun[begun.index(stage) :]
     assert shop.files() == before
     told = told_by(result.stdout)
     assert (told["state"], told["run"], told["items"]) == ("planned", None, shop.rows().num_rows)

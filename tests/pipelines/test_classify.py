@@ -288,6 +288,28 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(copy: Night) -> None
     assert told["seconds"] > 0
 
 
+def test_a_night_says_each_stage_as_it_begins(copy: Night) -> None:
+    result = run_job("classify", copy.run_file, "--limit", "10")
+
+    assert result.exit_code == 0, result.output
+    begun = [re.split(r"[:\d]", line)[0].strip() for line in result.stdout.splitlines()]
+    stages = [
+        "reading the catalog",
+        "comparing it with the labels table",
+        "run night",
+        "starting Ray",
+        "classifying",
+        "putting the shards together",
+        "keeping the embeddings",
+        "checking the gates",
+        "publishing",
+        "writing the report",
+        "report",
+        "published as version",
+    ]
+    assert [each for each in begun if each in stages] == stages
+
+
 def test_too_many_errors_end_with_exit_code_3_and_leave_the_table(
     night: Night, copy: Night
 ) -> None:
@@ -468,6 +490,7 @@ def spoil_run_file(night: Night) -> str:
     return "the run file cannot be read"
 
 
+STAGES_BEFORE_A_RUN = {"reading the bundle", "looking for a run to resume", "reading the catalog"}
 SPOILS = [spoil_key, spoil_bundle, spoil_catalog, spoil_taxonomy, spoil_run_file]
 
 
@@ -475,7 +498,7 @@ SPOILS = [spoil_key, spoil_bundle, spoil_catalog, spoil_taxonomy, spoil_run_file
 def refused(
     night: Night, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, tuple[Night, dict[str, bytes], str, subprocess.Popen[str]]]:
-    """Jobs that begin with something spoilt, all at once: each takes seconds to import torch."""
+    """Jobs that begin with something spoilt, all at once: each takes a second to begin."""
     started = {}
     for spoil in SPOILS:
         copy = copy_of(night, tmp_path_factory.mktemp(spoil.__name__))
@@ -493,7 +516,10 @@ def test_bad_input_is_one_sentence_and_exit_code_2_before_anything_is_written(
 
     code, stdout, stderr = finish(process)
 
-    assert (code, stdout) == (2, "")
+    assert code == 2
+    at_once = spoil in {"spoil_key", "spoil_run_file"}
+    said = [line.removeprefix("still ").partition(",")[0] for line in stdout.splitlines()]
+    assert set(said) <= (set() if at_once else STAGES_BEFORE_A_RUN)
     assert stderr.startswith("error: ")
     assert expected in stderr
     assert len(stderr.splitlines()) == 1

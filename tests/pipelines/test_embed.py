@@ -35,6 +35,14 @@ def test_each_image_that_has_no_embedding_gets_one_and_the_figures_say_so(tmp_pa
         counted = scraped()["ray_reshelve_items_total first"]
 
     assert first.exit_code == again.exit_code == 0, first.output + again.output
+    stages = [
+        "reading the catalog",
+        "comparing it with the kept embeddings",
+        "starting Ray",
+        f"embedding {len(FILES)} items in 1 unit, 0 done before",
+        "keeping the embeddings",
+    ]
+    assert [line for line in first.stdout.splitlines() if line in stages] == stages
     assert f"{len(FILES)} items, {len(FILES)} without an embedding" in first.output
     assert f"{len(FILES)} items, {len(FILES) - len(PICTURES)} without" in again.output
     uris = [

@@ -1,0 +1,108 @@
+"""Labelled items of a backfill: where they come from, and which of them have an embedding."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from lib.backfill.labelled_items import Labelled, find_examples, map_labels, read_examples
+from lib.catalog.catalog import CatalogConfig, labels_of
+from lib.catalog.split import read_sides
+from lib.config.config import Config
+from lib.embeddings.index import streamed_places
+from lib.embeddings.store import EmbeddingStore
+from lib.errors import InputError
+from lib.labels.delta_table import LabelsTable
+from lib.schemas import ITEM_SCHEMA
+from lib.sql import open_duckdb, read_rows
+from lib.storage.parquet_reader import ParquetParts
+from lib.storage.storage import Storage
+from lib.taxonomy.migration import Migration
+
+KNOWN = ("item_id", "uri", "etag")
+
+
+class LabelledConfig(Config):
+    """Where labelled items come from; the same catalogs as the old bundle's training."""
+
+    catalog: CatalogConfig | None = None
+    validation: CatalogConfig | None = None
+    validation_fraction: float = Field(default=0.2, gt=0, lt=1)
+    examples: str | None = None
+
+
+def read_labelled(
+    config: LabelledConfig, table: LabelsTable, migration: Migration, storage: Storage
+) -> Labelled:
+    """Read all that a head may be fitted on.
+
+    Raises:
+        InputError: a catalog or the examples cannot be used.
+    """
+    train = held_out = examples = ITEM_SCHEMA.empty_table()
+    if config.catalog:
+        train, held_out = _read_catalogs(config, config.catalog, migration, storage)
+    if config.examples:
+        wanted = read_examples(config.examples, migration.new, storage)
+        known = pa.concat_tables([train.select(KNOWN), held_out.select(KNOWN)])
+        known = pa.concat_tables([known, _of_the_table(wanted["item_id"], table)])
+        examples = find_examples(wanted, known, config.examples)
+    return map_labels(train, held_out, examples, migration, config.validation_fraction)
+
+
+def _of_the_table(item_ids: pa.ChunkedArray, table: LabelsTable) -> pa.Table:
+    """Return the rows of some items of the labels table, columns item_id, uri and etag."""
+    schema = pa.schema([ITEM_SCHEMA.field(name) for name in KNOWN])
+    version, wanted = table.version(), item_ids.combine_chunks()
+    batches = table.batches(version, KNOWN) if version is not None else ()
+    found = [b.filter(pc.is_in(b["item_id"], wanted)).cast(schema) for b in batches]
+    return pa.Table.from_batches(found, schema)
+
+
+def _read_catalogs(
+    config: LabelledConfig, catalog: CatalogConfig, migration: Migration, storage: Storage
+) -> tuple[pa.Table, pa.Table]:
+    sides = read_sides(catalog, config.validation, config.validation_fraction, storage)
+    for side in sides:
+        migration.old.check_labels(labels_of(side), catalog.uri)
+    return sides
+
+
+def locate(labelled: Labelled, files: Sequence[ParquetParts]) -> tuple[pa.Table, pa.Table]:
+    """Return the items to train on and those held out that have an embedding, with its `place`.
+
+    Args:
+        labelled: the items.
+        files: of the embedding store, as the places count them.
+
+    Raises:
+        InputError: a file of the store cannot be read.
+    """
+    with open_duckdb() as connection, streamed_places(connection, files, "stored"):
+        connection.register("train", labelled.train)
+        connection.register("held_out", labelled.held_out)
+        query = """
+            SELECT i.*, place FROM
+                (SELECT *, false AS is_held_out FROM train
+                 UNION ALL SELECT *, true FROM held_out) i
+            JOIN (SELECT uri AS u, etag AS e, min(place) AS place FROM stored GROUP BY ALL)
+            ON uri = u AND etag IS NOT DISTINCT FROM e ORDER BY place, item_id"""
+        found = read_rows(connection, query, {}).read_all()
+    is_held_out = found["is_held_out"]
+    return found.filter(pc.invert(is_held_out)), found.filter(is_held_out)
+
+
+def refuse_other_backbone(store: EmbeddingStore, folder: str, storage: Storage) -> None:
+    """Refuse a folder that holds embeddings, but none of the bundle's backbone.
+
+    Raises:
+        InputError: names the backbones that are there.
+    """
+    mine = store.uri.rsplit("/", 1)[-1]
+    others = sorted(storage.names(store.uri.rsplit("/", 1)[0]) - {mine})
+    if not store.files and others:
+        raise InputError(
+            f"{folder}: these are embeddings of another backbone ({others[0][:12]}), the bundle's "
+            f"is {mine[:12]}; name its bundle, or make its embeddings with 'reshelve embed'"
+        )
