@@ -18,6 +18,7 @@ from lib.images.config import ReadingConfig
 from lib.inference.config import EngineConfig, UnitJob
 from lib.labels.delta_table import LabelsTable
 from lib.labels.gates import GatesConfig
+from lib.labels.gates_ahead import reach_sentences, refused_ahead
 from lib.models.bundle import Bundle
 from lib.runs import files
 from lib.runs.compaction import Part, compact
@@ -122,29 +123,29 @@ class Classification:
             full=self.options.full,
         )
         night = compare(source, self.bundle, self.storage, folder, self.say)
-        self.refuse_loss(night)
+        self.refuse_ahead(night)
         return night
 
-    def refuse_loss(self, night: NightPlan) -> None:
-        """Refuse a night that its gate on lost rows will not let through, whatever it classifies.
+    def refuse_ahead(self, night: NightPlan) -> None:
+        """Refuse a night that a gate will not let through, whatever it classifies.
 
         Raises:
             GateError: nothing was done.
         """
-        gates, lost = self.config.gates, night.diff.row_loss
-        limit = gates.max_row_loss
-        if limit is None or lost <= limit or "max_row_loss" in gates.warn:
-            return
-        raise GateError(
-            f"{night.sentence}: the table would lose {lost:.1%} of its rows, gates.max_row_loss "
-            f"allows {limit:.1%}; nothing was classified. If those items are to go, "
-            "--set gates.max_row_loss=1 lets them"
-        )
+        if night.reach and (refused := refused_ahead(self.config.gates, night.reach)):
+            raise GateError(f"{night.sentence}: {refused}")
 
-    def work(self, run: Run, _: NightPlan) -> None:
+    def say_reach(self, night: NightPlan) -> None:
+        """Say whether gates could refuse what the night changes."""
+        if night.reach and (night.diff.planned or night.diff.removed):
+            for sentence in reach_sentences(self.config.gates, night.reach):
+                self.say(sentence)
+
+    def work(self, run: Run, night: NightPlan) -> None:
         """Classify what is left, write the manifest, and say what it cost."""
         config, manifest = self.config, read_manifest(run)
         if manifest is None:
+            self.say_reach(night)
             plan = Plan(run)
             figures = UnitFigures(run, plan.items, plan.count(finished_units(run)))
             classify_left(self.unit_job(run), figures, self.say)

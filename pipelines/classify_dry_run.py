@@ -37,6 +37,7 @@ def estimate(config: ClassifyRun, options: Options, say: Say, ending: Ending | N
         units, sample = parquet.read_metadata(plan).num_row_groups, sample_of(plan)
     items = night.diff.planned
     say(f"{night.sentence}\n{amount_of(items, units)}")
+    job.say_reach(night)
     ahead: dict[str, float | None] = {"seconds": 0.0}
     if items:
         ahead = _estimate_time(config, job.unit_job(Run("", "", storage)), sample, items, say)

@@ -7,6 +7,7 @@ from lib.catalog.diff import COMPARED, Diff, Night, NightConfig, count_versions,
 from lib.catalog.snapshot import Frozen, freeze
 from lib.config.config import Config
 from lib.labels.delta_table import LabelsTable
+from lib.labels.gates_ahead import Reach, measure_reach
 from lib.labels.mixing import refuse_mixing
 from lib.models.bundle import Bundle
 from lib.runs import files
@@ -25,6 +26,7 @@ class NightPlan(Config):
     whole_catalog: bool
     snapshot_digest: str
     items: int
+    reach: Reach | None = None  # of plans of earlier versions it is not known
 
     @property
     def sentence(self) -> str:
@@ -92,6 +94,8 @@ def _diff(
         gone = folder / files.REMOVED
         removed = write_removed(connection, frozen.path, labels, gone, whole=whole)
         diff = diff.model_copy(update={"removed": removed})
+        plan = folder / files.PLAN
+        reach = measure_reach(connection, labels, plan, gone, diff.row_loss)
     labels.unlink()
     return NightPlan(
         diff=diff,
@@ -99,4 +103,5 @@ def _diff(
         whole_catalog=whole,
         snapshot_digest=frozen.digest,
         items=frozen.items,
+        reach=reach,
     )

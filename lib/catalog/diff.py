@@ -17,8 +17,8 @@ from lib.sql import read_rows
 TRANSIENT = (Reason.GONE, Reason.CHANGED, Reason.FETCH_FAILED)
 
 
-# of the labels table, what an item is compared by
-COMPARED = ("item_id", "uri", "etag", "error", "bundle_digest", "taxonomy_version")
+# of the labels table, what an item is compared by, and what it is labelled
+COMPARED = ("item_id", "uri", "etag", "category_id", "error", "bundle_digest", "taxonomy_version")
 
 
 class NightConfig(Config):

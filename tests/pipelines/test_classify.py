@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -308,6 +309,46 @@ def test_a_night_says_each_stage_as_it_begins(copy: Night) -> None:
         "published as version",
     ]
     assert [each for each in begun if each in stages] == stages
+
+
+def test_a_dry_run_says_how_far_the_gates_let_a_night_go(night: Night, copy: Night) -> None:
+    shutil.copytree(night.table_uri, copy.table_uri)
+    limits = ["--set", "gates.max_category_changes=1", "--set", "gates.max_mix_shift=0.5"]
+
+    result = run_job("classify", "--dry-run", "--full", copy.run_file, *limits)
+
+    assert result.exit_code == 0, result.output
+    share = f"{len(PICTURES) / len(ITEM_IDS):.1%}"
+    assert (
+        f"gates.max_category_changes cannot refuse: {share} at most, limit 100.0%" in result.output
+    )
+    assert "gates.max_mix_shift could reach 100.0%, limit 50.0%" in result.output
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_night_that_is_certain_to_shift_the_categories_is_refused_before_any_image_is_read(
+    night: Night, copy: Night, options: list[str]
+) -> None:
+    shutil.copytree(night.table_uri, copy.table_uri)
+    labels = night.rows.filter(night.rows["category_id"].is_valid())
+    (category, _), *_ = Counter(labels["category_id"].to_pylist()).most_common()
+    lost = labels.filter(pc.equal(labels["category_id"], category))["item_id"].to_pylist()
+    manifest = copy.folder / "images/manifest.csv"
+    head, *lines = manifest.read_text().splitlines()
+    items = [line.split(",") for line in lines]
+    # their images lie where they lay: they are as they were
+    at = night.folder / "images"
+    left = [f"{name},{at / uri},{etag}," for name, uri, etag, _ in items if name not in lost]
+    manifest.write_text("\n".join([head, *left]))
+    before = copy.files()
+    opened = ["--set", "run_id=less", "--set", "gates.max_row_loss=1"]
+
+    result = run_job("classify", copy.run_file, *opened, *options)
+
+    assert result.exit_code == 3
+    assert re.search(r"the category sizes would shift by \d+\.\d% at least, ", result.stderr)
+    assert "gates.max_mix_shift allows 20.0%; nothing was classified" in result.stderr
+    assert copy.files() == before
 
 
 def test_too_many_errors_end_with_exit_code_3_and_leave_the_table(
