@@ -88,7 +88,8 @@ def tables_of(output: str, storage: Storage) -> list[str]:
     for run_id in storage.names(absolute(output)):
         run = Run(run_id, join(absolute(output), run_id), storage)
         if run.exists(files.OUTCOME):
-            tables |= {run.record.run_file.get("labels_table", "")}
+            # an evaluation of a bundle names none
+            tables |= {run.record.run_file.get("labels_table") or ""}
     return sorted(tables - {""})
 
 

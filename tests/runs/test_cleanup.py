@@ -49,6 +49,23 @@ def test_runs_of_which_nothing_goes_are_counted_by_the_reason(tmp_path: Path) ->
     assert said.splitlines()[-1] == "nothing to remove"
 
 
+def test_a_folder_without_a_run_says_so(tmp_path: Path) -> None:
+    said = CliRunner().invoke(app, ["clean", str(tmp_path / "nowhere")]).output
+
+    assert said == f"nothing to remove: no run lies in {tmp_path / 'nowhere'}\n"
+
+
+def test_an_evaluation_of_a_bundle_which_has_no_table_is_no_obstacle(tmp_path: Path) -> None:
+    make_run(tmp_path, "night", "manifest.json", "outcome.json")
+    intent = Intent(job="evaluate", fingerprint={}, run_file={"labels_table": None})
+    begin_run(str(tmp_path), "measured", intent, STORAGE).end({"state": "evaluated"})
+
+    result = CliRunner().invoke(app, ["clean", str(tmp_path)])
+
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[-1] == "nothing to remove"
+
+
 def test_an_old_run_that_never_finished_goes_as_a_whole(tmp_path: Path) -> None:
     make_run(tmp_path, "dead", "plan.parquet", "shards/unit-0000000.parquet")
     assert leftovers(tmp_path) == {"dead"}
