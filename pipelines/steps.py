@@ -43,13 +43,13 @@ def apart_from_catalogs(value: ValueT, info: ValidationInfo) -> ValueT:
     """
     catalog = getattr(value, "folder", None)
     if catalog and (output := info.data.get("output")) and is_within(catalog, absolute(output)):
-        raise ValueError(f"expected a catalog outside 'output', which is {absolute(output)}")
+        raise ValueError(f"should lie outside 'output', which is {absolute(output)}")
     if isinstance(value, str):
         for each in (info.data.get(key) for key in CATALOGS):
             if each and each.folder and is_within(absolute(value), each.folder):
-                raise ValueError(f"expected a place outside the catalog {each.folder}")
+                raise ValueError(f"should lie outside the catalog {each.folder}")
     elif catalog and output and is_within(absolute(output), catalog):
-        raise ValueError(f"expected 'output', {absolute(output)}, outside the catalog")
+        raise ValueError(f"should not hold 'output', {absolute(output)}: runs are no images")
     return value
 
 

@@ -57,7 +57,7 @@ class CatalogConfig(Config):
     def _of_an_inventory(cls, prefix: str | None, info: ValidationInfo) -> str | None:
         if prefix is not None and not is_inventory(str(info.data.get("uri"))):
             raise ValueError(
-                "belongs to an S3 Inventory (a uri ending in manifest.json); expected it in 'uri'"
+                "belongs to an S3 Inventory, whose 'uri' ends in manifest.json; leave it out"
             )
         return prefix
 

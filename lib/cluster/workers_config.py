@@ -22,7 +22,7 @@ class WorkersConfig(Config):
     def _number_or_range(cls, count: int | str) -> int | str:
         found = RANGE.fullmatch(str(count))
         if not found or not 1 <= int(found[1]) <= int(found[2] or found[1]):
-            raise ValueError("expected a number of workers, as 4, or a range of them, as 2..8")
+            raise ValueError("should be a number of workers, as 4, or a range of them, as 2..8")
         return count
 
     @property

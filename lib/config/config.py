@@ -10,12 +10,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from lib.config.yaml_lines import Loader, Place, YamlFile, parse_yaml
+from lib.config.value_words import expected, shown
+from lib.config.yaml_lines import Loader, Place, YamlFile, parse_yaml, text_of
 from lib.errors import InputError
 
 Loc = tuple[str | int, ...]
 # parts of run files in which any value may be a secret; no message repeats one
-SECRETIVE = {"storage", "mlflow", "notify"}
+SECRET = {"storage", "mlflow", "notify", "webhook"}
 
 
 class Config(BaseModel):
@@ -63,17 +64,48 @@ def merge_run_file(path: Path, overrides: Sequence[str] = ()) -> str:
     return yaml.safe_dump(_parse(_read(path), str(path), overrides).data, sort_keys=False)
 
 
+def load_json(model: type[ConfigT], data: bytes, source: str, what: str) -> ConfigT:
+    """Validate a JSON file that a program has written.
+
+    Args:
+        model: what it holds.
+        data: its bytes.
+        source: where it lies.
+        what: it is, for the message.
+
+    Raises:
+        InputError: it is damaged, or of another version; names the key.
+    """
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if not key:
+            raise InputError(f"{source}: {what} is damaged: it is not whole JSON") from None
+        said = {"missing": "is missing", "extra_forbidden": "is not known here"}
+        raise InputError(
+            f"{source}: {what} is damaged, or of another version: '{key}' "
+            f"{said.get(first['type']) or expected(first)}"
+        ) from None
+
+
 def _read(path: Path) -> str:
     try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the run file cannot be read: {error}") from None
+        return text_of(path.read_bytes(), str(path))
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such run file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: this is a folder; expected a run file") from None
+    except OSError as error:
+        raise InputError(f"{path}: the run file cannot be read: {error.strerror}") from None
 
 
 def _parse(text: str, source: str, overrides: Sequence[str]) -> YamlFile:
     file = parse_yaml(text, source)
     if not isinstance(file.data, dict):
-        raise InputError(f"{source}: expected keys and values, as in 'output: runs'")
+        found = "the file is empty; " if file.data is None else ""
+        raise InputError(f"{source}: {found}expected keys and values, as in 'output: runs'")
     for override in overrides:
         _apply(file, override)
     return file
@@ -81,14 +113,17 @@ def _parse(text: str, source: str, overrides: Sequence[str]) -> YamlFile:
 
 def _apply(file: YamlFile, override: str) -> None:
     key, equals, text = override.partition("=")
-    if not equals or not key:
+    if not equals or not all(part.strip() for part in key.split(".")):
         # what follows the key may be a secret, and is never repeated
         key = re.match(r"[\w.-]*", override)[0]  # type: ignore[index]  # it always matches
-        raise InputError(f"--set {key}: expected a.b=value, as in training.epochs=8")
+        name = f"--set {key}" if key else "--set"
+        raise InputError(f"{name}: expected KEY=VALUE, as in training.epochs=8")
     try:
         value = yaml.load(text, Loader)  # noqa: S506  # Loader is a safe loader
     except yaml.YAMLError:
-        raise InputError(f"--set {key}: what follows the '=' is not a YAML value") from None
+        raise InputError(
+            f"--set {key}: what follows the '=' is not valid YAML; try it in quotes"
+        ) from None
     *parents, last = key.split(".")
     node = file.data
     for depth, parent in enumerate(parents, 1):
@@ -112,13 +147,17 @@ def _sentence(model: type[Config], file: YamlFile, detail: ErrorDetails) -> str:
         if key in model.former_keys:
             hint = f"it is '{model.former_keys[key]}' now"
         # in {secret:VALUE}, with no space after the colon, the value is a part of the key
-        shown = key.partition(":")[0] if SECRETIVE & set(loc) else key
-        return f"{place}: unknown key '{shown}'; {hint}"
+        name = key.partition(":")[0] if SECRET & {*loc} else key
+        return f"{place}: unknown key '{name}'; {hint}"
     if detail["type"] == "missing":
+        if isinstance(loc[-1], int):
+            return f"{place}: '{'.'.join(map(str, loc[:-1]))}' has too few values"
         return f"{place}: '{key}' is missing"
-    expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    got = "" if SECRETIVE & set(loc) else f", not {detail['input']!r:.80}"
-    return f"{place}: '{key}' {expected}{got}"
+    said = expected(detail, _known_keys(model, loc))
+    # where a validator has said all, the value would be a whole part of the file
+    said_all = detail["type"] == "value_error" and isinstance(detail["input"], BaseModel | dict)
+    hidden = said_all or SECRET & {*loc}
+    return f"{place}: '{key}' {said}{'' if hidden else shown(detail['input'])}"
 
 
 def _known_keys(model: type[Config], loc: Loc) -> list[str]:

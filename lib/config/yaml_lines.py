@@ -1,11 +1,11 @@
 """YAML that remembers where each value stands, so that an error can name its line."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
+from lib.config.yaml_words import problem_of, shown_line
 from lib.errors import InputError
 
 Path = tuple[str | int, ...]
@@ -49,11 +49,28 @@ class Loader(_Safe):  # type: ignore[misc, valid-type]  # one of the two
         """Construct a value; what no date or number can be is an error in the YAML."""
         try:
             return super().construct_object(node, deep)
-        except ValueError:
-            problem = "a date or number that cannot be"
+        # of a date without digits, PyYAML asks a match that it has not got
+        except (ValueError, AttributeError):
+            problem = "there is no such date or number; text goes in quotes"
             raise yaml.constructor.ConstructorError(
                 problem=problem, problem_mark=node.start_mark
             ) from None
+
+
+def text_of(data: bytes, source: str) -> str:
+    """Return the text of a file that is written by hand.
+
+    Raises:
+        InputError: it is not UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{source}, line {line}: not text in UTF-8 (byte {data[error.start]:#04x}); save the "
+            "file as UTF-8"
+        ) from None
 
 
 def parse_yaml(text: str, source: str) -> YamlFile:
@@ -70,13 +87,13 @@ def parse_yaml(text: str, source: str) -> YamlFile:
             _visit(file, root, (), ())
             file.data = loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        # an unquoted password may look like a tag or an alias, and is not repeated
-        problem = re.sub(r"(tag|alias) '.*'", r"\1", error.problem or "")
-        raise InputError(f"{source}{line}: not valid YAML: {problem}") from None
-    except yaml.YAMLError as error:
-        first = str(error).splitlines()[0]
-        raise InputError(f"{source}: not valid YAML: {first}") from None
+        number = error.problem_mark.line if error.problem_mark else 0
+        said = f"{problem_of(error, text)}{shown_line(text, number)}"
+        raise InputError(f"{source}, line {number + 1}: not valid YAML: {said}") from None
+    except yaml.YAMLError:
+        raise InputError(
+            f"{source}: not valid YAML: it has a control character, and may be no text at all"
+        ) from None
     return file
 
 

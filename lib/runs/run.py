@@ -26,7 +26,10 @@ Fingerprint = Mapping[str, str]
 
 def _plain(run_id: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", run_id):
-        raise ValueError("expected a name of at most 100 letters, digits, '.', '_' and '-'")
+        raise ValueError(
+            "should have at most 100 letters, digits, '.', '_' and '-', and begin with a letter "
+            "or a digit"
+        )
     return run_id
 
 

@@ -77,11 +77,27 @@ def test_every_wrong_key_has_its_own_line_in_the_message() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "key", "expected", "got"),
     [
-        ("output: runs\ntraining:\n  epochs: many\n", 3, "training.epochs", "integer", "'many'"),
-        ("output: runs\n\ntraining: 3\n", 3, "training", "dictionary", "3"),
-        ("output: [a]\n", 1, "output", "valid string", "['a']"),
+        (
+            "output: runs\ntraining:\n  epochs: many\n",
+            3,
+            "training.epochs",
+            "a whole number",
+            "'many'",
+        ),
+        (
+            "output: runs\n\ntraining: 3\n",
+            3,
+            "training",
+            "keys and values, with the keys epochs, rates",
+            "3",
+        ),
+        ("output: [a]\n", 1, "output", "text", "['a']"),
         ("output: r\ntraining:\n  rates:\n  - 1\n  - x\n", 5, "training.rates.1", "number", "'x'"),
-        ("output: r\ntraining: {epochs: 0}\n", 2, "training.epochs", "greater than or equal", "0"),
+        ("output: r\ntraining: {epochs: 0}\n", 2, "training.epochs", "at least 1", "0"),
+        ("output: r\ntraining: {epochs: 1.5}\n", 2, "training.epochs", "a whole number", "1.5"),
+        ("output: r\ntraining: {rates: 1}\n", 2, "training.rates", "a list, as [a, b]", "1"),
+        ("output: 2026-01-01\n", 1, "output", "text: put it in quotes", "2026-01-01"),
+        ("output: true\n", 1, "output", "text: put it in quotes", "true"),
     ],
 )
 def test_a_wrong_value_names_file_line_key_what_was_expected_and_what_is_there(
@@ -103,12 +119,23 @@ def test_a_key_that_stands_twice_is_refused_with_the_line_of_the_second() -> Non
 
 
 def test_keys_that_are_not_text_are_refused() -> None:
-    assert refusal("output: a\n1: b\n").endswith(": '1' Keys should be strings, not 1")
+    sentence = "'1' should be text, as all keys: put it in quotes, not 1"
+    assert refusal("output: a\n1: b\n").endswith(f": {sentence}")
 
 
-@pytest.mark.parametrize("text", ["", "- output\n", "output\n", "# nothing\n"])
+def test_a_key_without_a_value_says_so() -> None:
+    message = refusal("output: a\ntraining:\n")
+    assert message.endswith("keys and values, with the keys epochs, rates; there is no value")
+
+
+@pytest.mark.parametrize("text", ["- output\n", "output\n"])
 def test_a_file_without_keys_is_refused(text: str) -> None:
     assert refusal(text) == "run.yaml: expected keys and values, as in 'output: runs'"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n"])
+def test_an_empty_file_says_so(text: str) -> None:
+    assert refusal(text).startswith("run.yaml: the file is empty; expected keys and values, ")
 
 
 @pytest.mark.parametrize(
@@ -121,6 +148,7 @@ def test_a_file_without_keys_is_refused(text: str) -> None:
         ("output: !!python/object/apply:os.getcwd []\n", 1),
         ("output: a\ntraining_dir: 2026-02-30\n", 2),
         ("output: a\ntraining: !!int many\n", 2),
+        ("output: a\ntraining: !!timestamp many\n", 2),
     ],
 )
 def test_what_is_not_yaml_names_the_line(text: str, line: int) -> None:
@@ -129,8 +157,24 @@ def test_what_is_not_yaml_names_the_line(text: str, line: int) -> None:
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("- a\nb: 1\n", "this does not fit what comes before it: look at indentation"),
+        ("output: a\ntraining: b: c\n", "an unexpected ':': look at the indentation"),
+        ("output: a\ntraining:\n\tepochs: 1\n", "indent with spaces"),
+        ("output: a\ntraining: [1\nx: 2\n", "the bracket of line 2 is not closed"),
+        ("output: a\ntraining: 'b\n", "the quote of line 2 is not closed"),
+        ("output: a\ntraining: @b\n", "put it in quotes; the line reads: training: @b"),
+    ],
+)
+def test_what_is_not_yaml_says_what_to_look_at(text: str, sentence: str) -> None:
+    assert sentence in refusal(text)
+
+
 def test_a_control_character_is_refused() -> None:
-    assert refusal("output: \x00\n").startswith("run.yaml: not valid YAML: ")
+    message = refusal("output: \x00\n")
+    assert message.startswith("run.yaml: not valid YAML: it has a control character")
 
 
 def test_an_alias_that_makes_a_cycle_is_refused() -> None:
@@ -167,15 +211,19 @@ def test_set_below_a_key_that_has_no_keys_names_set_and_not_the_file() -> None:
     assert refusal("output: a\n", "output.name=x").startswith("--set output.name: 'output' ")
 
 
-@pytest.mark.parametrize("override", ["training.epochs", "=8", "training.epochs 8", ""])
+@pytest.mark.parametrize(
+    "override", ["training.epochs", "=8", "training.epochs 8", "", "training..epochs=8"]
+)
 def test_a_set_without_key_and_value_is_refused(override: str) -> None:
-    assert "expected a.b=value" in refusal("output: a\n", override)
+    assert "expected KEY=VALUE" in refusal("output: a\n", override)
 
 
 @pytest.mark.parametrize("value", ["[1", "2026-02-30", "@x"])
 def test_a_set_whose_value_is_not_yaml_is_refused(value: str) -> None:
     message = refusal("output: a\n", f"training.epochs={value}")
-    assert message == "--set training.epochs: what follows the '=' is not a YAML value"
+    assert (
+        message == "--set training.epochs: what follows the '=' is not valid YAML; try it in quotes"
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,6 +239,9 @@ def test_a_set_whose_value_is_not_yaml_is_refused(value: str) -> None:
         f"storage: {{options: {SECRET}}}",
         f"storage: {{anonymous: {SECRET}}}",
         f"storage: {{secret_access_key: '{SECRET}",
+        f"storage:\n  options:\n    name: @{SECRET}",
+        f"storage: {{\noptions: {{\nname: @{SECRET}",
+        f"storage:\n  region: eu\n {SECRET}: x",
     ],
 )
 def test_no_message_repeats_what_stands_under_storage(text: str) -> None:

@@ -420,11 +420,11 @@ def test_a_catalog_that_has_lost_half_of_its_items_is_refused_before_any_image_i
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        (["labels_table=images/a"], "'labels_table' expected a place outside the catalog"),
-        (["labels_table=images"], "'labels_table' expected a place outside the catalog"),
-        (["embeddings=images/e"], "'embeddings' expected a place outside the catalog"),
+        (["labels_table=images/a"], "'labels_table' should lie outside the catalog"),
+        (["labels_table=images"], "'labels_table' should lie outside the catalog"),
+        (["embeddings=images/e"], "'embeddings' should lie outside the catalog"),
         (["output=images/runs"], "'catalog' expected 'output', "),
-        (["output=."], "'catalog' expected a catalog outside 'output', which is "),
+        (["output=."], "'catalog' should lie outside 'output', which is "),
     ],
 )
 def test_what_a_run_writes_and_its_catalog_lie_apart(

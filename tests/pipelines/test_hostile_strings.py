@@ -155,5 +155,5 @@ def test_a_run_id_is_one_plain_name(tmp_path: Path, run_id: str) -> None:
     run_file.write_text(yaml.safe_dump(described))
     result = run_job("classify", str(run_file))
     assert result.exit_code == 2
-    assert "'run_id' expected a name of at most 100 letters" in result.stderr
+    assert "'run_id' should have at most 100 letters" in result.stderr
     assert list(tmp_path.iterdir()) == [run_file]
