@@ -18,6 +18,7 @@ from obstore.exceptions import (
 from lib.errors import InputError
 from lib.reasons import ItemError, Reason
 from lib.storage.config import StorageConfig
+from lib.storage.errors import NO_CREDENTIALS
 from lib.storage.retries import ATTEMPTS, Retries, TransientError
 from lib.storage.s3 import Buckets
 from lib.storage.storage import MD5, Storage
@@ -142,10 +143,7 @@ def _meaning(error: Exception, uri: str) -> Exception:
             f"{uri}: the store refuses: {found.group()}; check bucket, region and credentials"
         )
     if isinstance(error, NoCredentialsError) or f"{PROVIDER}PermissionError" in text:
-        return InputError(
-            f"{uri}: there are no credentials for the store; set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, or 'storage' in the run file"
-        )
+        return InputError(f"{uri}: {NO_CREDENTIALS}")
     first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
     status = getattr(error, "status", 0)
     if isinstance(error, FileNotFoundError | NotFoundError) or status == 404:

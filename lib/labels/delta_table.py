@@ -15,14 +15,15 @@ from deltalake.transaction import AddAction, RemoveAction
 from pyarrow import parquet
 
 from lib.errors import ConflictError, InputError, StoreError
+from lib.labels.delta_words import readable, why_not_opened
 from lib.labels.history import Made, Version, versions_of
 from lib.labels.last_label import MERGED, add_columns, with_last_labels
 from lib.schemas import LABELS_SCHEMA, TABLE_SCHEMA
 from lib.sql import open_duckdb
-from lib.storage.errors import quoted_reason
+from lib.storage.errors import refuses, store_words
 from lib.storage.s3 import delta_options
 from lib.storage.storage import Storage
-from lib.storage.uris import absolute, join
+from lib.storage.uris import absolute, check_protocol, join
 
 COMMIT_ATTEMPTS = 5
 MIN_RETENTION_HOURS = 168
@@ -59,6 +60,7 @@ class LabelsTable:
         """Keep the place; the table is opened at each use, at its newest version."""
         self.name = uri
         self._uri, self.storage = absolute(uri), storage
+        check_protocol(self._uri)
         self._options = delta_options(self._uri, storage.config)
 
     def version(self) -> int | None:
@@ -82,7 +84,8 @@ class LabelsTable:
             InputError: there is no such table or version.
         """
         table = self._opened(version)
-        return pa.table(table.to_pyarrow_table()).select(LABELS_SCHEMA.names)
+        with readable(self.name):
+            return pa.table(table.to_pyarrow_table()).select(LABELS_SCHEMA.names)
 
     def dump(self, version: int | None, columns: Sequence[str], target: Path) -> None:
         """Write some columns of a version to a local Parquet file; no rows where it is None."""
@@ -97,7 +100,8 @@ class LabelsTable:
         """Stream some columns of a version, in bounded memory."""
         dataset = self._opened(version).to_pyarrow_dataset()
         rows = dataset.scanner(columns=list(columns), batch_readahead=2, fragment_readahead=1)
-        yield from rows.to_batches()
+        with readable(self.name):
+            yield from rows.to_batches()
 
     def publish(self, change: Change) -> int:
         """Take a run in, in one commit; a run that was taken before changes nothing.
@@ -123,9 +127,8 @@ class LabelsTable:
                 return self._commit(change, table)
             except (DeltaError, OSError) as error:
                 if attempt == COMMIT_ATTEMPTS - 1:
-                    sentence = (
-                        f"{self.name}: the labels table cannot be written: {quoted_reason(error)}"
-                    )
+                    why = store_words(error)
+                    sentence = f"{self.name}: the labels table cannot be written: {why}"
                     raise StoreError(sentence) from error
         raise AssertionError("the last attempt returns or raises")
 
@@ -168,8 +171,10 @@ class LabelsTable:
             return None
         except (DeltaError, OSError) as error:
             what = "the labels table" if version is None else f"version {version}"
-            kind = StoreError if isinstance(error, OSError) else InputError
-            raise kind(f"{self.name}: {what} cannot be opened: {quoted_reason(error)}") from error
+            passing = isinstance(error, OSError) and not refuses(error)
+            kind = StoreError if passing else InputError
+            why = why_not_opened(self._uri, error)
+            raise kind(f"{self.name}: {what} cannot be opened: {why}") from error
         known = {field.name for field in table.schema().fields}
         if lacking := [name for name in LABELS_SCHEMA.names if name not in known]:
             raise InputError(

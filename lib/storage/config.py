@@ -4,9 +4,13 @@ import os
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import ConfigDict, Field, SecretStr, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from lib.config.config import Config, load_run_file
+from lib.errors import InputError
+
+HTTP = ("https://", "http://")
+BEGINS = "should begin with https:// or http://"  # of an endpoint: the S3 clients panic at others
 
 
 def _variable(*names: str) -> str | None:
@@ -26,16 +30,32 @@ class StorageConfig(Config):
     # for stores other than S3: handed to fsspec as they are; hidden, since they may hold secrets
     options: dict[str, Any] = Field(default_factory=dict, repr=False, exclude=True)
 
+    @field_validator("endpoint_url")
+    @classmethod
+    def _of_http(cls, endpoint: str | None) -> str | None:
+        if endpoint and not endpoint.startswith(HTTP):
+            raise ValueError(BEGINS)
+        return endpoint
+
     @model_validator(mode="after")
     def _both_keys_or_none(self) -> Self:
         if (self.access_key_id is None) != (self.secret_access_key is None):
-            raise ValueError("access_key_id and secret_access_key go together; one is missing")
+            raise ValueError("lacks one of access_key_id and secret_access_key, which go together")
         return self
 
     @property
     def s3_endpoint(self) -> str | None:
-        """The S3 endpoint: the run file's, or the environment's."""
-        return self.endpoint_url or _variable("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+        """The S3 endpoint: the run file's, or the environment's.
+
+        Raises:
+            InputError: the environment's is no address.
+        """
+        if self.endpoint_url:
+            return self.endpoint_url
+        endpoint = _variable("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+        if endpoint and not endpoint.startswith(HTTP):
+            raise InputError(f"AWS_ENDPOINT_URL={endpoint}: it {BEGINS}")
+        return endpoint
 
     @property
     def s3_region(self) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 import botocore.session
 from obstore.store import S3Store
 
+from lib.errors import InputError
 from lib.storage.config import StorageConfig
+from lib.storage.errors import NO_CREDENTIALS
 from lib.storage.uris import protocol_of
 
 TIMEOUT = "60s"
@@ -85,7 +87,11 @@ class BotocoreCredentials:
 
 
 def delta_options(uri: str, config: StorageConfig) -> dict[str, str]:
-    """Delta's own names for what `StorageConfig` says."""
+    """Delta's own names for what `StorageConfig` says.
+
+    Raises:
+        InputError: there are no credentials.
+    """
     if protocol_of(uri) != "s3":
         return {name: str(value) for name, value in config.options.items()}
     options = {"AWS_REGION": config.s3_region}
@@ -94,6 +100,9 @@ def delta_options(uri: str, config: StorageConfig) -> dict[str, str]:
         options |= {"AWS_ALLOW_HTTP": str(endpoint.startswith("http://")).lower()}
     if config.anonymous:
         return options | {"AWS_SKIP_SIGNATURE": "true"}
-    key, secret, token = config.s3_keys() or BotocoreCredentials().keys
+    try:
+        key, secret, token = config.s3_keys() or BotocoreCredentials().keys
+    except PermissionError:
+        raise InputError(f"{uri}: {NO_CREDENTIALS}") from None
     options |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
     return options | ({"AWS_SESSION_TOKEN": token} if token else {})

@@ -16,7 +16,7 @@ from lib.storage.config import StorageConfig
 from lib.storage.errors import code_of, explained, may_pass
 from lib.storage.local import appearing
 from lib.storage.retries import ATTEMPTS, pause
-from lib.storage.uris import local_path, protocol_of
+from lib.storage.uris import check_protocol, local_path, protocol_of
 
 MD5 = re.compile(r"[0-9a-f]{32}")  # as most stores make the etags of objects written at once
 
@@ -58,6 +58,7 @@ class Storage:
             return self._s3, uri.split("://", 1)[1]
         if protocol == "file":
             return fsspec.filesystem("file"), local_path(uri)
+        check_protocol(uri)
         with explained(uri):
             filesystem, path = fsspec.url_to_fs(uri, **self.config.options)
         return filesystem, path

@@ -3,6 +3,10 @@
 import re
 from pathlib import Path
 
+import fsspec
+
+from lib.errors import InputError
+
 
 def protocol_of(uri: str) -> str:
     """Protocol of a URI: `s3`, `file` for local paths, or another name that fsspec knows."""
@@ -10,6 +14,22 @@ def protocol_of(uri: str) -> str:
     found = re.match(r"([a-zA-Z][\w+.:-]*)://", uri)
     protocol = found[1].lower() if found else "file"
     return "s3" if protocol == "s3a" else protocol
+
+
+def check_protocol(uri: str) -> None:
+    """Refuse a URI of a store that nobody knows, most often a mistyped one.
+
+    Raises:
+        InputError: names the protocol.
+    """
+    protocol = protocol_of(uri).rpartition("::")[
+        2
+    ]  # of a chain, as simplecache::s3://, the store's
+    if protocol not in fsspec.available_protocols():
+        raise InputError(
+            f"{uri}: no store is known by '{protocol}://'; expected a local path, s3://BUCKET/..., "
+            "or another URL that fsspec knows"
+        )
 
 
 def local_path(uri: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from lib.batches import to_parquet
-from lib.errors import ConflictError, InputError
+from lib.errors import ConflictError, InputError, StoreError
 from lib.labels.delta_table import Change, LabelsTable
 from lib.labels.history import Made, standing
 from lib.schemas import LABELS_SCHEMA, TABLE_SCHEMA
@@ -20,6 +20,7 @@ from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from lib.storage.uris import join
 from tests.helpers import catalogs
+from tests.helpers.jobs import run_job
 
 if TYPE_CHECKING:
     from tests.conftest import Bucket
@@ -288,6 +289,70 @@ def test_a_table_that_cannot_be_opened_is_an_input_error_in_one_line(local_shop:
         local_shop.publish("one", ["a"])
 
     assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_log_is_one_sentence_that_says_what_to_do(local_shop: Shop) -> None:
+    local_shop.publish("one", ["a"])
+    (log,) = (Path(local_shop.table_uri) / "_delta_log").glob("*.json")
+    log.write_text(log.read_text()[:40])
+
+    result = run_job("history", local_shop.table_uri)
+
+    assert result.exit_code == InputError.exit_code
+    assert f"its log, {local_shop.table_uri}/_delta_log, is damaged or not whole" in result.stderr
+    assert "restore it from a backup, or run with --full and another" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", [b"PAR1 and no more", None], ids=["damaged", "gone"])
+def test_a_file_of_the_table_that_cannot_be_read_is_one_sentence(
+    local_shop: Shop, content: bytes | None
+) -> None:
+    local_shop.publish("one", ["a"])
+    (file,) = Path(local_shop.table_uri).glob("*.parquet")
+    file.unlink()
+    if content:
+        file.write_bytes(content)
+
+    with pytest.raises(InputError, match="one of its files is damaged or gone; restore") as caught:
+        local_shop.labels.read()
+
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_table_in_a_bucket_that_is_not_there_is_named() -> None:
+    result = run_job("history", "s3://reshelve-no-such-bucket/labels")
+
+    assert result.exit_code == InputError.exit_code
+    sentence = "the labels table cannot be opened: the bucket does not exist\n"
+    assert result.stderr == f"error: s3://reshelve-no-such-bucket/labels: {sentence}"
+
+
+def test_a_store_that_does_not_answer_is_named_with_its_address(
+    s3: "Bucket", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+    result = run_job("history", f"{s3.uri}/labels")
+
+    assert result.exit_code == StoreError.exit_code
+    assert "the store cannot be reached: nothing answers at http://127.0.0.1:9 (" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_table_without_credentials_is_one_sentence(s3_without_keys: "Bucket") -> None:
+    result = run_job("history", f"{s3_without_keys.uri}/labels")
+
+    assert result.exit_code == InputError.exit_code
+    assert "there are no credentials for the store; set AWS_ACCESS_KEY_ID" in result.stderr
+
+
+def test_a_table_at_a_store_that_nobody_knows_is_refused() -> None:
+    result = run_job("history", "s4://shop/labels")
+
+    assert result.exit_code == InputError.exit_code
+    assert "no store is known by 's4://'" in result.stderr
 
 
 def test_two_publishers_of_one_run_commit_it_once(shop: Shop) -> None:

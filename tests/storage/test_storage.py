@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.errors import InputError
+from lib.errors import InputError, StoreError
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from lib.storage.uris import absolute, join, local_path, protocol_of
@@ -180,7 +180,7 @@ def test_a_local_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError) as caught:
         Storage(StorageConfig()).write(str(tmp_path / "folder"), b"x")
-    assert sentence(caught, str(tmp_path / "folder")) == "Is a directory"
+    assert sentence(caught, str(tmp_path / "folder")) == "Is a directory; expected a file"
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
@@ -212,7 +212,7 @@ def test_a_file_in_a_folders_place_is_one_sentence(tmp_path: Path, verb: str) ->
     data = (b"x",) if verb in {"write", "create"} else ()
     with pytest.raises(InputError) as caught:
         getattr(Storage(StorageConfig()), verb)(uri, *data)
-    assert sentence(caught, uri) == "Not a directory"
+    assert sentence(caught, uri) == "Not a directory; a file stands where a folder is expected"
 
 
 def test_a_word_in_a_path_is_not_taken_for_an_error(tmp_path: Path) -> None:
@@ -225,7 +225,22 @@ def test_a_word_in_a_path_is_not_taken_for_an_error(tmp_path: Path) -> None:
 def test_a_protocol_that_nobody_knows_is_one_sentence() -> None:
     with pytest.raises(InputError) as caught:
         Storage(StorageConfig()).read("nope://x/y")
-    assert sentence(caught, "nope://x/y") == "Protocol not known: nope"
+    assert sentence(caught, "nope://x/y").startswith("no store is known by 'nope://'; expected ")
+
+
+def test_a_host_that_does_not_answer_is_not_taken_for_a_missing_file() -> None:
+    with pytest.raises(StoreError) as caught:
+        Storage(StorageConfig()).read("http://127.0.0.1:9/file")
+    assert sentence(caught, "http://127.0.0.1:9/file").startswith("the store cannot be reached: ")
+
+
+@pytest.mark.usefixtures("s3")
+def test_an_endpoint_of_the_environment_that_is_no_address_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "127.0.0.1:9")
+    with pytest.raises(InputError, match=r"AWS_ENDPOINT_URL=127\.0\.0\.1:9: it should begin with"):
+        Storage(StorageConfig()).read("s3://bucket/file")
 
 
 # S3
@@ -272,7 +287,8 @@ def test_no_credentials_at_all_are_one_sentence_that_says_what_to_set(
     uri = s3_without_keys.uri + "/file"
     with pytest.raises(InputError) as caught:
         Storage(StorageConfig()).write(uri, b"x")
-    assert "AWS_ACCESS_KEY_ID" in sentence(caught, uri)
+    said = sentence(caught, uri)
+    assert said.startswith("there are no credentials for the store; set AWS_ACCESS_KEY_ID")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -284,8 +300,8 @@ def test_an_endpoint_that_does_not_answer_is_one_sentence(
     with pytest.raises(InputError) as caught:
         getattr(Storage(StorageConfig(endpoint_url="http://127.0.0.1:9")), verb)(uri, *VERBS[verb])
     text = sentence(caught, uri)
-    assert text.startswith("the store cannot be reached: ")
-    assert "http://127.0.0.1:9/" in text
+    assert text.startswith("the store cannot be reached: nothing answers at http://127.0.0.1:9 (")
+    assert "AWS_ENDPOINT_URL, or storage.endpoint_url in the run file" in text
 
 
 def test_the_run_files_keys_and_endpoint_win_over_the_environments(
