@@ -62,8 +62,12 @@ class Images:
         if self._found:
             return
         if not self._skipped:
-            raise InputError(f"{source}: nothing lies below this prefix")
+            raise InputError(
+                f"{source}: no file lies below this prefix; expected images there, or a manifest "
+                "that ends in .csv, .parquet or manifest.json"
+            )
         seen = ", ".join(f"{count} with {suffix}" for suffix, count in self._skipped.most_common(5))
         raise InputError(
-            f"{source}: no image lies below this prefix, only files {seen}; see 'suffixes'"
+            f"{source}: no image lies below this prefix, only other files: {seen}; 'suffixes' says "
+            "which are images"
         )

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lib.batches import Batches
 from lib.catalog.image_keys import Images
 from lib.catalog.parallel import gather
+from lib.config.value_words import complaint
 from lib.errors import InputError
 from lib.storage.errors import explained
 from lib.storage.storage import Storage
@@ -100,8 +101,10 @@ def read_inventory(
 def _parse(data: bytes, uri: str) -> _Manifest:
     try:
         found = json.loads(data)
-    except ValueError as error:
-        raise InputError(f"{uri}: the inventory's manifest is not JSON: {error}") from None
+    except ValueError:
+        raise InputError(
+            f"{uri}: the inventory's manifest is damaged: it is not whole JSON"
+        ) from None
     if isinstance(found, dict) and found.get("fileFormat") == "ORC":
         raise InputError(f"{uri}: the inventory is in ORC; have S3 write it as Parquet or CSV")
     try:
@@ -110,7 +113,7 @@ def _parse(data: bytes, uri: str) -> _Manifest:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "manifest"
         raise InputError(
-            f"{uri}: this is no manifest of an S3 Inventory: '{key}': {first['msg']}"
+            f"{uri}: this is no manifest of an S3 Inventory: '{key}' {complaint(first)}"
         ) from None
 
 

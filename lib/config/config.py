@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from lib.config.value_words import expected, shown
+from lib.config.value_words import complaint, expected, shown
 from lib.config.yaml_lines import Loader, Place, YamlFile, parse_yaml, text_of
 from lib.errors import InputError
 
@@ -83,10 +83,8 @@ def load_json(model: type[ConfigT], data: bytes, source: str, what: str) -> Conf
         key = ".".join(str(part) for part in first["loc"])
         if not key:
             raise InputError(f"{source}: {what} is damaged: it is not whole JSON") from None
-        said = {"missing": "is missing", "extra_forbidden": "is not known here"}
         raise InputError(
-            f"{source}: {what} is damaged, or of another version: '{key}' "
-            f"{said.get(first['type']) or expected(first)}"
+            f"{source}: {what} is damaged, or of another version: '{key}' {complaint(first)}"
         ) from None
 
 

@@ -50,7 +50,14 @@ def expected(detail: ErrorDetails, keys: Sequence[str] = ()) -> str:
         said = f"{said}, with the keys {', '.join(keys)}"
     if said == _TEXT and not isinstance(detail["input"], list | dict | None):
         said = f"{said}: put it in quotes"
-    return said.format(**detail.get("ctx", {}))
+    limits = detail.get("ctx", {})
+    return said.format(**{k: f"{v:g}" if isinstance(v, float) else v for k, v in limits.items()})
+
+
+def complaint(detail: ErrorDetails) -> str:
+    """Return what is wrong with a key of a file that is not a run file, to follow its name."""
+    known = {"missing": "is missing", "extra_forbidden": "is not known here"}
+    return known.get(detail["type"]) or f"{expected(detail)}{shown(detail['input'])}"
 
 
 def shown(value: object) -> str:

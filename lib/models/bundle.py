@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue
 
-from lib.config.config import Config
+from lib.config.config import Config, load_json
+from lib.config.yaml_lines import text_of
 from lib.errors import InputError
 from lib.hashing import digest_bytes
 from lib.images.preprocessing import Preprocessing
@@ -120,20 +121,24 @@ def read_bundle(uri: str, storage: Storage) -> Bundle:
     uri = absolute(uri)  # it travels to workers that run in another folder
     description = join(uri, "bundle.json")
     if not storage.exists(description):
-        raise InputError(f"{uri}: no bundle here (bundle.json is missing); train one first")
+        raise InputError(
+            f"{uri}: no bundle here (bundle.json is missing); give the folder of one that a "
+            "training or a backfill made"
+        )
     data = storage.read(description)
-    try:
-        info = BundleInfo.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InputError(f"{description}: {key}: {first['msg']}") from None
+    info = load_json(BundleInfo, data, description, "the bundle's description")
     if info.format != FORMAT:
-        raise InputError(f"{description}: format {info.format} is not known here, only {FORMAT}")
+        raise InputError(
+            f"{description}: the bundle is of format {info.format}, and this version of Reshelve "
+            f"knows {FORMAT} alone; train it again, or take the version that made it"
+        )
     taxonomy_yaml = read_part(uri, "taxonomy.yaml", info.digests.get("taxonomy"), storage)
-    taxonomy = parse_taxonomy(taxonomy_yaml.decode(), join(uri, "taxonomy.yaml"))
+    place = join(uri, "taxonomy.yaml")
+    taxonomy = parse_taxonomy(text_of(taxonomy_yaml, place), place)
     if set(info.leaves) != set(taxonomy.leaves):
-        raise InputError(f"{uri}: the head's categories are not the taxonomy's leaves")
+        raise InputError(
+            f"{uri}: the head's categories are not the taxonomy's leaves; copy the bundle again"
+        )
     return Bundle(uri, info, taxonomy, digest_bytes(data))
 
 
@@ -143,7 +148,12 @@ def read_part(uri: str, name: str, digest: str | None, storage: Storage) -> byte
     Raises:
         InputError: it is not there, or is not the one that bundle.json describes.
     """
+    if not storage.exists(join(uri, name)):
+        raise InputError(f"{uri}: the bundle lacks {name}; copy the whole folder again")
     data = storage.read(join(uri, name))
     if digest_bytes(data) != digest:
-        raise InputError(f"{uri}: {name} is not the file that bundle.json describes (its digest)")
+        raise InputError(
+            f"{uri}: {name} is not the file that bundle.json describes: it is damaged, or another "
+            "bundle's; copy the whole folder again"
+        )
     return data

@@ -12,7 +12,7 @@ from lib.errors import InputError
 from lib.runs import files
 from lib.runs.cost import add_hours
 from lib.runs.receipt import Receipt
-from lib.runs.run import Run
+from lib.runs.run import FILE, Run
 
 EVERY_S = 15.0
 LINES = 500  # stores cannot append: the object is written anew, and so it is kept small
@@ -117,7 +117,11 @@ def read_figures(run: Run) -> list[Line]:
     """Read a run's lines, the oldest first; none where there are none yet."""
     if not run.exists(files.METRICS):
         return []
-    return [json.loads(line) for line in run.read(files.METRICS).decode().splitlines()]
+    try:
+        return [json.loads(line) for line in run.read(files.METRICS).splitlines()]
+    except ValueError:
+        place = run.at(files.METRICS)
+        raise InputError(f"{place}: {FILE} is damaged: it is not a line of JSON each") from None
 
 
 def thinned(lines: list[Line], most: int) -> list[Line]:

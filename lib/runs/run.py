@@ -14,7 +14,7 @@ from pyarrow import parquet
 from pydantic import AfterValidator
 
 from lib.batches import to_parquet
-from lib.config.config import Config, ConfigT
+from lib.config.config import Config, ConfigT, load_json
 from lib.errors import InputError
 from lib.runs import files
 from lib.storage.config import StorageConfig
@@ -22,6 +22,7 @@ from lib.storage.storage import Storage
 from lib.storage.uris import absolute, join
 
 Fingerprint = Mapping[str, str]
+FILE = "this file of a run"
 
 
 def _plain(run_id: str) -> str:
@@ -95,7 +96,13 @@ class Run:
         Raises:
             InputError: there is no such run.
         """
-        return RunRecord.model_validate_json(self.read(files.RECORD))
+        try:
+            data = self.read(files.RECORD)
+        except InputError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise InputError(f"{self.uri}: there is no run here; give a run's folder") from None
+            raise
+        return load_json(RunRecord, data, self.at(files.RECORD), FILE)
 
     def at(self, name: str) -> str:
         """URI of something in the folder."""
@@ -127,7 +134,9 @@ class Run:
 
     def find(self, name: str, model: type[ConfigT]) -> ConfigT | None:
         """Read a file that a model describes, or None where it is not there."""
-        return model.model_validate_json(self.read(name)) if self.exists(name) else None
+        if not self.exists(name):
+            return None
+        return load_json(model, self.read(name), self.at(name), FILE)
 
     def write_json(self, name: str, value: Any) -> None:  # noqa: ANN401  # whatever JSON holds
         """Write a JSON file."""
@@ -135,7 +144,10 @@ class Run:
 
     def read_json(self, name: str) -> Any:  # noqa: ANN401  # whatever JSON holds
         """Read a JSON file."""
-        return json.loads(self.read(name))
+        try:
+            return json.loads(self.read(name))
+        except ValueError:
+            raise InputError(f"{self.at(name)}: {FILE} is damaged: it is not whole JSON") from None
 
     def write_table(self, name: str, table: pa.Table) -> None:
         """Write a Parquet file."""

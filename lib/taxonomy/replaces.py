@@ -5,6 +5,7 @@ from collections import Counter
 from pydantic import Field, ValidationError
 
 from lib.config.config import Config
+from lib.config.value_words import complaint
 from lib.config.yaml_lines import YamlFile
 from lib.errors import InputError
 
@@ -55,7 +56,9 @@ def read_replaces(file: YamlFile) -> Replaces | None:
         first = error.errors()[0]
         key = ".".join(str(part) for part in ("replaces", *first["loc"]))
         known = ", ".join(Replaces.model_fields)
-        said = f"is not known; known here: {known}" if "extra" in first["type"] else first["msg"]
+        said = (
+            f"is not known; known here: {known}" if "extra" in first["type"] else complaint(first)
+        )
         raise InputError(f"{file.place(('replaces', *first['loc']))}: '{key}' {said}") from None
     place = file.place(("replaces",))
     counts = Counter(old for old, _ in replaces.destinies)

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import yaml
 
-from lib.config.yaml_lines import YamlFile, parse_yaml
+from lib.config.yaml_lines import YamlFile, parse_yaml, text_of
 from lib.errors import InputError
 from lib.hashing import digest_json
 from lib.storage.storage import Storage
@@ -182,4 +182,4 @@ def read_taxonomy(source: str, storage: Storage) -> Taxonomy:
     Raises:
         InputError: it is not there or cannot be used.
     """
-    return parse_taxonomy(storage.read(source).decode(), source)
+    return parse_taxonomy(text_of(storage.read(source), source), source)

@@ -528,7 +528,7 @@ def spoil_taxonomy(night: Night) -> str:
 
 def spoil_run_file(night: Night) -> str:
     Path(night.run_file).unlink()
-    return "the run file cannot be read"
+    return "there is no such run file"
 
 
 STAGES_BEFORE_A_RUN = {"reading the bundle", "looking for a run to resume", "reading the catalog"}

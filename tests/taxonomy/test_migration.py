@@ -172,7 +172,7 @@ def test_a_taxonomy_that_says_nothing_of_the_one_before_is_refused() -> None:
     ("replaces", "said"),
     [
         ("replaces: {version: '1', merge: {}}\n", "line 2: 'replaces.merge' is not known"),
-        ("replaces: {split: {a: [b, c]}}\n", "'replaces.version' Field required"),
+        ("replaces: {split: {a: [b, c]}}\n", "'replaces.version' is missing"),
         ("replaces: {version: '1', split: {a: [b]}}\n", "'a' is split into one"),
         ("replaces: {version: '1', removed: [a], renamed: {a: b}}\n", "what becomes of 'a'"),
     ],

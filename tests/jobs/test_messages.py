@@ -1,0 +1,146 @@
+"""What a person reads who gives a command something that it cannot use: one sentence each."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lib.runs.run import Intent, Run, begin_run
+from tests.helpers import catalogs
+from tests.helpers.jobs import run_job
+
+
+def refusal(*arguments: str) -> str:
+    """Return what a command says that ends with exit code 2, in its one line."""
+    result = run_job(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line.removeprefix("error: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", ": the file is empty; expected keys and values, as in 'output: runs'"),
+        (b"- output\n", ": expected keys and values, as in 'output: runs'"),
+        (b"output: a\nlabels_table: \xfcber\n", ", line 2: not text in UTF-8 (byte 0xfc); save "),
+        (b"\xff\xfeo\x00u\x00t\x00", ", line 1: not text in UTF-8 (byte 0xff); save the file as "),
+        (b"output: a\x00\n", ": not valid YAML: it has a control character, and may be no text"),
+        (b"output: a\ncatalog: x\nbundle: b\n", ", line 2: 'catalog' should be keys and values, "),
+        (b"output: a\n bundle: b\n", "look at the indentation of this line and of the one above"),
+    ],
+)
+def test_a_run_file_that_is_none_says_why(tmp_path: Path, content: bytes, sentence: str) -> None:
+    run_file = tmp_path / "night.yaml"
+    run_file.write_bytes(content)
+
+    said = refusal("classify", str(run_file))
+
+    assert said.startswith(f"{run_file}")
+    assert sentence in said
+
+
+def test_a_folder_in_the_place_of_a_run_file_is_named(tmp_path: Path) -> None:
+    assert refusal("train", str(tmp_path)) == f"{tmp_path}: this is a folder; expected a run file"
+
+
+def test_a_run_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path = str(tmp_path / "none.yaml")
+    assert refusal("backfill", path) == f"{path}: there is no such run file"
+
+
+@pytest.mark.parametrize("override", ["nonsense", "=8", "engine..batch_size=8"])
+def test_a_setting_that_is_none_says_what_was_expected(tmp_path: Path, override: str) -> None:
+    run_file = tmp_path / "night.yaml"
+    run_file.write_text("output: runs\n")
+
+    said = refusal("classify", str(run_file), "--set", override)
+
+    assert said.endswith(": expected KEY=VALUE, as in training.epochs=8")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda bundle: [each.unlink() for each in bundle.iterdir()], "no bundle here"),
+        (
+            lambda bundle: (bundle / "taxonomy.yaml").unlink(),
+            "the bundle lacks taxonomy.yaml; copy",
+        ),
+        (
+            lambda bundle: (bundle / "bundle.json").write_text('{"run_id": '),
+            "bundle.json: the bundle's description is damaged: it is not whole JSON",
+        ),
+        (
+            lambda bundle: (bundle / "bundle.json").write_text('{"run_id": 3}'),
+            "bundle.json: the bundle's description is damaged, or of another version: 'run_id' ",
+        ),
+        (
+            lambda bundle: (bundle / "taxonomy.yaml").write_bytes(b"version: \xff"),
+            "taxonomy.yaml is not the file that bundle.json describes: it is damaged, or another",
+        ),
+    ],
+    ids=["empty", "half", "cut", "other", "damaged"],
+)
+def test_a_bundle_that_cannot_be_used_says_why(
+    tmp_path: Path, spoil: Callable[[Path], object], sentence: str
+) -> None:
+    bundle = tmp_path / "bundle"
+    catalogs.make_bundle(str(bundle))
+    spoil(bundle)
+    run_file = tmp_path / "night.yaml"
+    run_file.write_text(
+        f"output: {tmp_path}/runs\ncatalog: {{uri: {tmp_path}/images}}\nbundle: {bundle}\n"
+        f"labels_table: {tmp_path}/labels\n"
+    )
+
+    assert sentence in refusal("classify", str(run_file), "--dry-run")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"version: '1'\ncategories:\n  - {id: \xff}\n", ", line 3: not text in UTF-8"),
+        (b"version: '1'\ncategories: &all\n  - {id: a, children: *all}\n", "contains itself"),
+        (b"version: '1'\ncategories:\n- id: a\n  - id: b\n", ", line 4: not valid YAML: "),
+    ],
+)
+def test_a_taxonomy_that_is_none_says_why(tmp_path: Path, content: bytes, sentence: str) -> None:
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(catalogs.TAXONOMY_YAML)
+    new.write_bytes(content)
+
+    said = refusal("taxonomy", "diff", str(old), str(new))
+
+    assert said.startswith(f"{new}")
+    assert sentence in said
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return begin_run(
+        str(tmp_path), "night", Intent(job="classify", fingerprint={}, run_file={}), catalogs.LOCAL
+    )
+
+
+@pytest.mark.parametrize("name", ["run.json", "outcome.json", "manifest.json", "metrics.jsonl"])
+def test_a_damaged_file_of_a_run_is_named(run: Run, name: str) -> None:
+    run.write(name, b'{"run_id": ')
+
+    said = refusal("status", run.uri)
+
+    assert said.startswith(f"{run.at(name)}: this file of a run is damaged: it is not ")
+
+
+def test_a_folder_without_a_run_cannot_be_published(tmp_path: Path) -> None:
+    assert refusal("publish", str(tmp_path)) == (
+        f"{tmp_path}: there is no run here; give a run's folder"
+    )
+
+
+def test_what_a_command_lacks_is_said_in_plain_lines() -> None:
+    result = run_job("classify", "night.yaml", "--limit", "0")
+
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith("Error: Invalid value for '--limit': ")
