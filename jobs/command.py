@@ -61,7 +61,13 @@ def run(main: Callable[..., None]) -> None:
 
 
 def new_app(*, completion: bool = False) -> typer.Typer:
-    """Make a command line whose unforeseen errors are plain tracebacks, without values."""
+    """Make a command line whose unforeseen errors are plain tracebacks, without values.
+
+    Help and errors are plain lines, too: frames and colours are noise in a job's log.
+    """
     return typer.Typer(
-        no_args_is_help=True, add_completion=completion, pretty_exceptions_enable=False
+        no_args_is_help=True,
+        add_completion=completion,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
     )
