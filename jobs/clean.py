@@ -35,7 +35,9 @@ def main(
             say(f"left alone: {'1 run' if runs == 1 else f'{runs:,} runs'}, {why}")
         sentence = f"{len(found):,} {'removed' if delete else 'to remove'}"
         if not found:
-            sentence = "nothing to remove" if kept else f"nothing to remove: no run lies in {output}"
+            sentence = (
+                "nothing to remove" if kept else f"nothing to remove: no run lies in {output}"
+            )
             say(sentence)
         elif not delete:
             say("nothing was removed; --delete does it")

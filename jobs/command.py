@@ -43,7 +43,7 @@ def reporting(tell: Callable[[BaseException | None], None] = lambda _: None) -> 
         yield lambda line: print(line, flush=True)
         tell(None)
     except (ReshelveError, KeyboardInterrupt) as error:
-        stopped = "stopped; the same command goes on from here"
+        stopped = "stopped; the same command resumes it"
         said = f"error: {error}" if isinstance(error, ReshelveError) else stopped
         print(said, file=sys.stderr, flush=True)
         tell(error)

@@ -11,7 +11,7 @@ from lib.labels.delta_table import LabelsTable
 from lib.runs import files
 from lib.runs.cost import hours_ahead
 from lib.runs.ending import Ending
-from lib.runs.progress import duration, stage
+from lib.runs.progress import duration, plural, stage
 from lib.runs.run import Run
 from lib.storage.storage import Storage
 from pipelines.classify import Classification, ClassifyRun, Options
@@ -86,7 +86,7 @@ def _estimate_time(
         helping = count_helpers(config.engine, pool.actors * pool.num_cpus, lambda: receipt)
         seconds = items / rate
         hours = hours_ahead(nodes_by_kind(), pool.share_now, seconds)
-    actors = "1 actor" if pool.actors == 1 else f"{pool.actors} actors"
+    actors = plural(pool.actors, "actor")
     say(f"about {duration(seconds)} at {rate:,.0f} images/s with {actors}, by a sample")
     if helping:
         processes = "1 process" if helping == 1 else f"{helping} processes"

@@ -10,7 +10,7 @@ from lib.embeddings.store import EmbeddingStore
 from lib.inference.config import UnitJob
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
-from lib.runs.progress import counted, stage
+from lib.runs.progress import counted, plural, stage
 from lib.runs.receipt import Receipt
 from lib.runs.run import Run
 from lib.runs.shards import finished_units, read_embeddings
@@ -49,7 +49,7 @@ def classify_left(job: UnitJob, figures: UnitFigures, say: Say, doing: str = "cl
 
 def amount_of(items: int, units: int) -> str:
     """Say how much there is to do."""
-    return f"{items:,} items in " + ("1 unit" if units == 1 else f"{units:,} units")
+    return f"{plural(items, 'item')} in {plural(units, 'unit')}"
 
 
 def keep_embeddings(

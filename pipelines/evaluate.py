@@ -19,6 +19,7 @@ from lib.reports.evaluation_verdict import evaluation_verdict
 from lib.runs import files
 from lib.runs.ending import Ending
 from lib.runs.heartbeat import Heartbeat
+from lib.runs.progress import plural
 from lib.runs.run import Intent, Run, open_run
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import Taxonomy
@@ -60,7 +61,7 @@ def evaluate(config: EvaluateRun, say: Say, ending: Ending | None = None) -> Non
     if outcome := run.outcome:
         say(f"{run} has ended before: {outcome['sentence']}")
         return
-    say(f"{run}: {items.num_rows:,} labelled items")
+    say(f"{run}: {plural(items.num_rows, 'labelled item')}")
     with Heartbeat(run):
         both = answered, other = ask(config, subject, items, run)
         write_predictions(run.at(files.PREDICTIONS), storage, answered.predictions)

@@ -108,7 +108,7 @@ def _watch_head(address: str, ended: threading.Event) -> None:
             missed += 1
     sys.stderr.write(
         f"error: the head of the Ray cluster at {address} is gone; "
-        "the same command goes on from here, on any cluster\n"
+        "the same command resumes the run, on any cluster\n"
     )
     sys.stderr.flush()
     os._exit(ReshelveError.exit_code)

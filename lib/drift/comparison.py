@@ -50,7 +50,7 @@ class Drift(Config):
         missing = "" if self.has_reference else "the bundle has no sample of its training"
         if self.items < FEWEST_ITEMS:
             few = f"{self.items:,} labels are" if self.items != 1 else "1 label is"
-            return f"drift was not judged: {few} too few, it takes {FEWEST_ITEMS}"
+            return f"drift was not judged: {few} too few, at least {FEWEST_ITEMS} are needed"
         if self.value is None:
             missing = missing or "the sample of its training is too small"
             return f"drift was not judged: {missing}, and no night before was published with it"

@@ -33,9 +33,9 @@ def begin_again(run: Run, unit: int, command: str) -> None:
     attempt = _attempt()
     if not any(run.create(f"{again}-{n}", attempt) for n in range(AGAIN)):
         raise ReshelveError(
-            f"unit {unit} ends its process each time, {AGAIN} times though its images were decoded "
-            f"in processes of their own (begun when: {run.at(again)}-*); most often memory runs "
-            "out: give the nodes more, or lower engine.batch_size, reading.threads or "
+            f"unit {unit} has ended its process each time, {AGAIN} times although its images were "
+            f"decoded in processes of their own (begun when: {run.at(again)}-*); most often memory "
+            "runs out: give the nodes more, or lower engine.batch_size, reading.threads or "
             "reading.max_image_pixels; the same command tries again"
         )
 

@@ -66,8 +66,8 @@ def fetch_hub_file(hub_id: str, names: Sequence[str]) -> Path:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
             break
     raise InputError(
-        f"model.weights: {hub_id} cannot be had ({reason}); fetch its model.safetensors elsewhere "
-        "and give the file's path"
+        f"model.weights: {hub_id} cannot be downloaded ({reason}); fetch its "
+        "model.safetensors elsewhere and give the file's path"
     )
 
 

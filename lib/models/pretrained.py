@@ -186,7 +186,7 @@ def _fetch(said: str, url: str) -> dict[str, Tensor]:
 
 def _cannot_be_had(said: str, reason: str) -> InputError:
     return InputError(
-        f"model.weights: {said} cannot be had ({reason}); "
+        f"model.weights: {said} cannot be downloaded ({reason}); "
         "fetch it elsewhere and give the file's path"
     )
 

@@ -31,6 +31,11 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60:02d} min"
 
 
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: `1 item`, `1,200 items`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 @contextmanager
 def stage(
     say: Callable[[str], None], doing: str, counted: str = "items", *, short: bool = False
@@ -104,7 +109,7 @@ class ItemProgress:
         """Begin with `done` of `items` finished by an earlier try."""
         self._items, self._done, self._before, self._errors = items, done, done, 0
         self._started = time.monotonic()
-        self._stream = stream
+        self._stream, self._said = stream, -1
         self._signs = _repeated(self._say, EVERY_S)
         self._bar: Progress | None = None
         if stream.isatty():
@@ -132,7 +137,7 @@ class ItemProgress:
             self._bar.stop()
             return
         self._signs.__exit__(None, None, None)
-        if kind is None:
+        if kind is None and self._said < self._done:
             self._say()
 
     def add(self, items: int, errors: int) -> None:
@@ -143,6 +148,7 @@ class ItemProgress:
             self._bar.update(self._task, completed=self._done, description=self._sentence())
 
     def _say(self) -> None:
+        self._said = self._done
         print(self._sentence(), file=self._stream, flush=True)
 
     def _sentence(self) -> str:
@@ -153,6 +159,6 @@ class ItemProgress:
         rate = (self._done - self._before) / max(elapsed, 1e-9)
         left = duration((self._items - self._done) / rate if rate else math.inf)
         return (
-            f"{self._done:,} of {self._items:,} items, {rate:,.0f} images/s, "
-            f"{self._errors:,} errors, {left} left"
+            f"{self._done:,} of {plural(self._items, 'item')}, {rate:,.0f} images/s, "
+            f"{plural(self._errors, 'error')}, {left} left"
         )

@@ -11,7 +11,7 @@ from lib.runs.heartbeat import DEAD_AFTER_S, read_beat
 from lib.runs.manifest import read_manifest
 from lib.runs.metrics_log import Line, read_figures
 from lib.runs.plan import Plan
-from lib.runs.progress import duration
+from lib.runs.progress import duration, plural
 from lib.runs.run import Run
 from lib.runs.shards import finished_units
 from lib.storage.storage import Storage
@@ -84,19 +84,20 @@ def state_of(run: Run) -> RunState:
         )
     if manifest:
         totals = manifest.totals
-        counts = f"{totals.labelled:,} of {totals.items:,} items labelled"
-        sentence = f"classified, not published: {counts}, {totals.error_count:,} errors"
+        counts = f"{totals.labelled:,} of {plural(totals.items, 'item')} labelled"
+        errors = plural(totals.error_count, "error")
+        sentence = f"classified, not published: {counts}, {errors}"
         return RunState(**known, state="finished", sentence=sentence)
-    progress, counted = _progress(run, figures)
-    known |= counted
+    progress, numbers = _progress(run, figures)
+    known |= numbers
     if beat and beat.failed:
-        said = f"{beat.failed.rstrip('.')}. The command that began it goes on ({progress})"
+        said = f"{beat.failed.rstrip('.')}. The command that began it resumes it ({progress})"
         return RunState(**known, state="failed", sentence=said)
     silent_s = (datetime.now(UTC) - max(signs)).total_seconds()
     if silent_s > DEAD_AFTER_S:
         said = (
             f"nothing was heard of it for {duration(silent_s)}: if no job runs any more, the "
-            f"command that began it goes on ({progress})"
+            f"command that began it resumes it ({progress})"
         )
         return RunState(**known, state="dead", sentence=said)
     return RunState(**known, state="running", sentence=progress)
@@ -127,7 +128,7 @@ def _progress(run: Run, figures: list[Line]) -> tuple[str, Mapping[str, int]]:
         done = finished_units(part) or finished_parts(part, plan)
         items, units = items + plan.items, units + len(plan.units)
         items_done, units_done = items_done + plan.count(done), units_done + len(done)
-    said = f"{items_done:,} of {items:,} items in {units_done:,} of {units:,} units"
+    said = f"{items_done:,} of {plural(items, 'item')} in {units_done:,} of {plural(units, 'unit')}"
     return f"under way: {said}", {"items": items, "done": items_done}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from lib.runs.progress import plural
 from lib.runs.state import RunState
 
 
@@ -24,11 +25,18 @@ def list_lines(states: Sequence[RunState]) -> list[str]:
     lines = []
     for each in states:
         version = "" if each.version is None else f"version {each.version}"
-        items = "" if each.items is None else f"{each.items:,} items"
+        items = "" if each.items is None else plural(each.items, "item")
         begun = each.begun.strftime("%Y-%m-%d %H:%M")
         line = f"{begun}  {each.run_id:<{width}}  {each.state:<9}  {version:<11}  {items}"
         lines.append(line.rstrip())
     return lines
+
+
+def _figure(value: float) -> str:
+    """Return a figure with no more digits than a person reads: 1.672, 1,234.6, 0.000312."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}"
 
 
 def _plain(line: dict[str, Any]) -> str:
@@ -37,5 +45,5 @@ def _plain(line: dict[str, Any]) -> str:
         if isinstance(value, dict):
             parts += [f"{key} {reason} {count:,}" for reason, count in value.items()]
         else:
-            parts.append(f"{key} {value:,}")
+            parts.append(f"{key} {_figure(value)}")
     return ", ".join(parts)

@@ -30,8 +30,8 @@ LOCAL_ADVICE = {
     errno.EROFS: "give another place",
     errno.EISDIR: "expected a file",
     errno.ENOTDIR: "a file stands where a folder is expected",
-    errno.ENOSPC: "make room, then the same command goes on",
-    errno.EDQUOT: "make room, then the same command goes on",
+    errno.ENOSPC: "make room, then the same command resumes the run",
+    errno.EDQUOT: "make room, then the same command resumes the run",
 }
 PASSING_STATUSES = {429, 500, 502, 503, 504}
 

@@ -43,8 +43,8 @@ class Retries:
         with self._lock:
             if self._left == 0:
                 raise ReshelveError(
-                    f"the store keeps failing ({why}); {self._budget:,} retries are spent, "
-                    "see reading.max_retries. The same command goes on from here"
+                    f"the store keeps failing ({why}); all retries are spent "
+                    f"({self._budget:,}, see reading.max_retries). The same command resumes the run"
                 )
             self._left -= 1
         pause(attempt)

@@ -162,10 +162,12 @@ def _check_ids(old: Taxonomy, new: Taxonomy, replaces: Replaces) -> None:
     where = f"taxonomy version {new.version}: 'replaces'"
     named = [*replaces.moved, *(each for each, _ in replaces.destinies)]
     if unknown := [each for each in named if each not in old.by_id]:
-        raise InputError(f"{where} names '{unknown[0]}', which version {old.version} has not")
+        raise InputError(
+            f"{where} names '{unknown[0]}', but version {old.version} has no such category"
+        )
     for each in replaces.moved:
         if each not in new.by_id or new.by_id[each].parent == old.by_id[each].parent:
-            raise InputError(f"{where} says that '{each}' is moved, but it is where it was")
+            raise InputError(f"{where} says that '{each}' is moved, but its parent is the same")
     for each in replaces.removed:
         if each in new.by_id:
             raise InputError(f"{where} says that '{each}' is removed, but it is there")
@@ -184,17 +186,19 @@ def _check_becomes(old: Taxonomy, new: Taxonomy, replaces: Replaces) -> None:
                 f"{where}: '{each}' has categories below it; say of each what becomes of it"
             )
         if missing := [n for n in news if n not in new.by_id]:
-            raise InputError(f"{where} lets '{each}' become '{missing[0]}', which is not there")
+            raise InputError(
+                f"{where} says that '{each}' becomes '{missing[0]}', which is not there"
+            )
 
 
 def _check_destiny(old: str, new: str, taxonomy: Taxonomy, *, named: bool) -> None:
     if new not in taxonomy.by_id:
         raise InputError(
-            f"taxonomy version {taxonomy.version} leaves '{old}' without a destiny: it is not "
-            "there any more; name it below 'replaces', as renamed, merged, split or removed"
+            f"taxonomy version {taxonomy.version} does not say what becomes of '{old}', which it "
+            "no longer has; name it below 'replaces', as renamed, merged, split or removed"
         )
     if new not in taxonomy.leaves:
-        what = f"lets '{old}' become '{new}', which has" if named else f"gives '{old}'"
+        what = f"says that '{old}' becomes '{new}', which has" if named else f"gives '{old}'"
         raise InputError(
             f"taxonomy version {taxonomy.version} {what} categories below it; items are labelled "
             "with leaves: say under 'split' which of them"

@@ -64,7 +64,7 @@ def test_a_night_of_few_labels_is_not_judged() -> None:
     drift = measure_drift(sample(1, 199, shift=20), sample(2, 600), None, nights=0)
 
     assert drift.value is None
-    assert drift.sentence == "drift was not judged: 199 labels are too few, it takes 200"
+    assert drift.sentence == "drift was not judged: 199 labels are too few, at least 200 are needed"
 
 
 def test_a_first_night_of_an_old_bundle_is_not_judged() -> None:

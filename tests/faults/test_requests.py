@@ -114,7 +114,7 @@ def test_a_store_that_is_down_for_good_ends_the_run_with_one_sentence(s3: Bucket
     for error in final:
         assert not isinstance(error, InputError)
         assert str(error).startswith("the store keeps failing (")
-        assert "50 retries are spent, see reading.max_retries" in str(error)
+        assert "all retries are spent (50, see reading.max_retries)" in str(error)
         assert "\n" not in str(error)
 
 

@@ -73,7 +73,7 @@ def test_a_unit_that_kills_its_actor_even_with_care_ends_the_command_and_the_nex
     ended = run.start()
 
     assert ended.exit_code == 1
-    assert ended.stderr.startswith("error: unit 0 ends its process each time, ")
+    assert ended.stderr.startswith("error: unit 0 has ended its process each time, ")
     assert ended.stderr.count("\n") == 1
     assert run.attempts[0] == 1 + AGAIN
 

@@ -48,5 +48,5 @@ def test_a_category_without_a_destiny_is_exit_code_2_and_nothing_is_written(tmp_
     result = run_job("taxonomy", "diff", *write(tmp_path, old=OLD, new=lacking))
 
     assert result.exit_code == 2
-    assert "leaves 't-shirt' without a destiny" in result.stderr
+    assert "does not say what becomes of 't-shirt'" in result.stderr
     assert not (tmp_path / "new.migration.json").exists()

@@ -87,7 +87,7 @@ def test_a_hub_that_cannot_be_reached_is_said_within_two_seconds(
 
     assert time.monotonic() - started < 2 + 1  # on a machine that is busy
     assert re.fullmatch(
-        r"model\.weights: \S+( of \S+)? cannot be had \(\S+ does not answer\); "
+        r"model\.weights: \S+( of \S+)? cannot be downloaded \(\S+ does not answer\); "
         r"fetch .* elsewhere and give the file's path",
         str(caught.value),
     )

@@ -220,7 +220,7 @@ def test_an_unknown_weights_name_lists_the_known() -> None:
 @pytest.mark.usefixtures("hub")
 def test_a_download_that_fails_ends_in_one_sentence() -> None:
     message = refusal("IMAGENET1K_V1")
-    assert f"IMAGENET1K_V1 of {ARCHITECTURE} cannot be had" in message
+    assert f"IMAGENET1K_V1 of {ARCHITECTURE} cannot be downloaded" in message
     assert "give the file's path" in message
 
 
@@ -233,4 +233,4 @@ def test_weights_in_torch_hubs_cache_need_no_download(hub: Path, name: str) -> N
 @pytest.mark.parametrize("content", [b"", b"<html>"])
 def test_a_damaged_file_in_the_cache_ends_in_one_sentence(hub: Path, content: bytes) -> None:
     (hub / HUB_FILE).write_bytes(content)
-    assert "cannot be had" in refusal("IMAGENET1K_V1")
+    assert "cannot be downloaded" in refusal("IMAGENET1K_V1")

@@ -163,7 +163,7 @@ def test_a_small_night_is_not_judged_and_passes_any_gate(tmp_path: Path) -> None
     drift = shop.publish(shop.classify("a", shift=20, items=100), max_drift=0.0)
 
     assert drift.value is None
-    assert "drift was not judged: 100 labels are too few, it takes 200" in shop.said
+    assert "drift was not judged: 100 labels are too few, at least 200 are needed" in shop.said
 
 
 def test_a_night_that_was_rolled_back_is_no_night_before(tmp_path: Path) -> None:

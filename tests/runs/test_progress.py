@@ -37,8 +37,9 @@ def test_where_there_is_no_terminal_each_line_is_plain() -> None:
 
     text = stream.getvalue()
     assert re.search(r"[^\n -~]", text) is None  # no control character but the line's end
-    assert text.startswith("1,500 of 1,500 items, ")
-    assert text.endswith("3 errors, 0 s left\n")
+    lines = text.splitlines()
+    assert [line.split(" items")[0] for line in lines] == ["1,500 of 1,500"]
+    assert lines[-1].endswith("3 errors, 0 s left")
 
 
 def test_a_line_comes_every_some_seconds_though_no_unit_ends(
@@ -53,6 +54,15 @@ def test_a_line_comes_every_some_seconds_though_no_unit_ends(
     first, second, *_ = stream.getvalue().splitlines()
     assert first.startswith("0 of 100 items, waiting for the first unit, ")
     assert second.startswith("0 of 100 items, waiting for the first unit, ")
+
+
+def test_one_of_a_kind_has_no_plural() -> None:
+    stream = io.StringIO()
+
+    with ItemProgress(1, 0, stream) as progress:
+        progress.add(1, 1)
+
+    assert re.fullmatch(r"1 of 1 item, [\d,]+ images/s, 1 error, 0 s left\n", stream.getvalue())
 
 
 def test_lines_come_seldom() -> None:

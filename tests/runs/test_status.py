@@ -108,7 +108,7 @@ def test_a_run_that_was_killed_is_dead_once_its_heart_has_stopped_for_long(run: 
     ("error", "sentence"),
     [
         (StoreError("s3://shop: no answer."), "s3://shop: no answer. The command that began it"),
-        (KeyError("a"), "KeyError: 'a'. The command that began it goes on (begun"),
+        (KeyError("a"), "KeyError: 'a'. The command that began it resumes it (begun"),
         (KeyboardInterrupt(), "stopped by a person. The command"),
     ],
 )
@@ -185,3 +185,12 @@ def test_a_run_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert "none: there is no run here, and no folder of runs" in result.output
+
+
+def test_figures_have_no_more_digits_than_a_person_reads(run: Run) -> None:
+    line = {"at": "2026-11-27T06:00:00+00:00", "train_loss": 1.6716565170884132, "items": 12000}
+    run.write("metrics.jsonl", json.dumps(line | {"images_per_s": 1234.5678}).encode())
+
+    said = run_job("status", run.uri).output
+
+    assert said.endswith(": train_loss 1.672, items 12,000, images_per_s 1,234.6\n")

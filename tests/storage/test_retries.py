@@ -31,8 +31,8 @@ def test_a_spent_budget_ends_the_run_with_one_sentence(waits: list[float]) -> No
     with pytest.raises(ReshelveError) as caught:
         retries.wait(1, WHY)
     assert str(caught.value) == (
-        "the store keeps failing (503 Service Unavailable); 1 retries are spent, "
-        "see reading.max_retries. The same command goes on from here"
+        "the store keeps failing (503 Service Unavailable); all retries are spent (1, see "
+        "reading.max_retries). The same command resumes the run"
     )
     assert caught.value.exit_code == 1
     assert retries.spent == len(waits) == 1
