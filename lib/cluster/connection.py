@@ -64,6 +64,12 @@ def connected() -> Iterator[None]:
             )
     except ConnectionError as error:
         raise ReshelveError(f"no Ray cluster answers at RAY_ADDRESS={address}: {error}") from error
+    except Exception as error:  # Ray has no class for a node that takes too long to start
+        where = f"at RAY_ADDRESS={address}" if address else "on this machine"
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ReshelveError(
+            f"Ray does not start {where}: {first:.300}; the same command tries again"
+        ) from error
     ended = threading.Event()
     watch = threading.Thread(target=_watch_head, args=[address, ended], daemon=True)
     if address:
@@ -171,6 +177,6 @@ def check_fits(cpus: float, gpus: float, asked_by: str) -> None:
         time.sleep(1)
     where = "this cluster has, and ever will have," if on_cluster else "this machine has"
     raise InputError(
-        f"{asked_by}: {cpus:g} CPUs and {gpus:g} GPUs are asked for in all, {where} "
+        f"{asked_by}: {cpus:g} CPUs and {gpus:g} GPUs are asked for in all, but {where} "
         f"{have_cpus:g} and {have_gpus:g}"
     )

@@ -37,8 +37,17 @@ def start(
     *arguments: str,
     environment: Mapping[str, str] | None = None,
     folder: Path = ROOT,
+    own_group: bool = False,
 ) -> subprocess.Popen[str]:
-    """Start `python -m module` in a folder, as a process beside the tests."""
+    """Start `python -m module` in a folder, as a process beside the tests.
+
+    Args:
+        module: of a job.
+        arguments: of its command.
+        environment: beside that of the tests.
+        folder: where it starts.
+        own_group: it leads a group of processes, as what a shell starts on a terminal.
+    """
     return subprocess.Popen(  # noqa: S603  # our own jobs
         [sys.executable, "-m", module, *arguments],
         cwd=folder,
@@ -46,6 +55,7 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=own_group,
     )
 
 

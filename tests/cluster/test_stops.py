@@ -1,0 +1,71 @@
+"""What a job says that is stopped from the keyboard, or for which Ray does not start."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import catalogs
+from tests.helpers.jobs import finish, start
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+
+PICTURES = catalogs.pictures(20)
+LABELS = {name: catalogs.TAXONOMY.leaves[n % 5] for n, name in enumerate(PICTURES)}
+
+
+@pytest.fixture(scope="module")
+def run_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Run files of a classification and of a training, which have all that they need."""
+    folder = tmp_path_factory.mktemp("shop")
+    manifest = catalogs.write_catalog(str(folder / "images"), PICTURES, labels=LABELS)
+    catalogs.make_bundle(str(folder / "bundle"))
+    (folder / "taxonomy.yaml").write_text(catalogs.TAXONOMY_YAML)
+    shared = f"output: {folder}/runs\ncatalog: {{uri: {manifest}}}\nembeddings: {folder}/kept\n"
+    jobs = {
+        "classify": f"bundle: {folder}/bundle\nlabels_table: {folder}/labels\n",
+        "train": (
+            f"taxonomy: {folder}/taxonomy.yaml\nstrategy: finetune\ntraining: {{epochs: 500}}\n"
+            "model: {architecture: shufflenet_v2_x0_5, preprocessing: {size_px: 32}}\n"
+            "workers: {count: 1}\n"
+        ),
+    }
+    for job, own in jobs.items():
+        (folder / f"{job}.yaml").write_text(shared + own)
+    return {job: str(folder / f"{job}.yaml") for job in jobs}
+
+
+def stop_at(line: str, process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C on the terminal of a job once it has said a line."""
+    assert process.stdout
+    assert any(line in said for said in process.stdout)
+    os.killpg(process.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize(("job", "line"), [("classify", "done before"), ("train", "epoch 2/")])
+def test_a_job_that_is_stopped_from_the_keyboard_says_one_sentence(
+    run_files: dict[str, str], job: str, line: str
+) -> None:
+    process = start(f"jobs.{job}", run_files[job], own_group=True)
+    stop_at(line, process)
+
+    code, _, stderr = finish(process)
+
+    assert (code, stderr) == (130, "stopped; the same command resumes it\n")
+
+
+def test_where_ray_does_not_start_a_job_says_why_in_one_line(
+    run_files: dict[str, str], tmp_path: Path
+) -> None:
+    # the name of a socket has 107 bytes at most
+    environment = {"RAY_TMPDIR": str(tmp_path / ("x" * 100)), "RAY_ADDRESS": ""}
+    process = start("jobs.classify", run_files["classify"], environment=environment)
+
+    code, _, stderr = finish(process)
+
+    assert code == 1
+    assert stderr.startswith("error: Ray does not start on this machine: ")
+    assert stderr.endswith("; the same command tries again\n")
+    assert len(stderr.splitlines()) == 1
