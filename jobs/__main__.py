@@ -35,7 +35,9 @@ def reshelve(
     *,
     version: Annotated[
         bool,
-        typer.Option("--version", help="Say the version.", callback=_say_version, is_eager=True),
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=_say_version, is_eager=True
+        ),
     ] = False,
 ) -> None:
     """Keep an image catalog on the right shelves."""

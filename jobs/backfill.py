@@ -13,7 +13,7 @@ def main(
     publish: Publish = True,
     as_json: EndAsJson = False,
 ) -> None:
-    """Move a labels table to a new taxonomy, from the embeddings that are kept."""
+    """Move a labels table to a new taxonomy."""
     with ending("backfill", as_json=as_json) as (say, end):
         from pipelines.backfill import BackfillRun, backfill
 

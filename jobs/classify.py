@@ -15,7 +15,8 @@ def main(
     *,
     dry_run: DryRun = False,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Take only the first N items, by item id.")
+        int | None,
+        typer.Option(min=1, help="Take only the first N items, by item id.", metavar="N"),
     ] = None,
     full: Annotated[
         bool, typer.Option("--full", help="Classify unchanged items again, too.")
@@ -23,7 +24,7 @@ def main(
     publish: Publish = True,
     as_json: EndAsJson = False,
 ) -> None:
-    """Classify what is new or changed in a catalog, and publish its labels."""
+    """Classify what is new or changed in a catalog, and publish it."""
     with ending("classify", as_json=as_json) as (say, end):
         from pipelines.classify import ClassifyRun, Options, classify
 

@@ -10,18 +10,18 @@ from jobs.ending import EndAsJson, ending
 
 
 def main(
-    output: Annotated[str, typer.Argument(help="The folder of run folders.")],
+    output: Annotated[str, typer.Argument(help="The folder of run folders.", metavar="OUTPUT")],
     run_file: StorageOf = None,
     older_than_days: Annotated[
-        float, typer.Option(min=1, help="Younger runs are not touched.")
+        float, typer.Option(min=1, help="Leave younger runs alone.", metavar="N")
     ] = 7,
     *,
     delete: Annotated[
-        bool, typer.Option("--delete", help="Do it; without, only say what would go.")
+        bool, typer.Option("--delete", help="Remove what was found; without it, only show it.")
     ] = False,
     as_json: EndAsJson = False,
 ) -> None:
-    """Say, or remove, what unfinished and superseded runs have left."""
+    """Show, or remove, what unfinished and superseded runs have left."""
     with ending("clean", as_json=as_json) as (say, end):
         from lib.runs.cleanup import clean
         from lib.storage.config import storage_of

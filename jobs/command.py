@@ -11,15 +11,15 @@ import typer
 
 from lib.errors import ReshelveError, exit_code_of
 
-RunFile = Annotated[Path, typer.Argument(help="The run file, YAML.", metavar="RUN.yaml")]
+RunFile = Annotated[Path, typer.Argument(help="The run file.", metavar="RUN.yaml")]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be done and how long it takes.")
+    bool, typer.Option("--dry-run", help="Show what would be done and how long it takes.")
 ]
 Publish = Annotated[
     bool, typer.Option("--publish/--no-publish", help="Publish the labels of the run.")
 ]
 StorageOf = Annotated[
-    Path | None, typer.Option(help="A run file whose 'storage' is used.", metavar="RUN.yaml")
+    Path | None, typer.Option(help="Take the 'storage' of this run file.", metavar="RUN.yaml")
 ]
 RunFolder = Annotated[str, typer.Argument(help="The folder of the run.", metavar="RUN")]
 AsJson = Annotated[bool, typer.Option("--json", help="Say it as one line of JSON.")]

@@ -8,7 +8,7 @@ from lib.errors import InputError
 
 
 def main() -> None:
-    """Draw a catalog, train on a part of it, classify and publish all of it."""
+    """Draw a catalog, train on a part of it, classify all of it."""
     with reporting():
         root = Path(__file__).resolve().parents[1]
         if not (root / "examples").is_dir():

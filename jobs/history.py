@@ -1,4 +1,4 @@
-"""Say what became of a labels table: `python -m jobs.history TABLE`."""
+"""Show what became of a labels table: `python -m jobs.history TABLE`."""
 
 import json
 from typing import Annotated
@@ -12,10 +12,10 @@ def main(
     table: Annotated[str, typer.Argument(help="The labels table.", metavar="TABLE")],
     run_file: StorageOf = None,
     *,
-    last: Annotated[int, typer.Option(min=1, help="Say the last N versions.", metavar="N")] = 20,
+    last: Annotated[int, typer.Option(min=1, help="Show the last N versions.", metavar="N")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Say what each version of a labels table is: when, by which run, what it did, and who."""
+    """Show each version of a labels table: when, which run, what, who."""
     with reporting() as say:
         from lib.errors import InputError
         from lib.labels.delta_table import LabelsTable

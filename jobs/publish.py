@@ -16,17 +16,18 @@ def main(
     ] = None,
     accept: Annotated[
         str | None,
-        typer.Option(
-            help="Publish RUN in spite of these gates, which refused it.", metavar="GATE[,GATE]"
-        ),
+        typer.Option(help="Publish RUN although these gates refused it.", metavar="GATE[,GATE]"),
     ] = None,
     reason: Annotated[
-        str | None, typer.Option(help="Why: it stands in the report and the table's history.")
+        str | None,
+        typer.Option(
+            help="Why; it is kept in the report and in the table's history.", metavar="TEXT"
+        ),
     ] = None,
     *,
     as_json: EndAsJson = False,
 ) -> None:
-    """Publish a finished run that is not published yet, or bring an earlier version back."""
+    """Publish a finished run, or bring an earlier version back."""
     with ending("publish", as_json=as_json) as (say, end):
         from pipelines.publish import accepting, publish_later, roll_back
 

@@ -1,4 +1,4 @@
-"""Say how a run, or how all runs of a folder stand: `python -m jobs.status RUN`."""
+"""Show how a run, or how all runs of a folder stand: `python -m jobs.status RUN`."""
 
 import json
 from typing import Annotated
@@ -15,11 +15,11 @@ def main(
     run_file: StorageOf = None,
     *,
     last: Annotated[
-        int, typer.Option(min=1, help="Of OUTPUT: say the last N runs.", metavar="N")
+        int, typer.Option(min=1, help="Of OUTPUT, show the last N runs.", metavar="N")
     ] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Say how a run stands, or all runs of a folder, from the folder alone."""
+    """Show how a run stands, or all runs of a folder."""
     with reporting() as say:
         from lib.errors import InputError
         from lib.runs import files

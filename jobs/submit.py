@@ -24,7 +24,7 @@ WRITTEN = ("output", "labels_table", "embeddings")  # where jobs write to
 
 
 def main(
-    job: Annotated[str, typer.Argument(help="classify, train, ...", metavar="JOB")],
+    job: Annotated[str, typer.Argument(help="train, classify, backfill, ...", metavar="JOB")],
     run_file: RunFile,
     options: Annotated[
         list[str] | None, typer.Argument(help="After '--': the job's own options.", metavar="...")
@@ -32,11 +32,11 @@ def main(
     settings: Settings = None,
     *,
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Follow the log; end with the job's code.")
+        bool, typer.Option("--wait/--no-wait", help="Follow the log; end with the job's exit code.")
     ] = True,
-    submission_id: Annotated[str | None, typer.Option(help="Name on the cluster.")] = None,
+    submission_id: Annotated[str | None, typer.Option(help="Its name there.", metavar="ID")] = None,
 ) -> None:
-    """Run a job on the cluster whose job server RAY_ADDRESS names; the same command resumes it."""
+    """Run a job on a Ray cluster; the same command resumes it."""
     with reporting() as say:
         text = read_run_file(job, run_file, settings or [], options or [])
         from lib.cluster.submission import Submission, submit

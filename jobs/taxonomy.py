@@ -26,7 +26,7 @@ def diff(
     *,
     as_json: EndAsJson = False,
 ) -> None:
-    """Say what a taxonomy changes, and write the migration beside it."""
+    """Show what a taxonomy changes, and write the migration beside it."""
     with ending("taxonomy diff", as_json=as_json) as (say, end):
         from lib.storage.config import storage_of
         from lib.storage.storage import Storage
@@ -34,7 +34,7 @@ def diff(
         from lib.taxonomy.taxonomy import read_taxonomy
 
         if len(taxonomies) < 2:
-            raise typer.BadParameter("give two taxonomy files at least, the oldest first")
+            raise typer.BadParameter("give at least two taxonomy files, the oldest first")
         storage = Storage(storage_of(run_file))
         migration = migrate([read_taxonomy(source, storage) for source in taxonomies])
         for line in describe(migration):

@@ -8,7 +8,7 @@ from lib.config.config import load_run_file
 
 
 def main(run_file: RunFile, settings: Settings = None, *, as_json: EndAsJson = False) -> None:
-    """Fine-tune a classifier on labelled photos and write its bundle."""
+    """Train a classifier on labelled photos and write its bundle."""
     started = time.monotonic()
     with ending("train", as_json=as_json) as (say, end):
         from pipelines.train_config import TrainRun, refuse_missing

@@ -137,8 +137,8 @@ class JobServer:
             except (OSError, RuntimeError, aiohttp.ClientError) as error:
                 if time.monotonic() - answered > PATIENCE_S:
                     raise ReshelveError(
-                        f"{self.address}: the cluster no longer answers; {job_id} may go on there: "
-                        "the same command follows it, or goes on from where it was"
+                        f"{self.address}: the cluster no longer answers; {job_id} may still run "
+                        "there: the same command follows it, or resumes the run"
                     ) from error
             else:
                 if job.status in ENDED:
@@ -190,8 +190,8 @@ def exit_code(job_id: str, job: JobDetails) -> int:
     elif code < 0 or code > KILLED:
         why = f"was killed on the cluster (signal {-code if code < 0 else code - KILLED})"
     else:
-        why = f"ended with code {code}, which no job of ours gives: {last}"
-    raise ReshelveError(f"{job_id} {why}; the same command goes on from where it was")
+        why = f"ended with code {code}, which is none of Reshelve's: {last}"
+    raise ReshelveError(f"{job_id} {why}; the same command resumes the run")
 
 
 @contextmanager

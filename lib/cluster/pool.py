@@ -25,7 +25,9 @@ class Pool:
         # and the job hangs without a word.
         self.num_cpus = min(engine.cpus_per_actor / 2, cpus / 2 / self.actors)
         if engine.device == "cuda" and not on_gpu:
-            raise InputError("engine.device is cuda, but the cluster has no GPU")
+            raise InputError(
+                "engine.device is cuda, but there is no GPU here; set it to cpu or auto"
+            )
         now_cpus, now_gpus = resources()
         room = now_gpus if on_gpu else now_cpus // engine.cpus_per_actor
         # of the actors, those that there is room for as the cluster is just now

@@ -106,7 +106,9 @@ def read_image(
     if not data:
         raise ItemError(Reason.EMPTY, "the file has no bytes")
     if len(data) > limits.max_bytes:
-        _refuse(Reason.TOO_LARGE, f"the file has {len(data)} bytes, more than {limits.max_bytes}")
+        _refuse(
+            Reason.TOO_LARGE, f"the file has {len(data):,} bytes, more than {limits.max_bytes:,}"
+        )
     name, opener = _recognise(data)
     image: ImageFile | None = None
     with _quietly():
@@ -156,7 +158,7 @@ def _check_size(name: str, image: ImageFile, limits: DecodeLimits) -> None:
         sizes.append(tuple(image.tag_v2.get(tag, 0) for tag in _TILE_SIZE))
     for width, height in sizes:
         if width * height > limits.max_pixels:
-            size = f"{width} x {height} pixels, more than {limits.max_pixels}"
+            size = f"{width:,} x {height:,} pixels, more than {limits.max_pixels:,}"
             _refuse(Reason.TOO_LARGE, f"the {name} file holds {size}")
 
 

@@ -102,7 +102,7 @@ class GateResult:
     def sentence(self) -> str:
         """What was measured, and what would be let through."""
         limit = "any" if self.limit is None else f"{self.limit:.1%}"
-        return f"{self.meaning} are {self.value:.1%}, gates.{self.key} allows {limit}"
+        return f"{self.meaning}: {self.value:.1%}, gates.{self.key} allows {limit}"
 
 
 MEANINGS = {
@@ -111,7 +111,7 @@ MEANINGS = {
     "mix_shift": "shift of the category sizes",
     "review_share": "labelled items that go to review",
     "row_loss": "loss of rows of the table",
-    "drift": "items that do not fit what came before",
+    "drift": "items that do not fit what came before them",
 }
 
 

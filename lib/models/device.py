@@ -2,6 +2,7 @@
 
 import torch
 
+from lib.errors import InputError
 from lib.models.options import Device, Precision
 
 
@@ -9,10 +10,10 @@ def pick_device(wanted: Device) -> torch.device:
     """Return the wanted device; `auto` takes a GPU where there is one.
 
     Raises:
-        RuntimeError: a GPU is wanted and this process sees none.
+        InputError: a GPU is wanted and this process sees none.
     """
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise RuntimeError("engine.device is cuda, but this worker sees no GPU")
+        raise InputError("engine.device is cuda, but there is no GPU here; set it to cpu or auto")
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 

@@ -194,7 +194,7 @@ def test_of_many_frames_the_first_is_seen(file_format: str) -> None:
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", Reason.UNSUPPORTED_FORMAT, "HEIC"),
         (encode(picture(), "ICO"), Reason.UNSUPPORTED_FORMAT, "ICO"),
         (encode(picture(), "PPM"), Reason.UNSUPPORTED_FORMAT, "Netpbm"),
-        (png_of(50_000, 50_000), Reason.TOO_LARGE, "50000 x 50000"),
+        (png_of(50_000, 50_000), Reason.TOO_LARGE, "50,000 x 50,000"),
         (png_of(9_000, 9_999), Reason.DECODE_FAILED, "PNG"),
         (b"\xff\xd8\xff" + bytes(100) + b"\xff\xd9", Reason.DECODE_FAILED, "JPEG"),
     ],

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from lib.runs.run import Intent, Run, begin_run
 from tests.helpers import catalogs
@@ -98,6 +99,24 @@ def test_a_bundle_that_cannot_be_used_says_why(
     assert sentence in refusal("classify", str(run_file), "--dry-run")
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_named(tmp_path: Path) -> None:
+    catalogs.make_bundle(str(tmp_path / "bundle"))
+    labels = dict.fromkeys(pictures := catalogs.pictures(2), "shirt")
+    manifest = catalogs.write_catalog(str(tmp_path / "images"), pictures, labels=labels)
+    run_file = tmp_path / "measure.yaml"
+    run_file.write_text(
+        f"output: {tmp_path}/runs\nbundle: {tmp_path}/bundle\ncatalog: {{uri: {manifest}}}\n"
+        "engine: {device: cuda}\n"
+    )
+
+    result = run_job("evaluate", str(run_file))
+
+    assert result.exit_code == 2
+    sentence = "engine.device is cuda, but there is no GPU here; set it to cpu or auto"
+    assert result.stderr.splitlines()[-1] == f"error: {sentence}"
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -144,3 +163,14 @@ def test_what_a_command_lacks_is_said_in_plain_lines() -> None:
 
     assert result.exit_code == 2
     assert result.stderr.splitlines()[-1].startswith("Error: Invalid value for '--limit': ")
+
+
+def test_the_summary_of_each_command_fits_a_terminal_of_80_columns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    lines = run_job("--help").stdout.splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert not [line for line in lines if line.startswith("  ") and line.endswith("...")]

@@ -132,8 +132,8 @@ def test_a_gate_that_only_warns_refuses_nothing() -> None:
     results = judge(config, FAILED)
     assert not any(gate.refuses for gate in results)
     sentences = [gate.sentence for gate in results if not gate.passed]
-    assert sentences[0] == "items that are errors are 30.0%, gates.max_error_rate allows 5.0%"
-    assert sentences[1].endswith("are 40.0%, gates.max_category_changes allows 20.0%")
+    assert sentences[0] == "items that are errors: 30.0%, gates.max_error_rate allows 5.0%"
+    assert sentences[1].endswith("changes: 40.0%, gates.max_category_changes allows 20.0%")
 
 
 def test_what_a_person_accepts_refuses_nothing_and_what_nobody_accepts_does() -> None:
