@@ -83,7 +83,7 @@ def open_subject(config: EvaluateRun, storage: Storage) -> Subject:
     assert config.labels_table
     if config.folds:
         raise InputError(
-            "'folds' fits heads on a bundle's backbone, which a labels table has not got; give "
+            "'folds' fits heads on a bundle's backbone, which a labels table does not have; give "
             "'bundle' instead, or leave 'folds' out"
         )
     if not config.taxonomy:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from lib.catalog.csv_dialect import parse_options
+from lib.catalog.csv_dialect import parse_options, why_unreadable
 from lib.catalog.split import split_items
 from lib.errors import InputError
 from lib.schemas import ITEM_SCHEMA
@@ -51,8 +51,8 @@ def read_examples(uri: str, taxonomy: Taxonomy, storage: Storage) -> pa.Table:
             io.BytesIO(data), parse_options=parse_options(data), convert_options=convert
         )
     except pa.ArrowException as error:
-        first = str(error).splitlines()[0]
-        raise InputError(f"{uri}: the examples cannot be read: {first}") from None
+        why = why_unreadable(error)
+        raise InputError(f"{uri}: the examples cannot be read: {why}") from None
     if not {"item_id", "category_id"} <= set(found.column_names):
         names = ", ".join(found.column_names)
         raise InputError(f"{uri}: expected the columns item_id and category_id; it has: {names}")

@@ -11,7 +11,7 @@ from pydantic import ValidationInfo, field_validator
 
 from lib.batches import Batches, regroup
 from lib.catalog.checks import make_snapshot
-from lib.catalog.csv_dialect import parse_options
+from lib.catalog.csv_dialect import parse_options, why_unreadable
 from lib.catalog.listing import IMAGE_SUFFIXES, list_prefix
 from lib.catalog.s3_inventory import is_inventory, read_inventory
 from lib.config.config import Config
@@ -120,8 +120,8 @@ def _read_manifest(uri: str, storage: Storage) -> Batches:
             for batch in batches:
                 yield _to_items(batch, uri)
         except (pa.ArrowException, OSError) as error:
-            first = str(error).splitlines()[0]
-            raise InputError(f"{uri}: the manifest cannot be read: {first}") from None
+            why = why_unreadable(error)
+            raise InputError(f"{uri}: the manifest cannot be read: {why}") from None
 
 
 def _open_csv(file: Any, uri: str) -> csv.CSVStreamingReader:  # noqa: ANN401  # fsspec has no types

@@ -6,7 +6,7 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from lib.catalog.catalog import MANIFEST_SUFFIXES
-from lib.catalog.csv_dialect import parse_options
+from lib.catalog.csv_dialect import parse_options, why_unreadable
 from lib.errors import InputError
 from lib.storage.storage import Storage
 
@@ -34,8 +34,8 @@ def read_columns(uri: str, columns: Sequence[str], storage: Storage) -> pa.Table
     try:
         found = (_from_csv if uri.endswith(".csv") else _from_parquet)(data, columns, uri)
     except pa.ArrowException as error:
-        first = str(error).splitlines()[0]
-        raise InputError(f"{uri}: the manifest cannot be read: {first}") from None
+        why = why_unreadable(error)
+        raise InputError(f"{uri}: the manifest cannot be read: {why}") from None
     id_column = "item_id" if "item_id" in found.column_names else "uri"
     return pa.table(
         [found[name].cast(pa.string()) for name in (id_column, *columns)],

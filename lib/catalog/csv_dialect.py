@@ -1,4 +1,4 @@
-"""How a CSV file parts its columns: by commas, or as Excel writes it in much of Europe."""
+"""How a CSV file parts its columns, as Excel writes it, too; why a table cannot be read."""
 
 from pyarrow import csv
 
@@ -14,3 +14,13 @@ def parse_options(start: bytes) -> csv.ParseOptions:
     titles = start.partition(b"\n")[0]
     separator = max(SEPARATORS, key=titles.count)  # the comma, where there is none of them
     return csv.ParseOptions(delimiter=separator.decode(), newlines_in_values=True)
+
+
+def why_unreadable(error: Exception) -> str:
+    """Say why a CSV or Parquet file cannot be read, in Arrow's words where they are plain."""
+    first = str(error).splitlines()[0]
+    if "invalid UTF8" in first:
+        return "it is not text in UTF-8; save it as 'CSV UTF-8'"
+    if "Empty CSV file" in first:
+        return "it is empty"
+    return first

@@ -60,8 +60,8 @@ def split_items(
     train, validation = labelled.filter(training), labelled.filter(held_out)
     if not train.num_rows or not validation.num_rows:
         raise InputError(
-            f"{source}: {train.num_rows} labelled items to train on and {validation.num_rows} to "
-            "validate with; both are needed, with a category_id each"
+            f"{source}: labelled items to train on: {train.num_rows}, to validate with: "
+            f"{validation.num_rows}; both are needed, with a category_id each"
         )
     return train, validation
 

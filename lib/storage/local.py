@@ -1,6 +1,7 @@
 """Local files that appear whole or not at all."""
 
 import contextlib
+import errno
 import os
 import uuid
 from collections.abc import Iterator
@@ -17,7 +18,10 @@ def appearing(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
     """
     # where a file stands in the folder's place, opening the temporary file says so
     with contextlib.suppress(FileExistsError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError:  # of a place that takes no folders, as /proc
+            raise OSError(errno.EROFS, "no folder can be made here", str(path.parent)) from None
     # a reader's listing must not take the unfinished file for the real one: hence the dot
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:

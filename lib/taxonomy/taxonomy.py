@@ -126,7 +126,7 @@ def parse_taxonomy(text: str, source: str) -> Taxonomy:
     if keys - {"replaces"} != {"version", "categories"}:
         raise InputError(
             f"{source}: a taxonomy has two keys, 'version' and 'categories', and may have a third, "
-            "'replaces'"
+            f"'replaces'; this file has {', '.join(sorted(map(str, keys))) or 'none'}"
         )
     version = file.data["version"]
     # a bare 1.10 is the number 1.1, and a bare yes is true

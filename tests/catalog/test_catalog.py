@@ -439,7 +439,7 @@ def test_parquet_columns_of_categories_are_read(tmp_path: Path) -> None:
         ("path\na.jpg\n", ": a manifest needs the column 'uri'; this one has: path"),
         ("uri|name\na|b\n", ": a manifest needs the column 'uri'; this one has: uri|name"),
         ("uri\n", ": the catalog has no items"),
-        ("", ": the manifest cannot be read: Empty CSV file"),
+        ("", ": the manifest cannot be read: it is empty"),
         ("uri,item_id\na,1\nb,2\nc,1\n", ": item_id '1' stands in the catalog twice"),
         ("uri\na\nb\na\n", ": item_id 'a' stands in the catalog twice"),
         ("item_id,uri\n1,a\n2,\n", ": item 2 has no uri"),

@@ -115,5 +115,5 @@ def test_an_unknown_split_is_named() -> None:
     ],
 )
 def test_an_empty_side_is_refused_with_both_counts(table: pa.Table, sides: tuple[int, int]) -> None:
-    expected = "items.csv: {} labelled items to train on and {} to validate with".format(*sides)
+    expected = "items.csv: labelled items to train on: {}, to validate with: {}".format(*sides)
     assert refusal(table).startswith(expected)

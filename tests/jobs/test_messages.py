@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from lib.errors import InputError
 from lib.runs.run import Intent, Run, begin_run
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job
@@ -97,6 +98,30 @@ def test_a_bundle_that_cannot_be_used_says_why(
     )
 
     assert sentence in refusal("classify", str(run_file), "--dry-run")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="this system has no /proc")
+def test_a_place_that_takes_no_folder_is_named() -> None:
+    place = "/proc/reshelve"
+    with pytest.raises(InputError) as caught:
+        catalogs.LOCAL.write(f"{place}/run.json", b"{}")
+
+    assert str(caught.value) == f"{place}/run.json: no folder can be made here; give another place"
+
+
+def test_a_manifest_that_is_not_utf_8_says_so(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_bytes("uri,name\na.jpg,Größe\n".encode("latin-1"))
+    (tmp_path / "taxonomy.yaml").write_text(catalogs.TAXONOMY_YAML)
+    run_file = tmp_path / "learn.yaml"
+    run_file.write_text(
+        f"output: {tmp_path}/runs\ncatalog: {{uri: {tmp_path}/items.csv}}\n"
+        f"taxonomy: {tmp_path}/taxonomy.yaml\n"
+    )
+
+    assert refusal("train", str(run_file)) == (
+        f"{tmp_path}/items.csv: the manifest cannot be read: it is not text in UTF-8; save it as "
+        "'CSV UTF-8'"
+    )
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

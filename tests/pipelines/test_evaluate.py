@@ -371,7 +371,7 @@ def test_where_no_image_can_be_read_that_is_said(bundle: Bundle, tmp_path: Path)
         ({}, "give 'bundle' or 'labels_table' in the run file, not neither"),
         ({"bundle": "b", "labels_table": "t"}, "not both"),
         ({"labels_table": "t"}, "'labels_table' needs 'taxonomy'"),
-        ({"labels_table": "t", "folds": 3}, "which a labels table has not got"),
+        ({"labels_table": "t", "folds": 3}, "which a labels table does not have"),
     ],
 )
 def test_a_run_file_that_does_not_say_what_is_evaluated_is_refused(

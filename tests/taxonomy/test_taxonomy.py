@@ -130,12 +130,19 @@ def test_a_wrong_category_is_refused_with_file_and_line(nodes: str, line: int, s
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "version: 1\n", "version: 1\ncategories: []\nextra: 1\n", "just words"]
+    ("text", "keys"),
+    [
+        ("", "none"),
+        ("[]", "none"),
+        ("just words", "none"),
+        ("version: 1\n", "version"),
+        ("version: 1\ncategories: []\nextra: 1\n", "categories, extra, version"),
+    ],
 )
-def test_a_file_without_exactly_version_and_categories_is_refused(text: str) -> None:
+def test_a_file_without_exactly_version_and_categories_is_refused(text: str, keys: str) -> None:
     assert refusal(text) == (
         "shop.yaml: a taxonomy has two keys, 'version' and 'categories', and may have a third, "
-        "'replaces'"
+        f"'replaces'; this file has {keys}"
     )
 
 
