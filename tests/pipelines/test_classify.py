@@ -423,7 +423,7 @@ def test_a_catalog_that_has_lost_half_of_its_items_is_refused_before_any_image_i
         (["labels_table=images/a"], "'labels_table' should lie outside the catalog"),
         (["labels_table=images"], "'labels_table' should lie outside the catalog"),
         (["embeddings=images/e"], "'embeddings' should lie outside the catalog"),
-        (["output=images/runs"], "'catalog' expected 'output', "),
+        (["output=images/runs"], "'catalog' should not hold 'output', "),
         (["output=."], "'catalog' should lie outside 'output', which is "),
     ],
 )
