@@ -140,9 +140,13 @@ class LabelsTable:
             by: who does it, for `history`.
 
         Raises:
-            InputError: there is no such version.
+            InputError: there is no such version, or it is the newest.
         """
         table = self._opened(None)
+        if version == table.version():
+            raise InputError(
+                f"{self.name}: version {version} is the newest; it is what is read now"
+            )
         known = [each.number for each in versions_of(table.history())]
         if version not in known:
             raise InputError(

@@ -501,6 +501,14 @@ def test_a_version_that_never_was_cannot_be_brought_back(local_shop: Shop) -> No
         local_shop.labels.roll_back(7)
 
 
+def test_the_newest_version_need_not_be_brought_back(local_shop: Shop) -> None:
+    local_shop.publish("one", ["a"])
+    with pytest.raises(InputError, match="version 0 is the newest"):
+        local_shop.labels.roll_back(0)
+
+    assert local_shop.labels.version() == 0
+
+
 def test_a_reader_meanwhile_sees_only_whole_versions(shop: Shop) -> None:
     item_ids = [f"{n:04d}" for n in range(2000)]
     shop.publish("run-0", item_ids)
