@@ -1,4 +1,5 @@
 # make demo   draws a catalog, trains on a part of it, classifies and publishes all of it
+# make first-week   types all of docs/first-week.md again, and compares; WRITE=1 writes what is printed
 # make test   every test that this machine can run
 # make test-fast   those that need no Ray, no server, no process to kill and no network to convert
 # make test-faults   kills and disturbs runs at every step, for 30 minutes at most; SEED=1 draws others
@@ -23,10 +24,14 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo report-shots test test-fast test-faults test-cluster check layers lock bench bench-listing bench-night bench-changed test-mlflow test-examples \
-  bench-kills bench-engine bench-backfill bench-accuracy bench-train
+.PHONY: demo first-week report-shots test test-fast test-faults test-cluster test-examples test-mlflow \
+  check layers lock bench bench-listing bench-night bench-changed bench-kills bench-engine \
+  bench-backfill bench-accuracy bench-train
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
+
+first-week: $(VENV)/.installed
+	$(RUN) tests.helpers.first_week $(if $(WRITE),--write)
 
 test: $(VENV)/.installed
 	$(RUN) pytest -n 2 --dist loadfile
