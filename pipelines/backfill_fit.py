@@ -20,6 +20,7 @@ from lib.evaluation.results import Evaluation
 from lib.heads.lda import Moments, moments_of
 from lib.models.head import Head, raise_to
 from lib.models.runtimes import read_head
+from lib.runs.progress import plural
 from lib.storage.parquet_reader import ParquetParts
 from pipelines.backfill_labelled import locate
 from pipelines.backfill_plan import Move
@@ -61,11 +62,11 @@ def fit(labelled: Labelled, move: Move, say: Say) -> Fitted:
     needed = migration.without_examples if kept else migration.new.leaves
     classes = [side["category_id"].to_pylist() for side in (train, held_out)]
     check_enough(classes[0], classes[1], needed, advice)
-    say(
-        f"{train.num_rows:,} labelled items to fit the head on, {held_out.num_rows:,} held out; "
-        f"{labelled.in_doubt:,} old labels map to no category for certain, "
-        f"{missing:,} labelled items have no embedding"
-    )
+    say(f"{train.num_rows:,} labelled items to fit the head on, {held_out.num_rows:,} held out")
+    if labelled.in_doubt:
+        say(f"{plural(labelled.in_doubt, 'old label')} left out: what becomes of it is not certain")
+    if missing:
+        say(f"{plural(missing, 'labelled item')} left out: no embedding")
     column = {leaf: index for index, leaf in enumerate(migration.new.leaves)}
     targets, held_targets = (torch.tensor([column[c] for c in side]) for side in classes)
     # the power that fitted the old head fits its backbone

@@ -133,7 +133,8 @@ class Classification:
             GateError: nothing was done.
         """
         if night.reach and (refused := refused_ahead(self.config.gates, night.reach)):
-            raise GateError(f"{night.sentence}: {refused}")
+            changes = night.diff.changes
+            raise GateError(f"{changes} in {self.config.catalog.uri}: {refused}")
 
     def say_reach(self, night: NightPlan) -> None:
         """Say whether gates could refuse what the night changes."""

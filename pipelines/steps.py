@@ -158,7 +158,12 @@ def work_off(
     """
     left = sorted(set(plan.units) - set(done))
     if left:
-        with workers(), ItemProgress(plan.items, plan.count(done), sys.stdout) as progress:
+
+        def rate() -> float:
+            return figures.images_per_s
+
+        shown = ItemProgress(plan.items, plan.count(done), rate, sys.stdout)
+        with workers(), shown as progress:
             for receipt in stream(left, figures):
-                progress.add(receipt.items, sum(receipt.errors.values()))
                 figures.add(receipt)
+                progress.add(receipt.items, sum(receipt.errors.values()))

@@ -77,8 +77,9 @@ class Backbone:
         lacking = [row for row in range(items.num_rows) if row not in there]
         missing = items.take(pa.array(lacking, pa.int64()))
         if missing.num_rows:
-            kind = "" if precision == "fp32" else f" in {precision}"
-            self.say(f"embedding {missing.num_rows:,} images{kind}")
+            images = f"{missing.num_rows:,} images"
+            again = f"embedding {images} again in {precision}, to see that the labels stay"
+            self.say(f"embedding {images}" if precision == "fp32" else again)
             self.connect()
             compiled = compile_on_ray(self.job, self.workers, scale_items)
             if precision == "int8" and not compiled:

@@ -15,6 +15,7 @@ from lib.batches import regroup
 from lib.config.config import Config
 from lib.embeddings.index import streamed_places
 from lib.errors import InputError
+from lib.runs.progress import plural
 from lib.schemas import ITEM_SCHEMA, LABELS_SCHEMA
 from lib.sql import read_rows
 from lib.storage.parquet_reader import ParquetParts
@@ -64,10 +65,13 @@ class Routes(Config):
     @property
     def sentence(self) -> str:
         """The routes for the person who waits."""
-        return (
-            f"{self.rule:,} rows are settled by rule, {self.model:,} by the model on their "
-            f"embeddings, {self.pixels:,} without one by the model on their images"
-        )
+        ways = {
+            "by rule": self.rule,
+            "by the model on their embeddings": self.model,
+            "by the model on their images, for want of an embedding": self.pixels,
+        }
+        said = [f"{rows:,} {way}" for way, rows in ways.items() if rows]
+        return f"{plural(self.rows, 'row')} to settle: {', '.join(said) or 'none'}"
 
 
 def settle(

@@ -71,7 +71,7 @@ class Claim:
     def lack(self) -> str:
         """What keeps anything from being promised."""
         if not self.items:
-            return "no held-out item falls here"
+            return "no held-out item comes this far"
         if self.needed is None:
             return f"of {self.items:,} held-out items even the surest are wrong too often"
         return f"{self.items:,} held-out items are too few, about {self.needed:,} more would do"
@@ -84,4 +84,6 @@ class Claim:
                 f"{self.group}: a confidence of {self.threshold:.2f} or more accepts "
                 f"{self.accepted:,} of {self.items:,} held-out items; right are {self.count}"
             )
+        if self.decision == Decision.PARENT and not self.items:
+            return f"{self.group}: no held-out item had to fall back to these"
         return f"{self.group}: nothing is accepted; {self.lack}"

@@ -105,8 +105,15 @@ class ItemProgress:
     On a terminal it is a bar, elsewhere one plain line every ten seconds.
     """
 
-    def __init__(self, items: int, done: int, stream: TextIO) -> None:
-        """Begin with `done` of `items` finished by an earlier try."""
+    def __init__(
+        self,
+        items: int,
+        done: int,
+        rate: Callable[[], float],
+        stream: TextIO,
+    ) -> None:
+        """Begin with `done` of `items` finished by an earlier try, at some images per second."""
+        self._rate = rate
         self._items, self._done, self._before, self._errors = items, done, done, 0
         self._started = time.monotonic()
         self._stream, self._said = stream, -1
@@ -152,11 +159,10 @@ class ItemProgress:
         print(self._sentence(), file=self._stream, flush=True)
 
     def _sentence(self) -> str:
-        elapsed = time.monotonic() - self._started
         if self._done == self._before:  # the workers load the model first
-            waiting = f"waiting for the first unit, {duration(elapsed)}"
+            waiting = f"waiting for the first unit, {duration(time.monotonic() - self._started)}"
             return f"{self._done:,} of {self._items:,} items, {waiting}"
-        rate = (self._done - self._before) / max(elapsed, 1e-9)
+        rate = self._rate()
         left = duration((self._items - self._done) / rate if rate else math.inf)
         return (
             f"{self._done:,} of {plural(self._items, 'item')}, {rate:,.0f} images/s, "

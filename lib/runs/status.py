@@ -6,15 +6,22 @@ from typing import Any
 from lib.runs.progress import plural
 from lib.runs.state import RunState
 
+# of a run's figures, what `--json` says and a line for a person leaves out
+ONLY_JSON = {
+    "items", "done", "bytes_fetched", "retries", "fetch_s", "decode_s", "forward_s", "node_hours",
+}  # fmt: skip
+
 
 def status_lines(state: RunState) -> list[str]:
     """Say how a run stands."""
     lines = [
         f"run {state.run_id}: {state.job}, begun {state.begun.isoformat()}",
-        f"{state.state}: {state.sentence}",
+        state.sentence
+        if state.sentence.startswith(state.state)
+        else f"{state.state}: {state.sentence}",
     ]
     if state.figures:
-        figures = dict(state.figures)
+        figures = {name: each for name, each in state.figures.items() if name not in ONLY_JSON}
         lines.append(f"figures of {figures.pop('at')}: {_plain(figures)}")
     return lines
 

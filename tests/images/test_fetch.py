@@ -284,7 +284,9 @@ def test_a_spent_budget_ends_the_run(store: Store) -> None:
     fetcher = Fetcher(store.config, Retries(7))
     with pytest.raises(ItemError):
         fetcher.fetch("s3://bucket/1.jpg")
-    with pytest.raises(ReshelveError, match=r"^the store keeps failing \(.*503.*\); 7 retries"):
+    with pytest.raises(
+        ReshelveError, match=r"^the store keeps failing \(.*503.*\); all retries are spent \(7, "
+    ):
         fetcher.fetch("s3://bucket/2.jpg")
 
 

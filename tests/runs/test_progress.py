@@ -31,7 +31,7 @@ def test_a_duration_is_said_as_a_person_says_it(seconds: float, said: str) -> No
 def test_where_there_is_no_terminal_each_line_is_plain() -> None:
     stream = io.StringIO()
 
-    with ItemProgress(1500, 500, stream) as progress:
+    with ItemProgress(1500, 500, lambda: 8.0, stream) as progress:
         progress.add(700, 2)
         progress.add(300, 1)
 
@@ -48,7 +48,7 @@ def test_a_line_comes_every_some_seconds_though_no_unit_ends(
     monkeypatch.setattr(lib.runs.progress, "EVERY_S", 0.05)
     stream = io.StringIO()
 
-    with ItemProgress(100, 0, stream):
+    with ItemProgress(100, 0, lambda: 8.0, stream):
         wait_until(lambda: stream.getvalue().count("\n") >= 2)
 
     first, second, *_ = stream.getvalue().splitlines()
@@ -59,7 +59,7 @@ def test_a_line_comes_every_some_seconds_though_no_unit_ends(
 def test_one_of_a_kind_has_no_plural() -> None:
     stream = io.StringIO()
 
-    with ItemProgress(1, 0, stream) as progress:
+    with ItemProgress(1, 0, lambda: 8.0, stream) as progress:
         progress.add(1, 1)
 
     assert re.fullmatch(r"1 of 1 item, [\d,]+ images/s, 1 error, 0 s left\n", stream.getvalue())
@@ -68,7 +68,7 @@ def test_one_of_a_kind_has_no_plural() -> None:
 def test_lines_come_seldom() -> None:
     stream = io.StringIO()
 
-    with ItemProgress(100, 0, stream) as progress:
+    with ItemProgress(100, 0, lambda: 8.0, stream) as progress:
         for _ in range(100):
             progress.add(1, 0)
 
@@ -120,7 +120,7 @@ def test_a_short_stage_is_said_only_where_it_takes_long(monkeypatch: pytest.Monk
 def test_a_run_that_fails_does_not_say_it_is_done() -> None:
     stream = io.StringIO()
 
-    with pytest.raises(RuntimeError), ItemProgress(100, 0, stream):
+    with pytest.raises(RuntimeError), ItemProgress(100, 0, lambda: 8.0, stream):
         raise RuntimeError
 
     assert stream.getvalue() == ""
