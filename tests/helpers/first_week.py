@@ -6,7 +6,8 @@ transcript is always one of a real run. Between two runs these may differ, and n
 
 1. dates and times of day, and how long something takes or took;
 2. how many images a second are read, by how many actors, in what share of a node's hour;
-3. progress: of lines that follow one another, the page has the last;
+3. progress: of lines that follow one another, the page has the last, and none that comes only where
+   something takes long;
 4. what other hardware may decide otherwise (docs/promises.md): which of several equally good heads
    a training takes, and which labels right at a threshold go to review;
 5. the folder, which is /tmp/week in the page, and who works there, who is called ana.
@@ -31,7 +32,10 @@ PERSON = "ana"
 BLOCK = re.compile(r"(?<=^```)(\w+)\n(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# (\S+\.\w+)\n")  # the first line of a block that is a file
 PROGRESS = re.compile(
-    r"(^[\d,]+ of [\d,]+ items, .* left\n)+(?=[\d,]+ of [\d,]+ items, )", re.MULTILINE
+    r"(^[\d,]+ of [\d,]+ items, .* left\n)+(?=[\d,]+ of [\d,]+ items, )"
+    r"|^[\d,]+ of [\d,]+ items, waiting for .*\n|^still .*\n"
+    r"|^(reading the bundle|looking for a run to resume|writing the plan)\n",
+    re.MULTILINE,
 )
 # what differs from run to run, and what stands in its place where two runs are compared
 VARYING = (
