@@ -53,9 +53,10 @@ class ItemError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorItem:
-    """One item that could not be classified."""
+    """One item that could not be classified; `was` is the path of the category that it had."""
 
     item_id: str
     uri: str
     code: str
     detail: str
+    was: str | None = None

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from lib.evaluation.results import Evaluation
 from lib.images.config import ReadingConfig
 from lib.labels.delta_table import LabelsTable
 from lib.models.bundle import Bundle, read_bundle
-from lib.reasons import MEANINGS, Reason
+from lib.reasons import MEANINGS, ErrorItem, Reason
 from lib.reports.classification_rows import SHEETS, Collected, Row
 from lib.reports.data import ClassificationReport, ContactSheet, ErrorReason, Moved
 from lib.reports.render import render_classification
@@ -63,7 +64,7 @@ def write_report(judged: Judged, diff: Diff, reading: ReadingConfig) -> Evaluati
             ErrorReason(code=code, meaning=MEANINGS[Reason(code)], items=count)
             for code, count in totals.errors.items()
         ],
-        error_items=collected.errors,
+        error_items=with_labels_before(collected.errors, finished.before),
         sheets=[
             ContactSheet(
                 category=each.path,
@@ -105,6 +106,16 @@ def collect(rows: Sequence[Path], plan: Path, bundle: Bundle) -> Collected:
         for batch in parquet.ParquetFile(part).iter_batches(ROWS_AT_ONCE):
             collected.add(pa.Table.from_batches([batch]), known, seed=next(seeds))
     return collected
+
+
+def with_labels_before(errors: Sequence[ErrorItem], before: Path) -> list[ErrorItem]:
+    """Add to items with an error what they were labelled in the table before the run."""
+    if not errors:
+        return []
+    wanted = [("item_id", "in", [each.item_id for each in errors])]
+    found = parquet.read_table(before, columns=["item_id", "category_path"], filters=wanted)
+    was = dict(zip(found["item_id"].to_pylist(), found["category_path"].to_pylist(), strict=True))
+    return [replace(each, was=was.get(each.item_id)) for each in errors]
 
 
 def names_of(rows: Sequence[Row], plan: Path) -> dict[str, str | None]:

@@ -232,6 +232,12 @@ def test_every_error_reason_is_shown_with_its_meaning() -> None:
     assert all(f"{each.code} {each.meaning} {each.items}" in text for each in reasons)
 
 
+def test_beside_an_error_stands_what_the_item_was_labelled_before() -> None:
+    errors = [replace(RUN.error_items[0], was="Clothing > Coats")]
+    text = Page(render_classification(replace(RUN, error_items=errors))).text
+    assert "item-9 was Clothing > Coats not_found" in text
+
+
 def test_a_run_without_errors_says_that_there_were_none() -> None:
     report = replace(RUN, errors=0, error_reasons=[], error_items=[])
     assert "No item had an error." in Page(render_classification(report)).text
