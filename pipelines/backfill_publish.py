@@ -12,6 +12,7 @@ from lib.images.config import ReadingConfig
 from lib.labels.delta_table import Change, LabelsTable
 from lib.reports.migration_rows import look_at
 from lib.runs import files
+from lib.runs.progress import plural
 from lib.runs.run import Run
 from lib.sql import open_duckdb
 from lib.taxonomy.migration import Migration
@@ -43,10 +44,10 @@ class BackfillPublisher:
         """As `Publisher`."""
         return self.planned.base_version
 
-    @property
-    def did(self) -> str:
+    def did(self, finished: Finished) -> str:
         """As `Publisher`."""
-        return f"moved to taxonomy version {self.migration.new.version}"
+        rows = plural(finished.manifest.totals.items, "row")
+        return f"{rows} moved to taxonomy version {self.migration.new.version}"
 
     def compare(
         self, connection: duckdb.DuckDBPyConnection, finished: Finished

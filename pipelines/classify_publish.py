@@ -10,6 +10,7 @@ from lib.images.config import ReadingConfig
 from lib.labels.delta_table import Change, LabelsTable
 from lib.reports.formats import items as items_of
 from lib.runs import files
+from lib.runs.progress import plural
 from lib.runs.run import Run
 from pipelines.classify_drift import drift_of
 from pipelines.classify_plan import NightPlan, read_night
@@ -39,10 +40,11 @@ class NightPublisher:
         """As `Publisher`."""
         return self.night.base_version
 
-    @property
-    def did(self) -> str:
+    def did(self, finished: Finished) -> str:
         """As `Publisher`."""
-        return self.night.diff.changes
+        errors = finished.manifest.totals.error_count
+        changes = self.night.diff.changes
+        return f"{changes}; {plural(errors, 'error')}" if errors else changes
 
     def compare(self, _: duckdb.DuckDBPyConnection, finished: Finished) -> tuple[Path, Path]:
         """As `Publisher`."""

@@ -37,6 +37,7 @@ class Publication:
     table: str
     version: int | None = None
     unchanged: bool = False
+    accepted: tuple[str, ...] = ()  # which gates a person let it pass, and who
     error: GateError | ConflictError | None = None
 
     @property
@@ -53,7 +54,7 @@ class Publication:
             return str(self.error)
         if self.unchanged:
             return f"nothing has changed; {self.table} stays at version {self.version}"
-        return f"published as version {self.version} of {self.table}"
+        return "; ".join([f"published as version {self.version} of {self.table}", *self.accepted])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +114,8 @@ class Publisher(Protocol):
     def drift(self, finished: Finished, table: LabelsTable) -> Drift | None:
         """Return how far the run is from what came before it, or None where nobody asks."""
 
-    @property
-    def did(self) -> str:
-        """What becomes of how many items, in a few words for the table's history."""
+    def did(self, finished: Finished) -> str:
+        """Return what becomes of how many items, in a few words for the table's history."""
 
     def change(self, finished: Finished) -> Change | None:
         """Return what the run does to the table, or None where that is nothing."""

@@ -132,12 +132,16 @@ def _take_in(
     if change is None:
         return Publication(table=table.name, version=publisher.base_version, unchanged=True)
     overruled = [f"{each.key}: {each.result}" for each in gates if each.accepted]
-    made = _made(finished, did=publisher.did, gates="; ".join(overruled))
+    made = _made(finished, did=publisher.did(finished), gates="; ".join(overruled))
     change = replace(change, made=made)
     try:
         with stage(say, "publishing"):
             _refuse_moved(table, change)
-            return Publication(table=table.name, version=table.publish(change))
+            accepted = tuple(
+                f"{each.key} was accepted by {each.accepted.by}" for each in gates if each.accepted
+            )
+            version = table.publish(change)
+            return Publication(table=table.name, version=version, accepted=accepted)
     except ConflictError as error:
         return Publication(table=table.name, error=error)
 
