@@ -40,7 +40,8 @@ def run_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def stop_at(line: str, process: subprocess.Popen[str]) -> None:
     """Press Ctrl-C on the terminal of a job once it has said a line."""
     assert process.stdout
-    assert any(line in said for said in process.stdout)
+    if not any(line in said for said in process.stdout):
+        pytest.fail(f"it ended before it said {line!r}: {finish(process)}")
     os.killpg(process.pid, signal.SIGINT)
 
 

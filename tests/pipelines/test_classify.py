@@ -412,7 +412,7 @@ def test_a_catalog_that_has_lost_half_of_its_items_is_refused_before_any_image_i
     result = run_job("classify", copy.run_file, "--set", "run_id=less", *options)
 
     assert result.exit_code == 3
-    assert re.search(r"\d+ removed, .*the table would lose \d+\.\d% of its rows", result.stderr)
+    assert re.search(r"\d+ removed in .*: the table would lose \d+\.\d% of its rows", result.stderr)
     assert "gates.max_row_loss allows 20.0%; nothing was classified" in result.stderr
     assert copy.files() == before
 
