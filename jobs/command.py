@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from jobs.interrupt import STOPPED, interruptible
 from lib.errors import ReshelveError, exit_code_of
 
 RunFile = Annotated[Path, typer.Argument(help="The run file.", metavar="RUN.yaml")]
@@ -39,18 +40,23 @@ def reporting(tell: Callable[[BaseException | None], None] = lambda _: None) -> 
     """
     # what a store's client leaves unread is in the job's own sentence, or a retry has mended it
     logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
-    try:
-        yield lambda line: print(line, flush=True)
-        tell(None)
-    except (ReshelveError, KeyboardInterrupt) as error:
-        stopped = "stopped; the same command resumes it"
-        said = f"error: {error}" if isinstance(error, ReshelveError) else stopped
-        print(said, file=sys.stderr, flush=True)
-        tell(error)
-        raise typer.Exit(exit_code_of(error)) from None
-    except Exception as error:  # a wrong command, or our mistake: what calls us says it
-        tell(error)
-        raise
+    with interruptible() as pressed:
+        try:
+            yield lambda line: print(line, flush=True)
+            tell(None)
+        except BaseException as error:
+            # what Ctrl-C has become on its way says nothing to a person
+            ended = KeyboardInterrupt() if pressed.is_set() else error
+            if isinstance(ended, ReshelveError | KeyboardInterrupt):
+                said = f"error: {ended}" if isinstance(ended, ReshelveError) else STOPPED
+                print(said, file=sys.stderr, flush=True)
+                tell(ended)
+                raise typer.Exit(exit_code_of(ended)) from None
+            if isinstance(
+                ended, Exception
+            ):  # a wrong command, or our mistake: what calls us says it
+                tell(ended)
+            raise
 
 
 def run(main: Callable[..., None]) -> None:

@@ -52,9 +52,9 @@ def test_a_job_that_is_stopped_from_the_keyboard_says_one_sentence(
     process = start(f"jobs.{job}", run_files[job], own_group=True)
     stop_at(line, process)
 
-    code, _, stderr = finish(process)
+    code, said, stderr = finish(process)
 
-    assert (code, stderr) == (130, "stopped; the same command resumes it\n")
+    assert (code, stderr) == (130, "stopped; the same command resumes it\n"), said
 
 
 def test_where_ray_does_not_start_a_job_says_why_in_one_line(
