@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.interrupt import STOPPED, interruptible
+from jobs.interrupt import STOPPED, interruptible, leave_at_once
 from lib.errors import ReshelveError, exit_code_of
 
 RunFile = Annotated[Path, typer.Argument(help="The run file.", metavar="RUN.yaml")]
@@ -51,6 +51,8 @@ def reporting(tell: Callable[[BaseException | None], None] = lambda _: None) -> 
                 said = f"error: {ended}" if isinstance(ended, ReshelveError) else STOPPED
                 print(said, file=sys.stderr, flush=True)
                 tell(ended)
+                if pressed.is_set():
+                    leave_at_once()
                 raise typer.Exit(exit_code_of(ended)) from None
             if isinstance(
                 ended, Exception

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 from lib.errors import exit_code_of
 
@@ -25,7 +26,7 @@ def interruptible() -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield pressed
         return
-    last = threading.Timer(SLOW_S, _end_now)
+    last = threading.Timer(SLOW_S, _end_late)
     last.daemon = True
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -42,6 +43,12 @@ def interruptible() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _end_now() -> None:
-    print(STOPPED, file=sys.stderr, flush=True)
+def leave_at_once() -> NoReturn:
+    """End the process without what else would run then: a run is resumed wherever it was left."""
+    sys.stdout.flush()
     os._exit(exit_code_of(KeyboardInterrupt()))
+
+
+def _end_late() -> None:
+    print(STOPPED, file=sys.stderr, flush=True)
+    leave_at_once()

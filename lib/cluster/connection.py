@@ -76,11 +76,21 @@ def connected() -> Iterator[None]:
         watch.start()
     try:
         yield
-    finally:
-        ended.set()
-        if address:
-            watch.join()
-        ray.shutdown()
+    except KeyboardInterrupt:
+        # threads that still wait for Ray end the process without a word where it is shut down
+        # beneath them; a Ray of one's own ends with the process
+        raise
+    except BaseException:
+        _leave(ended, watch)
+        raise
+    _leave(ended, watch)
+
+
+def _leave(ended: threading.Event, watch: threading.Thread) -> None:
+    ended.set()
+    if watch.is_alive():
+        watch.join()
+    ray.shutdown()
 
 
 @contextmanager
