@@ -25,8 +25,7 @@ StorageOf = Annotated[
 RunFolder = Annotated[str, typer.Argument(help="The folder of the run.", metavar="RUN")]
 AsJson = Annotated[bool, typer.Option("--json", help="Say it as one line of JSON.")]
 Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Override a key of the run file.", metavar="A.B=VALUE"),
+    list[str] | None, typer.Option("--set", help="Override a key of RUN.yaml.", metavar="A.B=VALUE")
 ]
 Say = Callable[[str], None]  # takes each line for the person who waits
 
