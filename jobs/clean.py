@@ -24,6 +24,7 @@ def main(
     """Show, or remove, what unfinished and superseded runs have left."""
     with ending("clean", as_json=as_json) as (say, end):
         from lib.runs.cleanup import clean
+        from lib.runs.progress import plural
         from lib.storage.config import storage_of
         from lib.storage.storage import Storage
 
@@ -32,7 +33,7 @@ def main(
         for leftover in found:
             say(f"{'removed' if delete else 'would remove'} {leftover.uri}: {leftover.why}")
         for why, runs in kept.items():
-            say(f"left alone: {'1 run' if runs == 1 else f'{runs:,} runs'}, {why}")
+            say(f"left alone: {plural(runs, 'run')}, {why}")
         sentence = f"{len(found):,} {'removed' if delete else 'to remove'}"
         if not found:
             sentence = (

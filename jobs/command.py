@@ -53,9 +53,8 @@ def reporting(tell: Callable[[BaseException | None], None] = lambda _: None) -> 
                 if pressed.is_set():
                     leave_at_once()
                 raise typer.Exit(exit_code_of(ended)) from None
-            if isinstance(
-                ended, Exception
-            ):  # a wrong command, or our mistake: what calls us says it
+            # a wrong command, or our mistake: what calls us says it
+            if isinstance(ended, Exception):
                 tell(ended)
             raise
 

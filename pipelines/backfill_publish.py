@@ -9,7 +9,8 @@ from pyarrow import parquet
 
 from lib.backfill.allowed_moves import write_expected
 from lib.images.config import ReadingConfig
-from lib.labels.delta_table import Change, LabelsTable
+from lib.labels.change import Change
+from lib.labels.delta_table import LabelsTable
 from lib.reports.migration_rows import look_at
 from lib.runs import files
 from lib.runs.progress import plural
@@ -18,7 +19,7 @@ from lib.sql import open_duckdb
 from lib.taxonomy.migration import Migration
 from pipelines.backfill_plan import BackfillPlan, read_migration, read_plan
 from pipelines.backfill_report import write_report
-from pipelines.publication import DUCK_MB, Finished, Judged, unfinished
+from pipelines.publication import DUCK_MB, Finished, Judged, Told, unfinished
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class BackfillPublisher:
     def drift(self, _finished: Finished, _table: LabelsTable) -> None:
         """As `Publisher`: the photos are those that the table has already."""
 
-    def report(self, judged: Judged, reading: ReadingConfig) -> list[str]:
+    def report(self, judged: Judged, reading: ReadingConfig) -> Told:
         """As `Publisher`."""
         finished, held_out = judged.finished, None
         run = finished.run
@@ -80,8 +81,9 @@ class BackfillPublisher:
             run.storage.download(run.at(files.HELD_OUT), held_out)
         with open_duckdb(DUCK_MB) as connection:
             rows = look_at(connection, self.migration, finished.before, finished.rows, held_out)
-        write_report(judged, self.planned, self.migration, rows, reading)
+        headline = write_report(judged, self.planned, self.migration, rows, reading)
         totals = finished.manifest.totals
         review = totals.decisions.get("review", 0)
         labelled = f"{totals.labelled:,} of {totals.items:,} items labelled"
-        return [f"{labelled}, {review:,} of them for review, {totals.error_count:,} errors"]
+        said = f"{labelled}, {review:,} of them for review, {plural(totals.error_count, 'error')}"
+        return Told(headline, [said])

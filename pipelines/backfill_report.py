@@ -11,6 +11,7 @@ from lib.reports.formats import items as items_of
 from lib.reports.migration_data import MigrationReport
 from lib.reports.migration_rows import BackfillRows
 from lib.reports.render import render_migration
+from lib.reports.verdicts import migration_verdict
 from lib.runs import files
 from lib.runs.run import Run
 from lib.taxonomy.migration import Migration
@@ -25,8 +26,8 @@ def write_report(
     migration: Migration,
     rows: BackfillRows,
     reading: ReadingConfig,
-) -> None:
-    """Write the report into the run's folder."""
+) -> str:
+    """Write the report into the run's folder; return its headline."""
     finished = judged.finished
     run, manifest = finished.run, finished.manifest
     bundle = read_bundle(manifest.bundle, run.storage)
@@ -42,9 +43,7 @@ def write_report(
         old_version=migration.old.version,
         new_version=migration.new.version,
         old_bundle=run.record.run_file["bundle"],
-        by_rule=planned.routes.rule,
-        by_model=planned.routes.model,
-        by_pixels=planned.routes.pixels,
+        routes=planned.routes.sentence,
         seconds=manifest.seconds,
         confidence_counts=rows.histogram,
         flows=rows.flows,
@@ -64,6 +63,7 @@ def write_report(
         facts=facts,
     )
     run.write(files.REPORT, render_migration(report).encode())
+    return migration_verdict(report).headline
 
 
 def judge_labels(

@@ -3,14 +3,12 @@
 from lib.drift.comparison import Drift, measure_drift
 from lib.drift.sample import SAMPLE_ITEMS, Sample, read_sample, together
 from lib.labels.delta_table import LabelsTable
-from lib.labels.history import standing
 from lib.models.bundle import read_bundle
 from lib.models.reference import read_reference
 from lib.runs import files
-from lib.runs.run import Run, open_folder
+from lib.runs.run import Run
+from pipelines.classify_nights import runs_before
 from pipelines.publication import Finished
-
-COMMITS = 30  # how far back nights are looked for
 
 
 def drift_of(finished: Finished, table: LabelsTable) -> Drift | None:
@@ -42,13 +40,10 @@ def samples_before(run: Run, table: LabelsTable) -> list[Sample]:
     """
     samples: list[Sample] = []
     bundle = run.record.fingerprint["bundle"]
-    for version in standing(table.history(COMMITS)):
+    for night in runs_before(run, table):
         if sum(map(len, samples)) >= SAMPLE_ITEMS:
             break
-        if not version.made.run:
-            continue
-        night = open_folder(version.made.run, run.storage)
-        if night.uri == run.uri or not night.exists(files.SAMPLE):
+        if not night.exists(files.SAMPLE):
             continue
         if night.record.fingerprint.get("bundle") != bundle:
             continue

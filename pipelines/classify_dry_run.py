@@ -89,7 +89,7 @@ def _estimate_time(
     actors = plural(pool.actors, "actor")
     say(f"about {duration(seconds)} at {rate:,.0f} images/s with {actors}, by a sample")
     if helping:
-        processes = "1 process" if helping == 1 else f"{helping} processes"
+        processes = "1 process" if helping == 1 else f"{helping:,} processes"
         say(f"less with the help of {processes} for fetching and decoding")
     if priced := config.prices.sentence(hours, items):
         say(f"estimated cost: {priced}")

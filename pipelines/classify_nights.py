@@ -1,5 +1,7 @@
 """The nights of a labels table, in the few figures that a report draws lines of."""
 
+from collections.abc import Iterator
+
 from lib.labels.delta_table import LabelsTable
 from lib.labels.history import standing
 from lib.reports.data import NightFigures
@@ -8,7 +10,7 @@ from lib.runs.receipt import Totals
 from lib.runs.run import Run, open_folder
 
 NIGHTS = 14  # that are shown
-COMMITS = 60  # how far back they are looked for
+COMMITS = 60  # how far back runs are looked for
 
 
 def night_figures(totals: Totals, measured: dict[str, float]) -> NightFigures:
@@ -33,15 +35,20 @@ def nights_before(run: Run, table: LabelsTable) -> list[NightFigures]:
     Those whose folder is gone are passed over.
     """
     found: list[NightFigures] = []
-    for version in standing(table.history(COMMITS)):
+    for night in runs_before(run, table):
         if len(found) == NIGHTS - 1:
             break
-        if version.made.job != "classify":
-            continue
-        night = open_folder(version.made.run, run.storage)
-        manifest = None if night.uri == run.uri else read_manifest(night)
-        if manifest is None:
+        if (manifest := read_manifest(night)) is None or night.record.job != "classify":
             continue
         measured = (night.outcome or {}).get("measured", {})
         found.append(night_figures(manifest.totals, measured))
     return found[::-1]
+
+
+def runs_before(run: Run, table: LabelsTable) -> Iterator[Run]:
+    """Yield the runs that have made a table what it is, but for one of them, the newest first."""
+    for version in standing(table.history(COMMITS)):
+        if version.made.run:
+            before = open_folder(version.made.run, run.storage)
+            if before.uri != run.uri:
+                yield before

@@ -7,7 +7,8 @@ import duckdb
 
 from lib.drift.comparison import Drift
 from lib.images.config import ReadingConfig
-from lib.labels.delta_table import Change, LabelsTable
+from lib.labels.change import Change
+from lib.labels.delta_table import LabelsTable
 from lib.reports.formats import items as items_of
 from lib.runs import files
 from lib.runs.progress import plural
@@ -15,7 +16,7 @@ from lib.runs.run import Run
 from pipelines.classify_drift import drift_of
 from pipelines.classify_plan import NightPlan, read_night
 from pipelines.classify_report import write_report
-from pipelines.publication import Finished, Judged, unfinished
+from pipelines.publication import Finished, Judged, Told, unfinished
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,13 @@ class NightPublisher:
         """As `Publisher`."""
         return drift_of(finished, table)
 
-    def report(self, judged: Judged, reading: ReadingConfig) -> list[str]:
+    def report(self, judged: Judged, reading: ReadingConfig) -> Told:
         """As `Publisher`."""
-        evaluation = write_report(judged, self.night.diff, reading)
+        headline, evaluation = write_report(judged, self.night.diff, reading)
         totals = judged.finished.manifest.totals
         labelled = f"{totals.labelled:,} of {totals.items:,} items labelled"
         lines = [
-            f"{labelled}, {totals.error_count:,} errors",
+            f"{labelled}, {plural(totals.error_count, 'error')}",
             *(f"  {reason}: {count:,}" for reason, count in totals.errors.items()),
         ]
         if judged.drift:
@@ -83,4 +84,4 @@ class NightPublisher:
         if evaluation:
             known = f"{items_of(evaluation.items)} with a known label"
             lines.append(f"accuracy {evaluation.accuracy:.1%} on {known}")
-        return lines
+        return Told(headline, lines)

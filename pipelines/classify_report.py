@@ -18,6 +18,7 @@ from lib.reasons import MEANINGS, ErrorItem, Reason
 from lib.reports.classification_rows import SHEETS, Collected, Row
 from lib.reports.data import ClassificationReport, ContactSheet, ErrorReason, Moved
 from lib.reports.render import render_classification
+from lib.reports.verdicts import classification_verdict
 from lib.runs import files
 from lib.runs.cost import PricesConfig
 from pipelines.classify_nights import night_figures, nights_before
@@ -27,8 +28,14 @@ from pipelines.report_pictures import pick, rows_of, show
 ROWS_AT_ONCE = 65_536
 
 
-def write_report(judged: Judged, diff: Diff, reading: ReadingConfig) -> Evaluation | None:
-    """Write the report into the run's folder; return the evaluation, where labels are known."""
+def write_report(
+    judged: Judged, diff: Diff, reading: ReadingConfig
+) -> tuple[str, Evaluation | None]:
+    """Write the report into the run's folder.
+
+    Returns:
+        Its headline, and the evaluation, where labels are known.
+    """
     finished = judged.finished
     run, manifest = finished.run, finished.manifest
     totals = manifest.totals
@@ -90,7 +97,7 @@ def write_report(judged: Judged, diff: Diff, reading: ReadingConfig) -> Evaluati
         unfamiliar=pick(unfamiliar, pictures),
     )
     run.write(files.REPORT, render_classification(report).encode())
-    return evaluation
+    return classification_verdict(report).headline, evaluation
 
 
 def collect(rows: Sequence[Path], plan: Path, bundle: Bundle) -> Collected:

@@ -12,7 +12,8 @@ from lib.config.config import Config
 from lib.drift.comparison import Drift
 from lib.errors import ConflictError, GateError, InputError
 from lib.images.config import ReadingConfig
-from lib.labels.delta_table import Change, LabelsTable
+from lib.labels.change import Change
+from lib.labels.delta_table import LabelsTable
 from lib.labels.gates import GateResult, GatesConfig, Measured
 from lib.models.bundle import Bundle
 from lib.runs.manifest import Manifest
@@ -99,6 +100,14 @@ class Judged:
     drift: Drift | None = None
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a report says in short: its headline, and some lines for the terminal."""
+
+    headline: str
+    lines: Sequence[str]
+
+
 class Publisher(Protocol):
     """What is a job's own when its runs are published."""
 
@@ -120,8 +129,8 @@ class Publisher(Protocol):
     def change(self, finished: Finished) -> Change | None:
         """Return what the run does to the table, or None where that is nothing."""
 
-    def report(self, judged: Judged, reading: ReadingConfig) -> Sequence[str]:
-        """Write the report; return the lines that say the same in short."""
+    def report(self, judged: Judged, reading: ReadingConfig) -> Told:
+        """Write the report; return what it says in short."""
 
 
 def heading(judged: Judged, bundle: Bundle) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from pyarrow import parquet
 
 from lib.errors import ConflictError, GateError
-from lib.labels.delta_table import Change, LabelsTable
+from lib.labels.change import Change
+from lib.labels.delta_table import LabelsTable
 from lib.labels.gates import Acceptance, GateResult, judge, measure_changes
 from lib.labels.history import Made, newest_made
 from lib.labels.moves import moved_items, moved_pairs
@@ -80,7 +81,7 @@ def publish_finished(
             drift=drift,
         )
         with stage(say, "writing the report"):
-            lines = publisher.report(judged, config.reading)
+            told = publisher.report(judged, config.reading)
     overruled = [
         {"gate": each.key, "limit": each.limit, "value": each.value, **asdict(each.accepted)}
         for each in gates
@@ -90,10 +91,11 @@ def publish_finished(
         "state": publication.state,
         "sentence": publication.sentence,
         "version": publication.version,
+        "verdict": told.headline,
         "measured": measured.model_dump(exclude_none=True),
     }
     run.end(outcome | ({"accepted": overruled} if overruled else {}), again=accepted is not None)
-    for line in lines:
+    for line in told.lines:
         say(line)
     for gate in gates:
         if gate.warns and not gate.passed:
@@ -131,7 +133,7 @@ def _take_in(
     change = publisher.change(finished)
     if change is None:
         return Publication(table=table.name, version=publisher.base_version, unchanged=True)
-    overruled = [f"{each.key}: {each.result}" for each in gates if each.accepted]
+    overruled = [f"{each.sentence}; {each.result}" for each in gates if each.accepted]
     made = _made(finished, did=publisher.did(finished), gates="; ".join(overruled))
     change = replace(change, made=made)
     try:

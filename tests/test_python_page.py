@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lib.batches import to_parquet
-from lib.labels.delta_table import Change, LabelsTable
+from lib.labels.change import Change
+from lib.labels.delta_table import LabelsTable
 from tests.helpers import catalogs
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "python.md"

@@ -1,10 +1,8 @@
 """The labels table: the published, current label of every item, a Delta table."""
 
-import io
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,8 +13,9 @@ from deltalake.transaction import AddAction, RemoveAction
 from pyarrow import parquet
 
 from lib.errors import ConflictError, InputError, StoreError
+from lib.labels.change import GONE, SOURCE_SCHEMA, Change
 from lib.labels.delta_words import readable, why_not_opened
-from lib.labels.history import Made, Version, versions_of
+from lib.labels.history import Version, versions_of
 from lib.labels.last_label import MERGED, add_columns, with_last_labels
 from lib.schemas import LABELS_SCHEMA, TABLE_SCHEMA
 from lib.sql import open_duckdb
@@ -27,30 +26,6 @@ from lib.storage.uris import absolute, check_protocol, join
 
 COMMIT_ATTEMPTS = 5
 MIN_RETENTION_HOURS = 168
-GONE = "gone"
-SOURCE_SCHEMA = LABELS_SCHEMA.append(pa.field(GONE, pa.bool_(), nullable=False))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """What a run does to the table.
-
-    Attributes:
-        run_id: the run; the commit's application transaction.
-        base: version of the table that the run was planned against, None where there was none.
-        parts: URIs of the run's labels; they replace the rows of the same items.
-        removed: URI of the ids whose rows are removed, or None.
-        whole: the parts are all rows that the table is to have; they become files of it as they
-            are, and any other run's change since `base` is in their way.
-        made: what the run says of itself, for `history`.
-    """
-
-    run_id: str
-    base: int | None
-    parts: Sequence[str]
-    removed: str | None
-    whole: bool = False
-    made: Made = field(default_factory=Made)
 
 
 class LabelsTable:
@@ -216,7 +191,7 @@ class LabelsTable:
             return self._replace(change, table)
         properties = _properties(change)
         if table is None:
-            rows = pa.RecordBatchReader.from_batches(TABLE_SCHEMA, self._first(change))
+            rows = pa.RecordBatchReader.from_batches(TABLE_SCHEMA, change.first_rows(self.storage))
             write_deltalake(
                 self._uri,
                 rows,
@@ -228,7 +203,7 @@ class LabelsTable:
         columns = {name: f"new.{name}" for name in LABELS_SCHEMA.names}
         (
             table.merge(
-                pa.RecordBatchReader.from_batches(SOURCE_SCHEMA, self._source(change)),
+                pa.RecordBatchReader.from_batches(SOURCE_SCHEMA, change.source_rows(self.storage)),
                 "old.item_id = new.item_id",
                 "new",
                 "old",
@@ -241,27 +216,6 @@ class LabelsTable:
         )
         return int(table.version())
 
-    def _labels(self, change: Change) -> Iterator[pa.RecordBatch]:
-        for part in change.parts:
-            yield from self._batches(part)
-
-    def _first(self, change: Change) -> Iterator[pa.RecordBatch]:
-        more = [TABLE_SCHEMA.field(name).type for name in MERGED]
-        for batch in self._labels(change):
-            columns = [*batch.columns, *(pa.nulls(batch.num_rows, each) for each in more)]
-            yield pa.RecordBatch.from_arrays(columns, schema=TABLE_SCHEMA)
-
-    def _source(self, change: Change) -> Iterator[pa.RecordBatch]:
-        """The run's labels, and the ids that go, told apart by the last column."""
-        for batch in self._labels(change):
-            stays = pa.repeat(pa.scalar(value=False), batch.num_rows)
-            yield pa.RecordBatch.from_arrays([*batch.columns, stays], schema=SOURCE_SCHEMA)
-        for batch in self._batches(change.removed) if change.removed else ():
-            yield _removal(batch.column("item_id"))
-
-    def _batches(self, part: str) -> Iterator[pa.RecordBatch]:
-        yield from parquet.ParquetFile(io.BytesIO(self.storage.read(part))).iter_batches()
-
     def _refuse_overlap(self, change: Change, table: DeltaTable) -> None:
         """Compare who wrote each row at the base and now: what differs, another run has changed.
 
@@ -272,7 +226,7 @@ class LabelsTable:
         if change.base is not None:
             then = self._opened(change.base).to_pyarrow_dataset()
             base = then.scanner(columns=["item_id", "run_id"]).to_reader()
-        ours = (batch.select(["item_id"]) for batch in self._source(change))
+        ours = (batch.select(["item_id"]) for batch in change.source_rows(self.storage))
         with open_duckdb() as connection:
             connection.register("now", now)
             connection.register("base", base)
@@ -301,15 +255,3 @@ def _properties(change: Change) -> CommitProperties:
         app_transactions=[Transaction(change.run_id, 1)],
         max_commit_retries=0,
     )
-
-
-def _removal(ids: pa.Array) -> pa.RecordBatch:
-    """Rows of ids that go; the other columns are filled, since some may not be null."""
-    count = len(ids)
-    columns = {field.name: pa.nulls(count, field.type) for field in LABELS_SCHEMA}
-    columns["item_id"] = ids
-    for name in ("uri", "decision", "bundle_digest", "taxonomy_version", "run_id"):
-        columns[name] = pa.repeat("", count)
-    columns["classified_at"] = pa.repeat(pa.scalar(0, pa.timestamp("us", tz="UTC")), count)
-    columns[GONE] = pa.repeat(pa.scalar(value=True), count)
-    return pa.RecordBatch.from_pydict(columns, schema=SOURCE_SCHEMA)

@@ -1,4 +1,4 @@
-"""What a run has found changed, and how a backfill has settled its rows, as sentences."""
+"""What a night has found changed, as a sentence."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,19 +11,6 @@ WORDS = {
     "redone": "{} classified anew",
     "removed": "{} gone from the catalog",
 }
-
-
-ROUTES = {
-    "by rule": "settled by rule",
-    "by model": "by the model on their embeddings",
-    "by pixels": "by the model on their images",
-}
-
-
-def routes_sentence(rows: Mapping[str, int]) -> str:
-    """Say how many rows of a backfill were settled in which way."""
-    said = [f"{count(rows[key])} {words}" for key, words in ROUTES.items() if rows[key]]
-    return f"Of the rows, {listed(said)}." if said else ""
 
 
 def listed(said: Sequence[str]) -> str:

@@ -4,6 +4,8 @@ import math
 from base64 import b64encode
 from datetime import datetime
 
+from lib.runs.progress import plural
+
 NOTHING = "\u2013"
 """Stands where there is no figure to show."""
 
@@ -18,7 +20,7 @@ def count(value: int) -> str:
 
 def items(value: int) -> str:
     """Write how many items, in the singular where it is one."""
-    return f"{value:,} item" if value == 1 else f"{value:,} items"
+    return plural(value, "item")
 
 
 def sentence(text: str) -> str:

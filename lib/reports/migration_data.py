@@ -44,9 +44,7 @@ class MigrationReport(PublishedReport):
     old_version: str
     new_version: str
     old_bundle: str
-    by_rule: int
-    by_model: int
-    by_pixels: int
+    routes: str
     seconds: float
     flows: list[Flow]
     moved: list[ContactSheet]

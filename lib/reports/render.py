@@ -7,9 +7,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lib.reports import charts, formats
 from lib.reports.advice import shares_of
-from lib.reports.changes import changes_sentence, routes_sentence
+from lib.reports.changes import changes_sentence
 from lib.reports.data import CategoryCount, ClassificationReport, PublishedReport
-from lib.reports.estimates import between, counted, spread
+from lib.reports.estimates import between, counted
 from lib.reports.evaluation_data import EvaluationReport
 from lib.reports.evaluation_verdict import evaluation_verdict
 from lib.reports.facts import evaluation_facts, training_facts
@@ -92,9 +92,6 @@ def render_migration(report: MigrationReport) -> str:
         waiting=_waiting(report),
         error_floor=_error_floor(report),
         flow=flow_picture(report.flows) if report.flows else None,
-        routes=routes_sentence(
-            {"by rule": report.by_rule, "by model": report.by_model, "by pixels": report.by_pixels}
-        ),
         flows=[each for each in report.flows if each.kind != "unchanged"][:_FLOWS_LIMIT],
         flows_limit=_FLOWS_LIMIT,
         histogram=charts.confidence_histogram(report.confidence_counts, report.threshold)
@@ -133,10 +130,11 @@ def _waiting(report: PublishedReport) -> list[CategoryCount]:
     return sorted(some, key=lambda each: (-each.review, each.path))[:_WAITING_LIMIT]
 
 
-def _error_floor(report: PublishedReport) -> bool:
-    """Say whether the gate on errors counts more items than there were."""
-    (value,) = [each.value for each in report.gates if each.key == "max_error_rate"] or [0.0]
-    return report.items > 0 and value < report.errors / report.items
+def _error_floor(report: PublishedReport) -> int | None:
+    """Return of how many items the gate on errors counts, where that is more than there were."""
+    (share,) = [each.value for each in report.gates if each.key == "max_error_rate"] or [0.0]
+    counted = round(report.errors / share) if share else 0
+    return counted if counted > report.items else None
 
 
 def _render(template: str, **values: Any) -> str:  # noqa: ANN401 - a template takes anything
@@ -168,7 +166,6 @@ def _environment() -> Environment:
         "size": formats.size,
         "moment": formats.moment,
         "picture": formats.picture,
-        "spread": spread,
         "unit": formats.unit,
     }
     return environment

@@ -8,7 +8,7 @@ from lib.reports.data import CategoryCount, ClassificationReport, PublishedRepor
 from lib.reports.formats import count, items, percent, share
 from lib.reports.migration_data import MigrationReport
 from lib.reports.scores import short_labels
-from lib.runs.progress import duration
+from lib.runs.progress import duration, plural
 
 MOSTLY_REVIEW = 0.5  # share of a run's items from which on its page is not green
 FEWEST = 20  # a night of two items is not judged by one of them
@@ -37,44 +37,43 @@ class Verdict:
 
 def classification_verdict(report: ClassificationReport) -> Verdict:
     """Say what needs a person and where, what was labelled, and whether it was published."""
-    tone, word, outcome = _publication(report)
-    if report.items == 0:
-        headline = "Nothing needs you: there was no item to label."
-        return Verdict(tone=tone, word=word, headline=headline, detail=_capital(outcome))
     done = f"{count(report.labelled)} of {items(report.items)} labelled"
-    review = report.decisions.get("review", 0)
-    tone, word = _judge(tone, word, review + report.errors, report.items)
-    if report.published_version is None:
-        if report.errors:
-            done += f", {_errors(report.errors)}"
-        return Verdict(tone=tone, word=word, headline=f"{done}.", detail=_capital(outcome))
-    return Verdict(
-        tone=tone,
-        word=word,
-        headline=_needed(review, report.errors, report.categories),
-        detail=f"{done}; {outcome}",
-        links=_links(review, report.errors),
-    )
+    if not report.items:
+        done = "There was no item to label"
+    return _verdict(report, done, report.errors)
 
 
 def migration_verdict(report: MigrationReport) -> Verdict:
     """Say what needs a person, what was moved and how, and whether it was published."""
-    tone, word, outcome = _publication(report)
-    review = report.decisions.get("review", 0)
-    tone, word = _judge(tone, word, review, report.items)
-    moved = (
+    done = (
         f"From taxonomy version {report.old_version} to {report.new_version}: "
         f"{count(report.count('moved'))} of {items(report.items)} moved to another category, in "
         f"{duration(report.seconds)}"
     )
+    return _verdict(report, done, 0)  # what was an error before is no news
+
+
+def _verdict(report: PublishedReport, done: str, errors: int) -> Verdict:
+    """Lead with what a person is to do, then say what was done."""
+    tone, word, outcome = _publication(report)
+    review = report.decisions.get("review", 0)
+    if report.unpublished_because:
+        return Verdict(
+            tone=tone,
+            word=word,
+            headline="This run was not published, and needs you.",
+            detail=f"{_capital(outcome)} {done}.",
+            links=(("gates", "see its gates"),) if report.gates else (),
+        )
     if report.published_version is None:
-        return Verdict(tone=tone, word=word, headline=f"{moved}.", detail=_capital(outcome))
+        return Verdict(tone=tone, word=word, headline=f"{done}.", detail=outcome)
+    tone, word = _judge(tone, word, review + errors, report.items)
     return Verdict(
         tone=tone,
         word=word,
-        headline=_needed(review, 0, report.categories),
-        detail=f"{moved}; {outcome}",
-        links=_links(review, 0),
+        headline=_needed(review, errors, report.categories),
+        detail=f"{done}; {outcome}",
+        links=_links(review, errors),
     )
 
 
@@ -105,7 +104,7 @@ def _links(review: int, errors: int) -> tuple[Link, ...]:
 
 
 def _errors(errors: int) -> str:
-    return f"{count(errors)} {'image' if errors == 1 else 'images'} could not be read"
+    return f"{plural(errors, 'image')} could not be read"
 
 
 def _judge(tone: str, word: str, needed: int, whole: int) -> tuple[str, str]:

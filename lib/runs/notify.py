@@ -66,7 +66,10 @@ class Notifier:
 def _post(webhook: str, form: str, told: dict[str, Any]) -> None:
     report = f"\nreport: {told['report']}" if told["report"] else ""
     run = f"{told['job']} {told['run_id']}" if told["run_id"] else "a run that was not begun"
-    text = f"{run}: {told['state']}. {told['sentence']}{report}"
+    verdict = f". {told['verdict']}" if told.get("verdict") else ""
+    state, said = told["state"], told["sentence"]
+    said = said if said.startswith(state) else f"{state}. {said}"
+    text = f"{run}: {said}{verdict}{report}"
     body = {"text": text} if form == "slack" else told | {"text": text}
     request = urllib.request.Request(  # noqa: S310  # `NotifyConfig` lets HTTP alone through
         webhook,

@@ -217,7 +217,9 @@ def describe(migration: Migration) -> list[str]:
         for leaf, becomes in migration.by_rule.items()
     )
     if unchanged:
-        stay = "1 category stays as it is" if unchanged == 1 else f"{unchanged:,} stay as they are"
+        stay = "1 category stays as it is"
+        if unchanged > 1:
+            stay = f"{unchanged:,} categories stay as they are"
         lines.append(f"  {stay}")
     for leaf in migration.for_model:
         news = migration.destinies[leaf]

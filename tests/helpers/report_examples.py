@@ -321,9 +321,7 @@ MIGRATION = MigrationReport(
     old_version="2026.10",
     new_version="2026.11",
     old_bundle="s3://shop/bundles/one",
-    by_rule=900,
-    by_model=110,
-    by_pixels=0,
+    routes="1,010 rows to settle: 900 by rule, 110 by the model on their embeddings",
     seconds=4.2,
     flows=[
         Flow(

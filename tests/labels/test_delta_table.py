@@ -13,7 +13,8 @@ from deltalake import DeltaTable, write_deltalake
 
 from lib.batches import to_parquet
 from lib.errors import ConflictError, InputError, StoreError
-from lib.labels.delta_table import Change, LabelsTable
+from lib.labels.change import Change
+from lib.labels.delta_table import LabelsTable
 from lib.labels.history import Made, standing
 from lib.schemas import LABELS_SCHEMA, TABLE_SCHEMA
 from lib.storage.config import StorageConfig

@@ -21,7 +21,8 @@ from lib.errors import InputError
 from lib.images.config import ReadingConfig
 from lib.inference.classify_unit import Classified, UnitClassifier
 from lib.inference.config import UnitJob
-from lib.labels.delta_table import Change, LabelsTable
+from lib.labels.change import Change
+from lib.labels.delta_table import LabelsTable
 from lib.models.bundle import Bundle, read_bundle
 from lib.schemas import LABELS_SCHEMA
 from pipelines.classify_plan import NightSource, compare

@@ -8,7 +8,8 @@ from deltalake import DeltaTable
 
 from lib.batches import to_parquet
 from lib.embeddings.store import EmbeddingStore, to_table
-from lib.labels.delta_table import Change, LabelsTable
+from lib.labels.change import Change
+from lib.labels.delta_table import LabelsTable
 from tests.conftest import Bucket
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job

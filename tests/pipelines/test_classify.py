@@ -392,7 +392,10 @@ def test_a_refused_night_is_published_as_it_is_when_a_person_accepts_the_gate(
     assert (accepted["reason"], accepted["by"]) == (reason, getpass.getuser())
     assert accepted["value"] > 0.01
     said = f"accepted by {getpass.getuser()}: {reason}"
-    assert said in str(copy.table.history(1)[0]["gates"])
+    committed = str(copy.table.history(1)[0]["gates"])
+    assert said in committed
+    assert f"{accepted['value']:.1%}, gates.max_error_rate allows 1.0%" in committed
+    assert outcome["verdict"] in Page((run / "report.html").read_text()).text
     assert said in Page((run / "report.html").read_text()).text
     again = run_job("publish", str(run), "--accept", "max_error_rate", "--reason", reason)
     assert again.exit_code == 2

@@ -13,7 +13,8 @@ from lib.drift.sample import Sample, Sampler
 from lib.embeddings.store import to_table
 from lib.errors import ConflictError, GateError
 from lib.images.config import ReadingConfig
-from lib.labels.delta_table import Change, LabelsTable
+from lib.labels.change import Change
+from lib.labels.delta_table import LabelsTable
 from lib.labels.gates import GatesConfig
 from lib.runs import files
 from lib.runs.compaction import compact

@@ -179,11 +179,14 @@ def test_a_failed_gate_comes_first_and_is_marked() -> None:
 
 
 def test_a_gate_that_counts_more_items_than_there_were_says_so() -> None:
-    said = "counted of 100 items"
-    gates = [replace(RUN.gates[0], value=12 / 1_240)]
-    assert said not in Page(render_classification(replace(RUN, gates=gates))).text
-    few = replace(RUN, gates=gates, items=13, labelled=1)
-    assert said in Page(render_classification(few)).text
+    def text(items: int, counted: int) -> str:
+        gates = [replace(RUN.gates[0], value=12 / counted)]
+        run = replace(RUN, gates=gates, items=items, labelled=items - 12)
+        return Page(render_classification(run)).text
+
+    assert "counted of" not in text(items=1_240, counted=1_240)
+    assert "counted of 100 items" in text(items=13, counted=100)
+    assert "counted of 40 items" in text(items=13, counted=40)  # a table of forty
 
 
 def test_pairs_are_shown_only_where_they_are_more_than_noise() -> None:
@@ -200,6 +203,8 @@ def test_an_unpublished_run_says_why_in_a_warning() -> None:
             replace(RUN, published_version=None, unpublished_because="too many errors.")
         )
     )
+    assert page.text.index("not published, and needs you") < page.text.index("1,228 of 1,240")
+    assert "see its gates" in page.text
     assert "Not published" in page.text
     assert "Too many errors. The labels published before stay in place." in page.text
     assert any("warn" in values.get("class", "") for values in page.tags("div"))

@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 from jobs.__main__ import app
 from lib.batches import to_parquet
-from lib.labels.delta_table import Change, LabelsTable
+from lib.labels.change import Change
+from lib.labels.delta_table import LabelsTable
 from lib.runs.cleanup import find_leftovers
 from lib.runs.run import Intent, Run, begin_run
 from lib.storage.config import StorageConfig

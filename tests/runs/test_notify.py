@@ -58,13 +58,15 @@ def run(tmp_path: Path) -> Run:
 def test_a_webhook_is_told_what_became_of_a_run(hook: Hook, run: Run) -> None:
     with Notifier(NotifyConfig(webhook=hook.url), Ending("classify", run), lambda _: None):
         run.write("report.html", b"")
-        run.end({"state": "published", "sentence": "published as version 3", "version": 3})
+        said = {"sentence": "published as version 3", "verdict": "9 items need you."}
+        run.end({"state": "published", "version": 3} | said)
 
     (told,) = hook.told
     assert (told["state"], told["version"], told["run_id"]) == ("published", 3, "night")
     assert told["report"] == run.at("report.html")
     assert told["text"] == (
-        f"classify night: published. published as version 3\nreport: {run.at('report.html')}"
+        "classify night: published as version 3. 9 items need you.\n"
+        f"report: {run.at('report.html')}"
     )
 
 
