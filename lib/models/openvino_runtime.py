@@ -129,21 +129,26 @@ class OpenVinoNetwork:
             "ENABLE_CPU_PINNING": False,
         }
         self._compiled = core.compile_model(model, "CPU", settings)
-        self._of_a_thread, self._first_use = threading.local(), threading.Lock()
+        # not in threading.local, which on Ray's threads outlives the interpreter, and crashes it
+        self._idle: list[Any] = []
+        self._first_use = threading.Lock()
         version = openvino.get_version().split("-")[0]
         self.description = f"openvino {version}, cpu, {precision}"
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return the embeddings of a batch."""
-        if hasattr(self._of_a_thread, "request"):
-            return self._infer(images)
-        # OpenVINO makes tables at their first use, and threads that make one at once wait for each
-        # other for ever
-        with self._first_use:
-            self._of_a_thread.request = self._compiled.create_infer_request()
-            return self._infer(images)
+        try:
+            request = self._idle.pop()
+        except IndexError:
+            # OpenVINO makes tables at the first use of a request, and threads that make one at
+            # once wait for each other for ever
+            with self._first_use:
+                request = self._compiled.create_infer_request()
+                return self._infer(request, images)
+        return self._infer(request, images)
 
-    def _infer(self, images: Tensor) -> Tensor:
-        request = self._of_a_thread.request
+    def _infer(self, request: Any, images: Tensor) -> Tensor:  # noqa: ANN401  # it has no types
         request.infer([images.contiguous().numpy()], share_inputs=True)
-        return torch.from_numpy(request.get_output_tensor(0).data.copy())
+        embeddings = torch.from_numpy(request.get_output_tensor(0).data.copy())
+        self._idle.append(request)
+        return embeddings

@@ -113,13 +113,13 @@ def test_no_two_threads_use_openvino_for_the_first_time_at_once(
     """They may wait for each other for ever: three processes in fifty did."""
     running, most = 0, 0
 
-    def infer(self: OpenVinoNetwork, images: torch.Tensor) -> torch.Tensor:
+    def infer(self: OpenVinoNetwork, request: object, images: torch.Tensor) -> torch.Tensor:
         nonlocal running, most
         running += 1
         most = max(most, running)
         time.sleep(0.05)
         running -= 1
-        return infer_it(self, images)
+        return infer_it(self, request, images)
 
     infer_it = OpenVinoNetwork._infer  # noqa: SLF001  # what must not run twice at once
     monkeypatch.setattr(OpenVinoNetwork, "_infer", infer)
