@@ -17,8 +17,9 @@ from lib.labels.change import GONE, SOURCE_SCHEMA, Change
 from lib.labels.delta_words import readable, why_not_opened
 from lib.labels.history import Version, versions_of
 from lib.labels.last_label import MERGED, add_columns, with_last_labels
+from lib.labels.rows import stream_rows
 from lib.schemas import LABELS_SCHEMA, TABLE_SCHEMA
-from lib.sql import open_duckdb
+from lib.sql import open_duckdb, streamed
 from lib.storage.errors import refuses, store_words
 from lib.storage.s3 import delta_options
 from lib.storage.storage import Storage
@@ -58,25 +59,26 @@ class LabelsTable:
         Raises:
             InputError: there is no such table or version.
         """
-        table = self._opened(version)
-        with readable(self.name):
-            return pa.table(table.to_pyarrow_table()).select(LABELS_SCHEMA.names)
+        batches = self.batches(version, LABELS_SCHEMA.names)
+        return pa.Table.from_batches(batches, LABELS_SCHEMA)
 
     def dump(self, version: int | None, columns: Sequence[str], target: Path) -> None:
         """Write some columns of a version to a local Parquet file; no rows where it is None."""
-        schema = pa.schema([LABELS_SCHEMA.field(name) for name in columns])
-        with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
+        with parquet.ParquetWriter(target, _labels(columns), compression="zstd") as writer:
             if version is None:
                 return
             for batch in self.batches(version, columns):
-                writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+                writer.write_batch(batch)
 
-    def batches(self, version: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Stream some columns of a version, in bounded memory."""
-        dataset = self._opened(version).to_pyarrow_dataset()
-        rows = dataset.scanner(columns=list(columns), batch_readahead=2, fragment_readahead=1)
+    def batches(self, version: int | None, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Stream some columns of a version, None the newest, in bounded memory.
+
+        Raises:
+            InputError: there is no such table or version, or it cannot be read.
+        """
+        table = self._opened(version)
         with readable(self.name):
-            yield from rows.to_batches()
+            yield from stream_rows(table, _labels(columns))
 
     def publish(self, change: Change) -> int:
         """Take a run in, in one commit; a run that was taken before changes nothing.
@@ -221,17 +223,16 @@ class LabelsTable:
 
         Where the whole table is replaced, a row of an item that the run has not is in its way.
         """
-        now = table.to_pyarrow_dataset().scanner(columns=["item_id", "run_id"]).to_reader()
-        base = pa.RecordBatchReader.from_batches(now.schema, [])
-        if change.base is not None:
-            then = self._opened(change.base).to_pyarrow_dataset()
-            base = then.scanner(columns=["item_id", "run_id"]).to_reader()
+        written = _labels(["item_id", "run_id"])
+        base = stream_rows(self._opened(change.base), written) if change.base is not None else ()
         ours = (batch.select(["item_id"]) for batch in change.source_rows(self.storage))
-        with open_duckdb() as connection:
-            connection.register("now", now)
-            connection.register("base", base)
-            schema = pa.schema([SOURCE_SCHEMA.field("item_id")])
-            connection.register("ours", pa.RecordBatchReader.from_batches(schema, ours))
+        items = pa.schema([SOURCE_SCHEMA.field("item_id")])
+        with (
+            open_duckdb() as connection,
+            streamed(connection, "now", written, stream_rows(table, written)),
+            streamed(connection, "base", written, base),
+            streamed(connection, "ours", items, ours),
+        ):
             ((count,),) = connection.execute(
                 """SELECT count(*) FROM (
                     SELECT coalesce(n.item_id, b.item_id) AS item_id
@@ -245,6 +246,10 @@ class LabelsTable:
                 f"{self.name}: since this run was planned, another has published {count:,} of "
                 "the same items; its labels stay. The same command plans a new run"
             )
+
+
+def _labels(columns: Sequence[str]) -> pa.Schema:
+    return pa.schema([LABELS_SCHEMA.field(name) for name in columns])
 
 
 def _properties(change: Change) -> CommitProperties:

@@ -9,6 +9,7 @@ from deltalake.schema import PrimitiveType
 from pyarrow import parquet
 
 from lib.batches import to_parquet
+from lib.labels.rows import stream_rows
 from lib.schemas import TABLE_SCHEMA
 
 CATEGORY, CLASSIFIED_AT = "last_category_id", "last_classified_at"
@@ -41,11 +42,9 @@ def with_last_labels(part: bytes, table: DeltaTable) -> bytes:
         return part
     kept = ["item_id", "category_id", "classified_at", CATEGORY, CLASSIFIED_AT]
     schema = pa.schema([TABLE_SCHEMA.field(name) for name in kept])
-    # not filtered by the dataset, which cannot compare the strings of some tables' statistics
-    batches = table.to_pyarrow_dataset().scanner(columns=kept, batch_readahead=2).to_batches()
-    found = (pa.Table.from_batches([batch]).cast(schema) for batch in batches)
-    chosen = [each.filter(pc.is_in(each["item_id"], errors)) for each in found]
-    before = pa.concat_tables([schema.empty_table(), *chosen])
+    found = stream_rows(table, schema)
+    chosen = [batch.filter(pc.is_in(batch["item_id"], errors)) for batch in found]
+    before = pa.Table.from_batches(chosen, schema)
     label = pc.is_valid(before["category_id"])
     last = {
         CATEGORY: pc.coalesce(before["category_id"], before[CATEGORY]),
