@@ -11,6 +11,7 @@ import typer
 
 from jobs.interrupt import STOPPED, interruptible, leave_at_once
 from lib.errors import ReshelveError, exit_code_of
+from lib.printable import printable
 
 RunFile = Annotated[Path, typer.Argument(help="The run file.", metavar="RUN.yaml")]
 DryRun = Annotated[
@@ -41,14 +42,14 @@ def reporting(tell: Callable[[BaseException | None], None] = lambda _: None) -> 
     logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
     with interruptible() as pressed:
         try:
-            yield lambda line: print(line, flush=True)
+            yield lambda line: print(printable(line), flush=True)
             tell(None)
         except BaseException as error:
             # what Ctrl-C has become on its way says nothing to a person
             ended = KeyboardInterrupt() if pressed.is_set() else error
             if isinstance(ended, ReshelveError | KeyboardInterrupt):
                 said = f"error: {ended}" if isinstance(ended, ReshelveError) else STOPPED
-                print(said, file=sys.stderr, flush=True)
+                print(printable(said), file=sys.stderr, flush=True)
                 tell(ended)
                 if pressed.is_set():
                     leave_at_once()

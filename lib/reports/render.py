@@ -5,6 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from lib.printable import printable
 from lib.reports import charts, formats
 from lib.reports.advice import shares_of
 from lib.reports.changes import changes_sentence
@@ -146,6 +147,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("lib.reports", "templates"),
         autoescape=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -50,3 +50,11 @@ def test_a_category_without_a_destiny_is_exit_code_2_and_nothing_is_written(tmp_
     assert result.exit_code == 2
     assert "does not say what becomes of 't-shirt'" in result.stderr
     assert not (tmp_path / "new.migration.json").exists()
+
+
+def test_names_cannot_act_on_the_terminal(tmp_path: Path) -> None:
+    named = OLD.replace("{id: shirt}", r'{id: shirt, name: "\e[2Jshirt\u202e"}')
+
+    result = run_job("taxonomy", "diff", *write(tmp_path, old=named, new=NEW))
+
+    assert r"by rule: shirt (\x1b[2Jshirt\u202e) -> tops (tops)" in result.output

@@ -127,6 +127,8 @@ def test_ids_and_titles_of_any_characters_come_through_and_mean_nothing(
     found = s3.server.client.get_object(Bucket=s3.name, Key="runs/night/report.html")
     report = found["Body"].read().decode()
     assert MARKUP not in report
+    assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in report
+    assert r"\u202egpj.exe" in report
     assert "&lt;script&gt;document.title=" in report
     assert len(report) < len(MEGABYTE)
 
