@@ -11,11 +11,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import ray
 import yaml
 
 import lib
+from lib.cluster.own_ray import own_ray
 from lib.errors import InputError, ReshelveError
 
 SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set where Ray's job server has begun this process
@@ -35,61 +37,75 @@ def connected() -> Iterator[None]:
     """
     if ray.is_initialized():
         yield
-        return
-    address = os.environ.get("RAY_ADDRESS")
-    if address:
-        if address.startswith("http"):
-            raise InputError(
-                f"RAY_ADDRESS={address} is a job server: 'reshelve submit' runs jobs through it"
-            )
-        knock(address)
-    # the nodes of a cluster may not have this code; a submitted job has brought it
-    code = None if SUBMITTED in os.environ else {"py_modules": [lib]}
-    # else every pool of actors prints an error about arguments that it restarts well with
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    if not address:
-        # on a Ray of one's own, telling its makers of the use takes a process and a second
+    elif address := os.environ.get("RAY_ADDRESS"):
+        with _joined(address):
+            yield
+    else:
+        # telling Ray's makers of the use takes a process and a second
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        with warnings.catch_warnings(), _without_ray_on_its_own_log():
-            # Ray warns of its own deprecated imports, which no user of a job can mend
-            warnings.simplefilter("ignore")
-            ray.init(
-                address=address or "local",
-                runtime_env=code if address else None,
-                include_dashboard=None if address else False,
-                logging_level=logging.ERROR,
-                # workers' errors come back as exceptions; their chatter is in Ray's own logs
-                log_to_driver=False,
-            )
-    except ConnectionError as error:
-        raise ReshelveError(f"no Ray cluster answers at RAY_ADDRESS={address}: {error}") from error
-    except Exception as error:  # Ray has no class for a node that takes too long to start
-        where = f"at RAY_ADDRESS={address}" if address else "on this machine"
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ReshelveError(
-            f"Ray does not start {where}: {first:.300}; the same command tries again"
-        ) from error
+        with own_ray() as folder:
+            _init("local", "on this machine", include_dashboard=False, _temp_dir=str(folder))
+            try:
+                yield
+            except KeyboardInterrupt:
+                # threads that still wait for Ray end the process without a word where it is shut
+                # down beneath them; it ends with the process
+                raise
+            except BaseException:
+                ray.shutdown()
+                raise
+            ray.shutdown()
+
+
+@contextmanager
+def _joined(address: str) -> Iterator[None]:
+    if address.startswith("http"):
+        raise InputError(
+            f"RAY_ADDRESS={address} is a job server: 'reshelve submit' runs jobs through it"
+        )
+    knock(address)
+    # the nodes may not have this code; a submitted job has brought it
+    code = None if SUBMITTED in os.environ else {"py_modules": [lib]}
+    _init(address, f"at RAY_ADDRESS={address}", runtime_env=code)
     ended = threading.Event()
     watch = threading.Thread(target=_watch_head, args=[address, ended], daemon=True)
-    if address:
-        watch.start()
+    watch.start()
     try:
         yield
     except KeyboardInterrupt:
-        # threads that still wait for Ray end the process without a word where it is shut down
-        # beneath them; a Ray of one's own ends with the process
-        raise
+        raise  # as above
     except BaseException:
         _leave(ended, watch)
         raise
     _leave(ended, watch)
 
 
+def _init(address: str, where: str, **options: Any) -> None:  # noqa: ANN401  # Ray's own
+    # else every pool of actors prints an error about arguments that it restarts well with
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    try:
+        with warnings.catch_warnings(), _without_ray_on_its_own_log():
+            # Ray warns of its own deprecated imports, which no user of a job can mend
+            warnings.simplefilter("ignore")
+            ray.init(
+                address=address,
+                logging_level=logging.ERROR,
+                # workers' errors come back as exceptions; their chatter is in Ray's own logs
+                log_to_driver=False,
+                **options,
+            )
+    except ConnectionError as error:
+        raise ReshelveError(f"no Ray cluster answers {where}: {error}") from error
+    except Exception as error:  # Ray has no class for a node that takes too long to start
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ReshelveError(
+            f"Ray does not start {where}: {first:.300}; the same command tries again"
+        ) from error
+
+
 def _leave(ended: threading.Event, watch: threading.Thread) -> None:
     ended.set()
-    if watch.is_alive():
-        watch.join()
+    watch.join()
     ray.shutdown()
 
 
