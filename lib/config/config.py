@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from lib.config.value_words import complaint, expected, shown
+from lib.config.yaml_limits import check_limits
 from lib.config.yaml_lines import Loader, Place, YamlFile, parse_yaml, text_of
 from lib.errors import InputError
 
@@ -117,8 +118,9 @@ def _apply(file: YamlFile, override: str) -> None:
         name = f"--set {key}" if key else "--set"
         raise InputError(f"{name}: expected KEY=VALUE, as in training.epochs=8")
     try:
+        check_limits(text, Loader, f"--set {key}")
         value = yaml.load(text, Loader)  # noqa: S506  # Loader is a safe loader
-    except yaml.YAMLError:
+    except (yaml.YAMLError, UnicodeEncodeError):  # bytes of a command line that are no UTF-8
         raise InputError(
             f"--set {key}: what follows the '=' is not valid YAML; try it in quotes"
         ) from None

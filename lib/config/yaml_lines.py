@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from lib.config.yaml_limits import check_limits
 from lib.config.yaml_words import problem_of, shown_line
 from lib.errors import InputError
 
@@ -49,8 +50,8 @@ class Loader(_Safe):  # type: ignore[misc, valid-type]  # one of the two
         """Construct a value; what no date or number can be is an error in the YAML."""
         try:
             return super().construct_object(node, deep)
-        # of a date without digits, PyYAML asks a match that it has not got
-        except (ValueError, AttributeError):
+        # PyYAML looks at digits, matches and words that a value with a tag ('!!int ""') has not got
+        except (ValueError, AttributeError, LookupError, OverflowError):
             problem = "there is no such date or number; text goes in quotes"
             raise yaml.constructor.ConstructorError(
                 problem=problem, problem_mark=node.start_mark
@@ -77,10 +78,12 @@ def parse_yaml(text: str, source: str) -> YamlFile:
     """Parse one YAML document with the safe loader.
 
     Raises:
-        InputError: it is not YAML, has a key twice, or contains itself; file and line are named.
+        InputError: it is not YAML, has a key twice, contains itself, or goes beyond the limits of
+            `lib.config.yaml_limits`; file and line are named.
     """
     file = YamlFile(source, None)
     try:
+        check_limits(text, Loader, source)
         loader = Loader(text)
         root = loader.get_single_node()
         if root is not None:

@@ -149,6 +149,9 @@ def test_an_empty_file_says_so(text: str) -> None:
         ("output: a\ntraining_dir: 2026-02-30\n", 2),
         ("output: a\ntraining: !!int many\n", 2),
         ("output: a\ntraining: !!timestamp many\n", 2),
+        ('output: a\ntraining: !!int ""\n', 2),
+        ("output: a\ntraining: !!bool maybe\n", 2),
+        (f"output: a\ntraining: {'1:' * 300}1.5\n", 2),
     ],
 )
 def test_what_is_not_yaml_names_the_line(text: str, line: int) -> None:
@@ -218,7 +221,7 @@ def test_a_set_without_key_and_value_is_refused(override: str) -> None:
     assert "expected KEY=VALUE" in refusal("output: a\n", override)
 
 
-@pytest.mark.parametrize("value", ["[1", "2026-02-30", "@x"])
+@pytest.mark.parametrize("value", ["[1", "2026-02-30", "@x", "\udcff"])
 def test_a_set_whose_value_is_not_yaml_is_refused(value: str) -> None:
     message = refusal("output: a\n", f"training.epochs={value}")
     assert (
