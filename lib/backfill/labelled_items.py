@@ -56,11 +56,13 @@ def read_examples(uri: str, taxonomy: Taxonomy, storage: Storage) -> pa.Table:
     if not {"item_id", "category_id"} <= set(found.column_names):
         names = ", ".join(found.column_names)
         raise InputError(f"{uri}: expected the columns item_id and category_id; it has: {names}")
-    taxonomy.check_labels(found["category_id"].to_pylist(), uri)
+    labels = pc.utf8_normalize(found["category_id"], form="NFC")  # as the taxonomy has them
+    found = pa.table({"item_id": found["item_id"], "category_id": labels})
+    taxonomy.check_labels(labels.to_pylist(), uri)
     counts = Counter(found["item_id"].to_pylist())
     if twice := [item for item, count in counts.items() if count > 1]:
         raise InputError(f"{uri}: '{twice[0]}' stands here a second time")
-    return found.select(["item_id", "category_id"])
+    return found
 
 
 def find_examples(examples: pa.Table, known: pa.Table, uri: str) -> pa.Table:

@@ -90,7 +90,8 @@ def iterate_catalog(config: CatalogConfig, storage: Storage) -> Batches:
     else:
         items = list_prefix(uri, storage, config.suffixes)
     for batch in regroup(items, BATCH_ROWS):
-        yield _label_by_folder(batch, config.uri) if config.labels == "folder" else batch
+        labelled = _label_by_folder(batch, config.uri) if config.labels == "folder" else batch
+        yield _with_composed_labels(labelled, config.uri)
 
 
 def labels_of(items: pa.Table) -> Sequence[str]:
@@ -108,6 +109,16 @@ def _label_by_folder(items: pa.RecordBatch, source: str) -> pa.RecordBatch:
         )
     index = items.schema.get_field_index("category_id")
     return items.set_column(index, ITEM_SCHEMA.field("category_id"), folders)
+
+
+def _with_composed_labels(items: pa.RecordBatch, source: str) -> pa.RecordBatch:
+    """Write labels in Unicode's composed form, as taxonomies have them; ids and URIs stay."""
+    index = items.schema.get_field_index("category_id")
+    try:
+        labels = pc.utf8_normalize(items.column(index), form="NFC")
+    except pa.ArrowInvalid:
+        raise InputError(f"{source}: a category_id is not text in UTF-8; expected an id") from None
+    return items.set_column(index, ITEM_SCHEMA.field("category_id"), labels)
 
 
 def _read_manifest(uri: str, storage: Storage) -> Batches:

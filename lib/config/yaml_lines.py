@@ -1,5 +1,7 @@
 """YAML that remembers where each value stands, so that an error can name its line."""
 
+import codecs
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +69,10 @@ def text_of(data: bytes, source: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise InputError(
+                f"{source}, line 1: this is text in UTF-16; save the file as UTF-8"
+            ) from None
         line = data[: error.start].count(b"\n") + 1
         raise InputError(
             f"{source}, line {line}: not text in UTF-8 (byte {data[error.start]:#04x}); save the "
@@ -113,10 +119,11 @@ def _visit(file: YamlFile, node: yaml.Node, path: Path, above: tuple[int, ...]) 
         seen: set[str] = set()
         for key_node, child in node.value:
             key = str(key_node.value)
-            if key in seen:
+            same = unicodedata.normalize("NFC", key)  # two spellings of one word look alike
+            if same in seen:
                 line = key_node.start_mark.line + 1
                 raise InputError(f"{file.source}, line {line}: '{key}' stands here a second time")
-            seen.add(key)
+            seen.add(same)
             _visit(file, child, (*path, key), above)
             # a scalar is best found by its key's line; they differ only for multi-line values
             file.places[(*path, key)] = Place(f"{file.source}, line {key_node.start_mark.line + 1}")

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from lib.config.config import Config
 from lib.labels.decisions import NEVER, Decision
+from lib.taxonomy.ids import CategoryId
 
 
 class Accept(Config):
@@ -41,7 +42,7 @@ class Claim:
     """
 
     group: str
-    category_ids: tuple[str, ...]
+    category_ids: tuple[CategoryId, ...]
     threshold: float
     items: int
     accepted: int

@@ -17,6 +17,7 @@ from lib.labels.promises import Accept, Claim
 from lib.models.int8 import Int8
 from lib.storage.storage import Storage
 from lib.storage.uris import absolute, join
+from lib.taxonomy.ids import CategoryId
 from lib.taxonomy.taxonomy import Taxonomy, parse_taxonomy
 
 FORMAT = 1
@@ -24,7 +25,9 @@ FORMAT = 1
 APART_WEIGHT, APART_BIAS = "apart.weight", "apart.bias"
 
 
-Row = str | tuple[str, ...]  # the leaf that a row of a head stands for, or those it is split into
+Row = (
+    CategoryId | tuple[CategoryId, ...]
+)  # the leaf that a row of a head stands for, or those it is split into
 
 
 def leaves_of(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -46,7 +49,9 @@ class BundleInfo(Config):
     head_power: float = 1.0  # to which embeddings are raised before the head takes them
     temperature: float = Field(gt=0)
     threshold: float = Field(ge=0, le=NEVER)  # of categories that `thresholds` does not name
-    thresholds: dict[str, Annotated[float, Field(ge=0, le=NEVER)]] = Field(default_factory=dict)
+    thresholds: dict[CategoryId, Annotated[float, Field(ge=0, le=NEVER)]] = Field(
+        default_factory=dict
+    )
     target_precision: float
     accept: Accept | None = None  # None: an older bundle, whose threshold was not tested
     claims: tuple[Claim, ...] = ()  # what held-out items say of the thresholds

@@ -8,6 +8,7 @@ from lib.config.config import Config
 from lib.config.value_words import complaint
 from lib.config.yaml_lines import YamlFile
 from lib.errors import InputError
+from lib.taxonomy.ids import CategoryId
 
 
 class Replaces(Config):
@@ -24,12 +25,12 @@ class Replaces(Config):
     """
 
     version: str = Field(coerce_numbers_to_str=True)
-    renamed: dict[str, str] = Field(default={})
-    moved: tuple[str, ...] = ()
-    merged: dict[str, tuple[str, ...]] = Field(default={})
-    split: dict[str, tuple[str, ...]] = Field(default={})
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
+    renamed: dict[CategoryId, CategoryId] = Field(default={})
+    moved: tuple[CategoryId, ...] = ()
+    merged: dict[CategoryId, tuple[CategoryId, ...]] = Field(default={})
+    split: dict[CategoryId, tuple[CategoryId, ...]] = Field(default={})
+    added: tuple[CategoryId, ...] = ()
+    removed: tuple[CategoryId, ...] = ()
 
     @property
     def destinies(self) -> list[tuple[str, tuple[str, ...]]]:

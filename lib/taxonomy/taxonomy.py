@@ -10,6 +10,7 @@ from lib.config.yaml_lines import YamlFile, parse_yaml, text_of
 from lib.errors import InputError
 from lib.hashing import digest_json
 from lib.storage.storage import Storage
+from lib.taxonomy.ids import nfc
 from lib.taxonomy.replaces import Replaces, read_replaces
 
 
@@ -24,7 +25,10 @@ class Category:
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """A tree of categories, parents before their children, in the file's order."""
+    """A tree of categories, parents before their children, in the file's order.
+
+    Ids and names are in Unicode's composed form, as labels are where a catalog is read.
+    """
 
     version: str
     categories: tuple[Category, ...]
@@ -160,12 +164,13 @@ def _read_level(
         category_id = node["id"]
         if not isinstance(category_id, str) or not category_id.strip():
             raise InputError(f'{place}: an id should be a text, as in id: "{category_id}"')
+        category_id = nfc(category_id)
         if category_id in found:
             raise InputError(f"{place}: id '{category_id}' stands in the taxonomy a second time")
         name = node.get("name", category_id)
         if not isinstance(name, str) or not name.strip():
             raise InputError(f"{place}: the name of '{category_id}' should be a text")
-        found[category_id] = Category(category_id, name, parent)
+        found[category_id] = Category(category_id, nfc(name), parent)
         if "children" in node:
             _read_level(file, (*here, "children"), node["children"], category_id, found)
 

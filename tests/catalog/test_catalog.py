@@ -550,3 +550,36 @@ def test_a_snapshot_does_not_depend_on_the_order_of_its_items() -> None:
     other = make_snapshot(pa.Table.from_pylist(rows[::-1], ITEM_SCHEMA), "here")
     assert one == other
     assert one["item_id"].to_pylist() == sorted(f"{number}" for number in range(20))
+
+
+DECOMPOSED, COMPOSED = "Hu\u0308te", "H\xfcte"  # as a Mac's folders are named, and as it is typed
+
+
+def test_a_folder_in_either_of_unicodes_spellings_is_the_same_category(tmp_path: Path) -> None:
+    fill(str(tmp_path), {f"{DECOMPOSED}/a.jpg": b"1", f"{COMPOSED}/b.jpg": b"1"})
+    table = read(str(tmp_path), labels="folder")
+    assert labels_of(table) == [COMPOSED]
+    # ids and URIs name files, and stay as they are
+    assert table["item_id"].to_pylist() == [f"{COMPOSED}/b.jpg", f"{DECOMPOSED}/a.jpg"][::-1]
+    assert all(STORAGE.exists(uri) for uri in table["uri"].to_pylist())
+
+
+@pytest.mark.parametrize("name", ["items.csv", "items.parquet"])
+def test_a_label_in_either_of_unicodes_spellings_is_the_same_category(
+    tmp_path: Path, name: str
+) -> None:
+    rows = {"uri": [f"{DECOMPOSED}.jpg", "b.jpg"], "category_id": [DECOMPOSED, COMPOSED]}
+    if name.endswith(".csv"):
+        lines = [",".join(row) for row in zip(*rows.values(), strict=True)]
+        (tmp_path / name).write_text("\n".join(["uri,category_id", *lines]), encoding="utf-8")
+    else:
+        parquet.write_table(pa.table(rows), tmp_path / name)
+    table = read(str(tmp_path / name))
+    assert table["category_id"].to_pylist() == [COMPOSED, COMPOSED]
+    assert f"{tmp_path}/{DECOMPOSED}.jpg" in table["uri"].to_pylist()
+
+
+def test_a_label_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    label = pa.array([b"H\xfcte"], pa.binary()).view(pa.string())
+    parquet.write_table(pa.table({"uri": ["a.jpg"], "category_id": label}), tmp_path / "a.parquet")
+    assert refusal(str(tmp_path / "a.parquet")).endswith("is not text in UTF-8; expected an id")

@@ -1,5 +1,6 @@
 """What a person reads who gives a command something that it cannot use: one sentence each."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from lib.errors import InputError
+from lib.hashing import digest_bytes
 from lib.runs.run import Intent, Run, begin_run
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job
@@ -27,7 +29,7 @@ def refusal(*arguments: str) -> str:
         (b"", ": the file is empty; expected keys and values, as in 'output: runs'"),
         (b"- output\n", ": expected keys and values, as in 'output: runs'"),
         (b"output: a\nlabels_table: \xfcber\n", ", line 2: not text in UTF-8 (byte 0xfc); save "),
-        (b"\xff\xfeo\x00u\x00t\x00", ", line 1: not text in UTF-8 (byte 0xff); save the file as "),
+        (b"\xff\xfeo\x00u\x00t\x00", ", line 1: this is text in UTF-16; save the file as UTF-8"),
         (b"output: a\x00\n", ": not valid YAML: it has a control character, and may be no text"),
         (b"output: a\ncatalog: x\nbundle: b\n", ", line 2: 'catalog' should be keys and values, "),
         (b"output: a\n bundle: b\n", "look at the indentation of this line and of the one above"),
@@ -122,6 +124,36 @@ def test_a_manifest_that_is_not_utf_8_says_so(tmp_path: Path) -> None:
         f"{tmp_path}/items.csv: the manifest cannot be read: it is not text in UTF-8; save it as "
         "'CSV UTF-8'"
     )
+
+
+TAXONOMY = "version: '1'\ncategories: [{id: H\xfcte}, {id: Schuhe}]\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sentence"),
+    [
+        ("latin-1", "line 2: not text in UTF-8 (byte 0xfc); save the file as UTF-8"),
+        ("utf-16", "line 1: this is text in UTF-16; save the file as UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "taxonomy diff", "classify"])
+def test_a_taxonomy_that_is_not_utf_8_says_so(
+    tmp_path: Path, command: str, encoding: str, sentence: str
+) -> None:
+    data, file = TAXONOMY.encode(encoding), tmp_path / "taxonomy.yaml"
+    run_file = tmp_path / "run.yaml"
+    named = f"taxonomy: {file}\n"
+    if command == "classify":
+        catalogs.make_bundle(str(tmp_path))
+        described = json.loads((tmp_path / "bundle.json").read_text())
+        described["digests"]["taxonomy"] = digest_bytes(data)
+        (tmp_path / "bundle.json").write_text(json.dumps(described))
+        named = f"bundle: {tmp_path}\nlabels_table: {tmp_path}/labels\n"
+    file.write_bytes(data)
+    run_file.write_text(f"output: {tmp_path}/runs\ncatalog: {{uri: {tmp_path}/photos}}\n{named}")
+    given = [file, file] if command == "taxonomy diff" else [run_file]
+
+    assert refusal(*command.split(), *map(str, given)) == f"{file}, {sentence}"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

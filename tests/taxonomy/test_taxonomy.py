@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 
 from lib.errors import InputError
@@ -107,6 +109,7 @@ def test_a_version_may_be_a_whole_number() -> None:
     [
         ("- id: a\n- id: b\n- id: a\n", 5, "id 'a' stands in the taxonomy a second time"),
         ("- id: a\n  children:\n  - id: a\n- id: b\n", 5, "id 'a' stands in the taxonomy"),
+        ("- id: H\xfcte\n- id: b\n- id: Hu\u0308te\n", 5, "id 'H\xfcte' stands in the taxonomy a "),
         ("- id: a\n  id: b\n", 4, "'id' stands here a second time"),
         ("- id: a\n- id: b\n  nmae: B\n", 4, "unknown key 'nmae'; known: id, name, children"),
         ("- id: a\n- id: b\n  1: B\n  z: C\n", 4, "unknown key '1'"),
@@ -185,3 +188,27 @@ def test_labels_that_have_children_are_refused() -> None:
 def test_many_wrong_labels_make_a_short_sentence() -> None:
     with pytest.raises(InputError, match="and 95 more"):
         shop().check_labels([f"label-{number}" for number in range(100)], "items.csv")
+
+
+COMPOSED = """\
+version: "2"
+replaces: {version: "1", renamed: {old: H\xfcte}, split: {caf\xe9: [th\xe9, b]}, added: [\xe9t\xe9]}
+categories: [{id: H\xfcte, name: H\xfcte}, {id: th\xe9}, {id: b}, {id: \xe9t\xe9}]
+"""
+
+
+def test_ids_and_names_in_either_of_unicodes_spellings_are_the_same() -> None:
+    composed = parse_taxonomy(COMPOSED, "taxonomy.yaml")
+    decomposed = unicodedata.normalize("NFD", COMPOSED)
+    assert decomposed != COMPOSED
+    found = parse_taxonomy(decomposed, "taxonomy.yaml")
+    assert found == composed
+    assert found.leaves == ("H\xfcte", "th\xe9", "b", "\xe9t\xe9")
+    assert found.replaces == composed.replaces
+    assert found.digest == composed.digest
+
+
+def test_an_old_id_in_both_spellings_is_one_that_stands_twice() -> None:
+    text = COMPOSED.replace("{old: H\xfcte}", "{H\xfcte: th\xe9, Hu\u0308te: b}")
+    with pytest.raises(InputError, match=r"line 2: 'Hu\u0308te' stands here a second time"):
+        parse_taxonomy(text, "taxonomy.yaml")
