@@ -22,7 +22,8 @@ GcsClient(address=sys.argv[1]).internal_kv_get(b"any", namespace=None)
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for temporary files, whose name is too long for Ray's sockets."""
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    for name in ("RAY_ADDRESS", "RAY_AUTH_MODE"):  # of a cluster that other tests were at
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     return tmp_path
 
