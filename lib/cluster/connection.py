@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ def connected() -> Iterator[None]:
     """Connect to Ray for as long as the job lasts; a cluster that the caller joined is kept.
 
     Raises:
-        ReshelveError: there is no cluster at RAY_ADDRESS.
+        ReshelveError: there is no cluster at RAY_ADDRESS, or Ray does not start on this machine.
     """
     if ray.is_initialized():
         yield
@@ -45,16 +45,8 @@ def connected() -> Iterator[None]:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         with own_ray() as folder:
             _init("local", "on this machine", include_dashboard=False, _temp_dir=str(folder))
-            try:
+            with _left_by(ray.shutdown):
                 yield
-            except KeyboardInterrupt:
-                # threads that still wait for Ray end the process without a word where it is shut
-                # down beneath them; it ends with the process
-                raise
-            except BaseException:
-                ray.shutdown()
-                raise
-            ray.shutdown()
 
 
 @contextmanager
@@ -70,14 +62,32 @@ def _joined(address: str) -> Iterator[None]:
     ended = threading.Event()
     watch = threading.Thread(target=_watch_head, args=[address, ended], daemon=True)
     watch.start()
+
+    def leave() -> None:
+        ended.set()
+        watch.join()
+        ray.shutdown()
+
+    with _left_by(leave):
+        yield
+
+
+@contextmanager
+def _left_by(leave: Callable[[], None]) -> Iterator[None]:
+    """Leave Ray at the end, but not after Ctrl-C.
+
+    Threads that still wait for Ray end the process without a word where it is shut down beneath
+    them; it ends with the process.
+    """
+    stopped = False
     try:
         yield
     except KeyboardInterrupt:
-        raise  # as above
-    except BaseException:
-        _leave(ended, watch)
+        stopped = True
         raise
-    _leave(ended, watch)
+    finally:
+        if not stopped:
+            leave()
 
 
 def _init(address: str, where: str, **options: Any) -> None:  # noqa: ANN401  # Ray's own
@@ -101,12 +111,6 @@ def _init(address: str, where: str, **options: Any) -> None:  # noqa: ANN401  # 
         raise ReshelveError(
             f"Ray does not start {where}: {first:.300}; the same command tries again"
         ) from error
-
-
-def _leave(ended: threading.Event, watch: threading.Thread) -> None:
-    ended.set()
-    watch.join()
-    ray.shutdown()
 
 
 @contextmanager

@@ -14,18 +14,18 @@ from ray._private import ray_constants
 
 from lib.errors import ReshelveError
 
-# the path of a socket has 107 bytes at most, and 85 of them are Ray's and the folder's
-_LONGEST_PLACE: Final = 22
+# the path of a socket has 107 bytes at most, and 86 of them are Ray's and the folder's
+_LONGEST_PLACE: Final = 21
 
 
 @contextmanager
 def own_ray() -> Iterator[Path]:
     """Yield a folder for a Ray that is to be started, which no other user can talk to.
 
-    Ray listens on all of a machine's addresses, and takes work from whoever knocks, unless told
-    otherwise (https://docs.ray.io/en/latest/ray-security/token-auth.html). Here all of its
-    processes listen on loopback alone and ask for a token, which lies in a folder of this user's.
-    The folder is removed in the end, with Ray's logs.
+    By itself Ray listens on all of a machine's addresses, and asks for one token for all, which it
+    keeps in the home folder (https://docs.ray.io/en/latest/ray-security/token-auth.html). Here its
+    processes listen on loopback alone, and the token is the job's own, in a folder that only this
+    user can read. The folder is removed in the end, with Ray's logs.
 
     Raises:
         ReshelveError: it cannot be made.

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from lib.errors import ConflictError, InputError, StoreError
 from lib.labels.change import GONE, SOURCE_SCHEMA, Change
-from lib.labels.delta_words import readable, why_not_opened
+from lib.labels.delta_words import why_not_opened
 from lib.labels.history import Version, versions_of
 from lib.labels.last_label import MERGED, add_columns, with_last_labels
 from lib.labels.rows import stream_rows
@@ -57,10 +57,9 @@ class LabelsTable:
         """Read all rows, with the columns of `LABELS_SCHEMA`.
 
         Raises:
-            InputError: there is no such table or version.
+            InputError, StoreError: as `batches`.
         """
-        batches = self.batches(version, LABELS_SCHEMA.names)
-        return pa.Table.from_batches(batches, LABELS_SCHEMA)
+        return pa.Table.from_batches(self.batches(version, LABELS_SCHEMA.names), LABELS_SCHEMA)
 
     def dump(self, version: int | None, columns: Sequence[str], target: Path) -> None:
         """Write some columns of a version to a local Parquet file; no rows where it is None."""
@@ -74,11 +73,10 @@ class LabelsTable:
         """Stream some columns of a version, None the newest, in bounded memory.
 
         Raises:
-            InputError: there is no such table or version, or it cannot be read.
+            InputError: there is no such table or version, or one of its files is damaged.
+            StoreError: the store does not answer.
         """
-        table = self._opened(version)
-        with readable(self.name):
-            yield from stream_rows(table, _labels(columns))
+        yield from stream_rows(self._opened(version), _labels(columns), self.name)
 
     def publish(self, change: Change) -> int:
         """Take a run in, in one commit; a run that was taken before changes nothing.
@@ -174,7 +172,7 @@ class LabelsTable:
         """Make the parts files of the table, in the place of all that it has."""
         actions: list[AddAction | RemoveAction] = []
         for number, part in enumerate(change.parts):
-            data = with_last_labels(self.storage.read(part), table)
+            data = with_last_labels(self.storage.read(part), table, self.name)
             # named by the run: a second try writes the same file again
             name = f"part-{number:05d}-{change.run_id}.parquet"
             self.storage.write(join(self._uri, name), data)
@@ -224,12 +222,14 @@ class LabelsTable:
         Where the whole table is replaced, a row of an item that the run has not is in its way.
         """
         written = _labels(["item_id", "run_id"])
-        base = stream_rows(self._opened(change.base), written) if change.base is not None else ()
+        base: Iterable[pa.RecordBatch] = ()
+        if change.base is not None:
+            base = stream_rows(self._opened(change.base), written, self.name)
         ours = (batch.select(["item_id"]) for batch in change.source_rows(self.storage))
         items = pa.schema([SOURCE_SCHEMA.field("item_id")])
         with (
             open_duckdb() as connection,
-            streamed(connection, "now", written, stream_rows(table, written)),
+            streamed(connection, "now", written, stream_rows(table, written, self.name)),
             streamed(connection, "base", written, base),
             streamed(connection, "ours", items, ours),
         ):

@@ -1,6 +1,7 @@
 """What Delta says of a table that it cannot read or write, in words that say what to do."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -10,6 +11,9 @@ from lib.errors import InputError, StoreError
 from lib.storage.errors import last_words, store_words
 
 _FOLDER = ("Could not create local directory", "Invalid table location")
+# of a store that gave no file, and of a file that it has not
+_NOT_GIVEN = re.compile(r"Error performing |\(os error (?!2\))")
+_GONE = re.compile(r"Object at location .* not found")
 _LOST = "restore it from a backup, or run with --full and another labels_table"
 
 
@@ -30,12 +34,13 @@ def why_not_opened(uri: str, error: Exception) -> str:
 
 @contextlib.contextmanager
 def readable(name: str) -> Iterator[None]:
-    """Turn what a damaged or missing file of the table `name` gives into one sentence."""
+    """Turn what reading the table `name` gives into one sentence: no file, or no answer."""
     try:
         yield
     except (DeltaError, OSError, pa.ArrowInvalid) as error:
+        said = str(error)
         kind: type[InputError] = InputError
         why = f"one of its files is damaged or gone; {_LOST} ({last_words(error)})"
-        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        if _NOT_GIVEN.search(said) and not _GONE.search(said):
             kind, why = StoreError, store_words(error)
         raise kind(f"{name}: the labels table cannot be read: {why}") from error

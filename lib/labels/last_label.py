@@ -29,12 +29,16 @@ def add_columns(table: DeltaTable) -> None:
         table.alter.add_columns([Field(CATEGORY, text), Field(CLASSIFIED_AT, time)])
 
 
-def with_last_labels(part: bytes, table: DeltaTable) -> bytes:
+def with_last_labels(part: bytes, table: DeltaTable, name: str) -> bytes:
     """Fill the columns of those rows of a part that are errors; the rest stays as it is.
 
     Args:
         part: a Parquet file of `LABELS_SCHEMA`, which is to replace rows of the table.
         table: with the rows that it replaces.
+        name: of the table, for messages.
+
+    Raises:
+        InputError, StoreError: as `stream_rows`.
     """
     rows = parquet.read_table(io.BytesIO(part))
     errors = rows.filter(pc.is_valid(rows["error"]))["item_id"].combine_chunks()
@@ -42,7 +46,7 @@ def with_last_labels(part: bytes, table: DeltaTable) -> bytes:
         return part
     kept = ["item_id", "category_id", "classified_at", CATEGORY, CLASSIFIED_AT]
     schema = pa.schema([TABLE_SCHEMA.field(name) for name in kept])
-    found = stream_rows(table, schema)
+    found = stream_rows(table, schema, name)
     chosen = [batch.filter(pc.is_in(batch["item_id"], errors)) for batch in found]
     before = pa.Table.from_batches(chosen, schema)
     label = pc.is_valid(before["category_id"])
@@ -54,7 +58,7 @@ def with_last_labels(part: bytes, table: DeltaTable) -> bytes:
     nothing = pa.scalar(None, pa.string())
     failed = pc.if_else(pc.is_valid(rows["error"]), rows["item_id"], nothing)
     places = pc.index_in(failed, before["item_id"].combine_chunks(), skip_nulls=True)
-    for name, values in last.items():
-        field = TABLE_SCHEMA.field(name)
+    for column, values in last.items():
+        field = TABLE_SCHEMA.field(column)
         rows = rows.append_column(field, values.cast(field.type).take(places))
     return to_parquet(rows.cast(TABLE_SCHEMA))

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
+from lib.labels.delta_words import readable
 
-def stream_rows(table: DeltaTable, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+
+def stream_rows(table: DeltaTable, schema: pa.Schema, name: str) -> Iterator[pa.RecordBatch]:
     """Yield a table's rows, in any order, with the columns of a schema.
 
     By Delta's own engine: the threads of Arrow's scanner may outlive the interpreter, which then
@@ -15,12 +17,15 @@ def stream_rows(table: DeltaTable, schema: pa.Schema) -> Iterator[pa.RecordBatch
     Args:
         table: at the version to read.
         schema: columns that it has, in the types that are wanted.
+        name: of the table, for messages.
 
     Raises:
-        DeltaError: a file of the table is damaged or gone.
+        InputError: a file of the table is damaged or gone.
+        StoreError: the store does not answer.
     """
-    names = ", ".join(f'"{name}"' for name in schema.names)
-    query = f"SELECT {names} FROM labels"  # noqa: S608  # our own column names
-    found = QueryBuilder().register("labels", table).execute(query)
-    for batch in pa.RecordBatchReader.from_stream(found):
-        yield batch.cast(schema)
+    columns = ", ".join(f'"{column}"' for column in schema.names)
+    query = f"SELECT {columns} FROM labels"  # noqa: S608  # our own column names
+    with readable(name):
+        found = QueryBuilder().register("labels", table).execute(query)
+        for batch in pa.RecordBatchReader.from_stream(found):
+            yield batch.cast(schema)

@@ -25,9 +25,8 @@ FORMAT = 1
 APART_WEIGHT, APART_BIAS = "apart.weight", "apart.bias"
 
 
-Row = (
-    CategoryId | tuple[CategoryId, ...]
-)  # the leaf that a row of a head stands for, or those it is split into
+# the leaf that a row of a head stands for, or those it is split into
+Row = CategoryId | tuple[CategoryId, ...]
 
 
 def leaves_of(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -139,7 +139,7 @@ def _error_floor(report: PublishedReport) -> int | None:
 
 
 def _render(template: str, **values: Any) -> str:  # noqa: ANN401 - a template takes anything
-    return _environment().get_template(template).render(values)
+    return printable(_environment().get_template(template).render(values))
 
 
 @cache
@@ -147,7 +147,6 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("lib.reports", "templates"),
         autoescape=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -137,4 +137,6 @@ def last_words(error: Exception) -> str:
     text = re.sub(r"\n +\d+: .*", "", text, flags=re.DOTALL)  # the frames of its stack
     lines = [line.strip(" \u21b3") for line in text.splitlines() if line.strip(" \u21b3")]
     last = lines[-1 if "\u21b3" in text else 0] if lines else type(error).__name__
-    return last.removeprefix("Kernel error: ")
+    # DataFusion says all causes in one line, the last one behind the request
+    last = re.sub(r".*Error performing .* - ", "", last)
+    return re.sub(r"^((Kernel|External|Parquet) error: )+", "", last)

@@ -19,16 +19,15 @@ GcsClient(address=sys.argv[1]).internal_kv_get(b"any", namespace=None)
 """
 
 
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for temporary files, whose name is too long for Ray's sockets."""
-    for name in ("RAY_ADDRESS", "RAY_AUTH_MODE"):  # of a cluster that other tests were at
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apart from other Rays, with a folder for temporary files too long for Ray's sockets."""
+    # Ray sets the mode where it starts by itself
+    for name in ("RAY_ADDRESS", "RAY_AUTH_MODE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-    return tmp_path
 
 
-@pytest.mark.usefixtures("temporary")
 def test_a_ray_of_a_jobs_own_listens_on_loopback_alone_and_asks_for_a_token() -> None:
     import ray  # noqa: PLC0415  # takes a second, also of tests that are left out
 
@@ -55,6 +54,15 @@ def test_a_ray_of_a_jobs_own_listens_on_loopback_alone_and_asks_for_a_token() ->
     assert "token is missing or incorrect" in stranger.stderr
     assert not token.parent.exists()
     assert "RAY_AUTH_MODE" not in os.environ
+
+
+def test_it_starts_where_the_home_folder_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray  # noqa: PLC0415  # as above
+
+    monkeypatch.setenv("HOME", "/proc/none")
+
+    with connected():
+        assert ray.get(ray.put(1)) == 1
 
 
 def open_of(process: psutil.Process) -> list[str]:

@@ -16,12 +16,14 @@ from lib.errors import ConflictError, InputError, StoreError
 from lib.labels.change import Change
 from lib.labels.delta_table import LabelsTable
 from lib.labels.history import Made, standing
+from lib.labels.rows import stream_rows
 from lib.schemas import LABELS_SCHEMA, TABLE_SCHEMA
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from lib.storage.uris import join
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job
+from tests.helpers.proxy import FaultProxy
 
 if TYPE_CHECKING:
     from tests.conftest import Bucket
@@ -319,6 +321,33 @@ def test_a_file_of_the_table_that_cannot_be_read_is_one_sentence(
         local_shop.labels.read()
 
     assert "\n" not in str(caught.value)
+
+
+def test_a_store_that_goes_away_while_a_table_is_read_is_no_damage(
+    s3: "Bucket", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FaultProxy(s3.server.endpoint) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        shop = Shop(s3.uri)
+        shop.publish("one", ["a"])
+        table = shop.table()
+        proxy.down()
+
+        with pytest.raises(StoreError) as caught:
+            list(stream_rows(table, LABELS_SCHEMA, "labels"))
+
+    unreachable = f"the store cannot be reached: nothing answers at {proxy.url} (HTTP error: "
+    assert str(caught.value).startswith(f"labels: the labels table cannot be read: {unreachable}")
+
+
+def test_a_file_of_the_table_that_may_not_be_read_is_no_damage(local_shop: Shop) -> None:
+    local_shop.publish("one", ["a"])
+    (file,) = Path(local_shop.table_uri).glob("*.parquet")
+    file.unlink()
+    file.symlink_to(file)  # as a refusal, which whoever is root never meets
+
+    with pytest.raises(StoreError, match="Too many levels of symbolic links"):
+        local_shop.labels.read()
 
 
 @pytest.mark.usefixtures("s3")

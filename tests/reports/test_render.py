@@ -10,10 +10,18 @@ import pytest
 from lib.evaluation.results import Evaluation
 from lib.reasons import ErrorItem
 from lib.reports.data import ContactSheet, ErrorReason
-from lib.reports.render import render_classification, render_training
+from lib.reports.render import render_classification, render_migration, render_training
 from lib.reports.verdicts import classification_verdict
 from tests.helpers import report_examples as examples
-from tests.helpers.report_examples import EMPTY_RUN, RUN, THUMBNAIL, TRAINING, category, epoch
+from tests.helpers.report_examples import (
+    EMPTY_RUN,
+    MIGRATION,
+    RUN,
+    THUMBNAIL,
+    TRAINING,
+    category,
+    epoch,
+)
 from tests.helpers.report_reading import Page
 
 NOTHING_KNOWN = Evaluation(items=0, accuracy=math.nan, categories=[], confusion=[])
@@ -326,3 +334,12 @@ def test_two_renderings_of_one_report_are_the_same() -> None:
 def test_a_page_module_does_not_load_the_drawing_library() -> None:
     program = "import sys, lib.reports.render; sys.exit('matplotlib' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)  # noqa: S603 - our own program
+
+
+def test_a_name_cannot_turn_text_around_also_where_a_chart_draws_it() -> None:
+    flows = [replace(each, becomes=f"{each.becomes}\u202e") for each in MIGRATION.flows]
+
+    page = render_migration(replace(MIGRATION, flows=flows))
+
+    assert "\u202e" not in page
+    assert r"\u202e" in page[page.index("<svg") :]
