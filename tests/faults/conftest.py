@@ -1,5 +1,6 @@
 """One cluster, one shop and its undisturbed night for all files of this folder that ask."""
 
+import contextlib
 import uuid
 from collections.abc import Iterator
 
@@ -26,7 +27,10 @@ def marker(s3_server: Server) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RESHELVE_TEST_MARKER", marker)
         yield marker
-    wait_until(lambda: not started_with(marker), at_most_s=30)
+    with contextlib.suppress(TimeoutError):
+        wait_until(lambda: not started_with(marker), at_most_s=30)
+    left = [" ".join(process.cmdline()) for process in started_with(marker)]
+    assert not left, left
 
 
 @pytest.fixture(scope="package")

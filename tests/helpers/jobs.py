@@ -81,7 +81,8 @@ def kill_when(happened: Callable[[], bool], process: subprocess.Popen[str]) -> N
 def wait_until(happened: Callable[[], bool], *, at_most_s: float = 120) -> None:
     deadline = time.monotonic() + at_most_s
     while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
+        if time.monotonic() >= deadline:
+            raise TimeoutError("it did not happen in time")
         time.sleep(0.02)
 
 
