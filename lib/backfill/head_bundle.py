@@ -9,7 +9,7 @@ from lib.backfill.head_split import carry_rows
 from lib.hashing import digest_bytes
 from lib.labels.promises import Claim
 from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
-from lib.models.bundle_weights import pack, read_tensors
+from lib.models.bundle_tensors import pack, read_tensors
 from lib.models.head import Head
 from lib.models.openvino_runtime import FILES
 from lib.models.reference import read_reference, write_reference

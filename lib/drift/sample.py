@@ -79,8 +79,23 @@ class Sample:
 
 
 def read_sample(data: bytes) -> Sample:
-    """Read what `Sample.to_parquet` has written."""
-    return Sample(parquet.read_table(pa.BufferReader(data)))
+    """Read what `Sample.to_parquet` has written.
+
+    Raises:
+        ValueError: it is something else.
+        OSError: it is no Parquet, or damaged.
+    """
+    table = parquet.read_table(pa.BufferReader(data))
+    if lacking := [name for name in SCHEMA.names if name not in table.column_names]:
+        raise ValueError(f"it has no column '{lacking[0]}'")
+    for field in SCHEMA:
+        if (kind := table.schema.field(field.name).type) != field.type:
+            raise ValueError(f"its column '{field.name}' is {kind}, not {field.type}")
+    if EMBEDDING in table.column_names:
+        column = table[EMBEDDING]
+        if not pa.types.is_fixed_size_binary(column.type) or column.null_count:
+            raise ValueError(f"its column '{EMBEDDING}' is {column.type}, or has gaps")
+    return Sample(table)
 
 
 def sample_of(

@@ -74,7 +74,7 @@ class Predictor:
         self.description = self._first.network.description + again + _measured(chosen, bundle)
 
     def _open(self, precision: ChosenPrecision, batch: int) -> Pass:
-        network = self._networks.open(precision, batch)
+        network = self._networks.open(precision, batch, self._head.weight.shape[1])
         return Pass(network, batch, _margin(precision, self._bundle))
 
     def _again(self, precision: ChosenPrecision) -> Pass:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
 from lib.config.config import Config, load_json
 from lib.config.yaml_lines import text_of
@@ -38,6 +38,8 @@ def leaves_of(rows: Sequence[Row]) -> tuple[str, ...]:
 class BundleInfo(Config):
     """`bundle.json`: what the other two files are, and how to use them."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     format: int = FORMAT
     run_id: str
     architecture: str
@@ -45,13 +47,15 @@ class BundleInfo(Config):
     preprocessing: Preprocessing
     # the leaf of each of the head's rows, or those that it is split into; rows of one leaf add up
     category_ids: tuple[Row, ...]
-    head_power: float = 1.0  # to which embeddings are raised before the head takes them
+    head_power: float = Field(
+        default=1.0, ge=0, le=1
+    )  # to which embeddings are raised before the head takes them
     temperature: float = Field(gt=0)
     threshold: float = Field(ge=0, le=NEVER)  # of categories that `thresholds` does not name
     thresholds: dict[CategoryId, Annotated[float, Field(ge=0, le=NEVER)]] = Field(
         default_factory=dict
     )
-    target_precision: float
+    target_precision: float = Field(gt=0, le=1)
     accept: Accept | None = None  # None: an older bundle, whose threshold was not tested
     claims: tuple[Claim, ...] = ()  # what held-out items say of the thresholds
     metrics: dict[str, float]
@@ -135,6 +139,11 @@ def read_bundle(uri: str, storage: Storage) -> Bundle:
         raise InputError(
             f"{description}: the bundle is of format {info.format}, and this version of Reshelve "
             f"knows {FORMAT} alone; train it again, or take the version that made it"
+        )
+    if lacking := [name for name in ("model", "taxonomy", "backbone") if name not in info.digests]:
+        raise InputError(
+            f"{description}: the bundle's description is damaged, or of another version: "
+            f"'digests.{lacking[0]}' is missing; copy the whole folder again, or train again"
         )
     taxonomy_yaml = read_part(uri, "taxonomy.yaml", info.digests.get("taxonomy"), storage)
     place = join(uri, "taxonomy.yaml")

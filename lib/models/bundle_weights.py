@@ -1,6 +1,5 @@
 """A bundle's model: written after training, loaded where items are classified."""
 
-import json
 from collections.abc import Mapping
 
 import safetensors.torch
@@ -9,7 +8,8 @@ from torch import Tensor
 from lib.errors import InputError
 from lib.hashing import digest_bytes, digest_json
 from lib.images.preprocessing import Preprocessing
-from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, BundleInfo, read_part
+from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, BundleInfo
+from lib.models.bundle_tensors import damaged, pack, read_tensors
 from lib.models.classifier import Classifier, build_classifier, libraries_of
 from lib.models.pretrained import adapted_by_timm, in_order, parameters_of
 from lib.storage.storage import Storage
@@ -17,23 +17,6 @@ from lib.storage.uris import join
 from lib.taxonomy.taxonomy import Taxonomy
 
 _BACKBONE = "backbone."
-_ORDER = "order"  # of the tensors in the network: a file has them in one of its own
-
-
-def pack(tensors: Mapping[str, Tensor]) -> bytes:
-    """Return tensors as safetensors, with their order."""
-    contiguous = {name: value.contiguous() for name, value in tensors.items()}
-    return safetensors.torch.save(contiguous, {_ORDER: json.dumps(list(tensors))})
-
-
-def unpack(data: bytes) -> dict[str, Tensor]:
-    """Return tensors in the order in which they were packed."""
-    tensors: dict[str, Tensor] = safetensors.torch.load(data)
-    length = int.from_bytes(
-        data[:8], "little"
-    )  # the library gives no metadata of what is in memory
-    order = json.loads(data[8 : 8 + length]).get("__metadata__", {}).get(_ORDER)
-    return {name: tensors[name] for name in json.loads(order)} if order else tensors
 
 
 def write_compiled(uri: str, storage: Storage, files: Mapping[str, bytes]) -> dict[str, str]:
@@ -79,17 +62,6 @@ def backbone_digest(classifier: Classifier, preprocessing: Preprocessing) -> str
     return digest_json([digest_bytes(tensors), preprocessing.digest])
 
 
-def read_tensors(bundle: Bundle, storage: Storage) -> dict[str, Tensor]:
-    """Read a bundle's tensors by name.
-
-    Raises:
-        InputError: the file is not there, or is not the one that bundle.json describes.
-    """
-    digest = bundle.info.digests.get("model")
-    data = read_part(bundle.uri, "model.safetensors", digest, storage)
-    return unpack(data)
-
-
 def load_classifier(bundle: Bundle, storage: Storage) -> Classifier:
     """Load a bundle's model in float32, in evaluation mode; its head as it was trained.
 
@@ -110,6 +82,10 @@ def load_classifier(bundle: Bundle, storage: Storage) -> Classifier:
         state.pop(name, None)
     if state.keys() != classifier.state_dict().keys():
         state = _renamed(state, classifier)
+    expected = classifier.state_dict()
+    for name, value in state.items():
+        if name in expected and value.dtype != expected[name].dtype:
+            raise damaged(bundle, f"'{name}' is {value.dtype}, not {expected[name].dtype}")
     try:
         classifier.load_state_dict(state)
     except RuntimeError as error:

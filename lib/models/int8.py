@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from pydantic import ConfigDict
 
 from lib.config.config import Config
 
@@ -23,6 +24,8 @@ WIDENED = 1.5  # items that nobody has held out may be off by more
 
 class Int8(Config):
     """What held-out items say of a backbone in int8; shares are 0 to 1."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     margin: float  # calls closer than this are made again in a finer precision
     close: float  # share of such calls

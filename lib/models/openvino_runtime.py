@@ -30,7 +30,7 @@ def is_installed(library: str = "openvino") -> bool:
     return importlib.util.find_spec(library) is not None
 
 
-def _openvino() -> Any:  # noqa: ANN401  # a module, which has no types
+def import_openvino() -> Any:  # noqa: ANN401  # a module, which has no types
     """Import OpenVINO, but not what writes into the home folder and tells its makers of it."""
     sys.modules.setdefault("openvino_telemetry", cast("Any", None))
     return importlib.import_module("openvino")
@@ -50,7 +50,7 @@ class _FromPixels(nn.Module):
 
 def convert(backbone: nn.Module, preprocessing: Preprocessing) -> dict[str, bytes]:
     """Convert a backbone in evaluation mode, for batches of any size; return the files by name."""
-    openvino = _openvino()
+    openvino = import_openvino()
     from openvino.frontend import FrontEndManager  # noqa: PLC0415  # optional
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # noqa: PLC0415
 
@@ -80,7 +80,7 @@ def quantise(files: Mapping[str, bytes], pixels: Tensor) -> dict[str, bytes]:
         files: as `convert` gives them.
         pixels: uint8 [n, 3, s, s], some hundreds of the images that were trained on.
     """
-    openvino = _openvino()
+    openvino = import_openvino()
     import nncf  # noqa: PLC0415  # optional
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
@@ -100,7 +100,7 @@ def _save(model: Any, precision: str) -> dict[str, bytes]:  # noqa: ANN401  # it
         node.set_friendly_name(f"{node.get_type_name()}-{place}")
     with tempfile.TemporaryDirectory() as folder:
         # weights in fp16 are nearer to the model's than bf16 is, and half as long
-        _openvino().save_model(model, Path(folder) / graph, compress_to_fp16=True)
+        import_openvino().save_model(model, Path(folder) / graph, compress_to_fp16=True)
         return {name: (Path(folder) / name).read_bytes() for name in (graph, weights)}
 
 
@@ -115,7 +115,7 @@ class OpenVinoNetwork:
         self, files: Mapping[str, bytes], *, precision: ChosenPrecision, batch: int, threads: int
     ) -> None:
         """Compile a converted model for batches of one size."""
-        openvino = _openvino()
+        openvino = import_openvino()
         graph, weights = FILES["int8" if precision == "int8" else "fp32"]
         core = openvino.Core()
         model = core.read_model(files[graph], files[weights])

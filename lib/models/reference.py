@@ -1,8 +1,11 @@
 """A bundle's reference: a sample of what it was trained on, which nights are compared with."""
 
+import pyarrow as pa
+
 from lib.drift.sample import Sample, read_sample
 from lib.hashing import digest_bytes
 from lib.models.bundle import Bundle, read_part
+from lib.models.bundle_tensors import damaged
 from lib.storage.storage import Storage
 from lib.storage.uris import join
 
@@ -26,7 +29,15 @@ def read_reference(bundle: Bundle, storage: Storage) -> Sample | None:
     """Read a bundle's reference, or None where the bundle has none, as those of older versions.
 
     Raises:
-        InputError: the file is not there, or is not the one that bundle.json describes.
+        InputError: the file is not there, is not the one that bundle.json describes, or cannot be
+            what a training has made.
     """
     digest = bundle.info.digests.get(REFERENCE)
-    return read_sample(read_part(bundle.uri, REFERENCE, digest, storage)) if digest else None
+    if not digest:
+        return None
+    data = read_part(bundle.uri, REFERENCE, digest, storage)
+    try:
+        return read_sample(data)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        why = f"it cannot be read ({' '.join(str(error).split()):.200})"
+        raise damaged(bundle, why, REFERENCE) from None

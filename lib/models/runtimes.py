@@ -8,9 +8,11 @@ from torch import Tensor
 
 from lib.errors import InputError
 from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
-from lib.models.bundle_weights import load_classifier, read_tensors
+from lib.models.bundle_tensors import damaged, read_tensors
+from lib.models.bundle_weights import load_classifier
 from lib.models.device import computes_bf16, pick_device
 from lib.models.head import Head
+from lib.models.openvino_check import fault_in
 from lib.models.openvino_runtime import FILES, OpenVinoNetwork, convert, is_installed
 from lib.models.options import ChosenPrecision, Device, EnginePrecision, Runtime
 from lib.models.torch_runtime import TorchNetwork
@@ -86,12 +88,21 @@ class Networks:
         """Whether the device computes in bf16 itself."""
         return computes_bf16(self._device)
 
-    def open(self, precision: ChosenPrecision, batch: int) -> Network:
-        """Open the backbone for batches of one size."""
+    def open(self, precision: ChosenPrecision, batch: int, width: int) -> Network:
+        """Open the backbone for batches of one size.
+
+        Args:
+            precision: that it computes in.
+            batch: images of each batch.
+            width: of the embeddings that the head takes.
+
+        Raises:
+            InputError: a file is not there, or is damaged.
+        """
         if self._on_openvino:
             name = "int8" if precision == "int8" else "fp32"
             if name not in self._files:  # bf16 and float32 are made of the same
-                self._files[name] = self._read_files(name)
+                self._files[name] = self._read_files(name, width)
             return OpenVinoNetwork(
                 self._files[name], precision=precision, batch=batch, threads=self._threads
             )
@@ -104,12 +115,17 @@ class Networks:
         """Return the head, on the device."""
         return read_head(self._bundle, self._storage, self._device)
 
-    def _read_files(self, name: str) -> dict[str, bytes]:
-        digests = self._bundle.info.digests
-        return {
-            file: read_part(self._bundle.uri, file, digests.get(file), self._storage)
-            for file in FILES[name]
+    def _read_files(self, name: str, width: int) -> dict[str, bytes]:
+        bundle = self._bundle
+        graph, weights = FILES[name]
+        found = {
+            file: read_part(bundle.uri, file, bundle.info.digests.get(file), self._storage)
+            for file in (graph, weights)
         }
+        size_px = bundle.info.preprocessing.size_px
+        if fault := fault_in(found[graph], found[weights], size_px=size_px, width=width):
+            raise damaged(bundle, fault, f"{graph} or {weights}")
+        return found
 
     def _convert(self) -> dict[str, bytes]:
         backbone = load_classifier(self._bundle, self._storage).backbone

@@ -13,7 +13,8 @@ from lib.images.preprocessing import Preprocessing
 from lib.labels.decisions import NEVER
 from lib.labels.promises import Accept, Claim
 from lib.models.bundle import Bundle, BundleInfo, read_bundle
-from lib.models.bundle_weights import load_classifier, pack, unpack, write_bundle
+from lib.models.bundle_tensors import pack, unpack
+from lib.models.bundle_weights import load_classifier, write_bundle
 from lib.models.classifier import Classifier, build_classifier
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage

@@ -141,9 +141,9 @@ def test_a_finer_network_is_opened_at_the_first_close_call(
 ) -> None:
     found: list[str] = []
 
-    def open_network(self: Networks, precision: ChosenPrecision, batch: int) -> Network:
+    def open_network(self: Networks, precision: ChosenPrecision, batch: int, width: int) -> Network:
         found.append(precision)
-        return open_it(self, precision, batch)
+        return open_it(self, precision, batch, width)
 
     open_it = Networks.open
     monkeypatch.setattr(Networks, "open", open_network)
