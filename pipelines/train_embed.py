@@ -17,6 +17,7 @@ from lib.errors import InputError
 from lib.hashing import digest_json
 from lib.reasons import ErrorItem
 from lib.storage.storage import Storage
+from lib.taxonomy.taxonomy import some_of
 from lib.training.backbone import BackboneJob, Precision
 from pipelines.steps import Say
 
@@ -172,8 +173,9 @@ def embed_labelled(
     empty = set(range(len(leaves))) - set(found.targets[found.train].tolist())
     if empty:
         raise InputError(
-            f"category '{leaves[min(empty)]}' has no photo to train on that can be used; "
-            "label others, or take the category out of the taxonomy"
+            "no photo to train on can be used of these categories: "
+            f"{some_of(leaves[each] for each in sorted(empty))}; label others, or take the "
+            "categories out of the taxonomy"
         )
     pairs = zip(found.targets[found.train].tolist(), found.photos, strict=False)
     if len(set(pairs)) == len(leaves):

@@ -107,12 +107,12 @@ class Taxonomy:
         labels = set(category_ids)
         if unknown := sorted(labels - set(self.by_id)):
             raise InputError(
-                f"{source}: labels {_some(unknown)} are not in taxonomy version {self.version}; "
-                f"its leaves are {_some(self.leaves)}"
+                f"{source}: labels {some_of(unknown)} are not in taxonomy version {self.version}; "
+                f"its leaves are {some_of(self.leaves)}"
             )
         if inner := sorted(labels - set(self.leaves)):
             raise InputError(
-                f"{source}: labels {_some(inner)} have children in taxonomy version "
+                f"{source}: labels {some_of(inner)} have children in taxonomy version "
                 f"{self.version}; label items with leaves"
             )
 
@@ -175,7 +175,8 @@ def _read_level(
             _read_level(file, (*here, "children"), node["children"], category_id, found)
 
 
-def _some(ids: Iterable[str]) -> str:
+def some_of(ids: Iterable[str]) -> str:
+    """Return the first five ids in quotes, and how many more there are."""
     every = list(ids)
     more = f" and {len(every) - 5} more" if len(every) > 5 else ""
     return ", ".join(f"'{each}'" for each in every[:5]) + more

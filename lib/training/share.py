@@ -11,6 +11,7 @@ from torch import Tensor
 from lib.errors import InputError
 from lib.images.preparer import Preparer
 from lib.runs import files
+from lib.taxonomy.taxonomy import some_of
 from lib.training.dataset import LabelledPixels, load_pixels
 from lib.training.job import TrainingJob
 
@@ -48,7 +49,10 @@ def read_share(job: TrainingJob, device: torch.device) -> Share:
     counts = torch.bincount(train.targets, minlength=len(job.category_ids))
     known: list[int] = summed(counts, device).tolist()
     if empty := [c for c, n in zip(job.category_ids, known, strict=True) if not n]:
-        raise InputError(f"no image of category '{empty[0]}' could be read to train on")
+        raise InputError(
+            f"no image to train on could be read of these categories: {some_of(empty)}; label "
+            "others, or take the categories out of the taxonomy"
+        )
     steps = _count_steps(len(train.targets), sum(known), job.dials.batch_size, device)
     return Share(train=train, validation=validation, counts=known, steps=steps)
 

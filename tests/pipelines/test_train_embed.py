@@ -100,7 +100,7 @@ def test_a_held_out_photo_that_was_trained_on_judges_nothing(tmp_path: Path) -> 
 
 
 def test_a_category_of_which_no_photo_can_be_used_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="category 'boot' has no photo to train on"):
+    with pytest.raises(InputError, match="can be used of these categories: 'boot'; label"):
         embed(tmp_path, label(a1="hat", a2="boot", b="hat"))
 
 

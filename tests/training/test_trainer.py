@@ -379,7 +379,7 @@ def test_a_category_none_of_whose_images_can_be_read_is_named(
     errors = workers.run(2, train, prepare(tmp_path), items, draw(tmp_path, "validation", 3))
     for error in errors:
         assert isinstance(error, InputError)
-        assert "no image of category 'green' could be read" in str(error)
+        assert "could be read of these categories: 'green'; label others" in str(error)
 
 
 def test_without_a_held_out_item_there_are_no_figures_of_any(
