@@ -14,7 +14,7 @@ from lib.models.config import ChosenModel
 from lib.models.pretrained import load_backbone, parameters_of
 from lib.runs.run import Intent
 from lib.storage.storage import Storage
-from lib.taxonomy.taxonomy import Taxonomy
+from lib.taxonomy.taxonomy import Taxonomy, some_of
 from pipelines.train_config import TrainRun
 
 # a share of the labels that is smaller says too little: then each item is held out in turn
@@ -41,8 +41,8 @@ def read_labelled(
         taxonomy.check_labels(labels_of(table), source.uri)
     if missing := sorted(set(taxonomy.leaves) - set(labels_of(items))):
         raise InputError(
-            f"{config.catalog.uri}: no labelled item to train on for category '{missing[0]}' of "
-            f"{config.taxonomy}; label a few, or take the category out"
+            f"{config.catalog.uri}: no labelled item to train on for these categories of "
+            f"{config.taxonomy}: {some_of(missing)}; label a few of each, or take them out"
         )
     given = config.validation is not None or items["split"].null_count < items.num_rows
     if given or held_out.num_rows >= ENOUGH_HELD_OUT or model.weights == "none":
