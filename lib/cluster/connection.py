@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import ray._private.worker as ray_worker
 import yaml
 
 import lib
@@ -91,6 +92,8 @@ def _left_by(leave: Callable[[], None]) -> Iterator[None]:
 
 
 def _init(address: str, where: str, **options: Any) -> None:  # noqa: ANN401  # Ray's own
+    # what becomes of workers is said by the job, in its own words
+    ray_worker._worker_logs_enabled = False  # noqa: SLF001  # Ray's one switch for its listeners
     # else every pool of actors prints an error about arguments that it restarts well with
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:

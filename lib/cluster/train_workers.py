@@ -14,7 +14,7 @@ from ray.util.queue import Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from lib.cluster.connection import check_fits
-from lib.cluster.worker_errors import worker_errors
+from lib.cluster.worker_errors import DIED, worker_errors
 from lib.cluster.workers_config import WorkersConfig
 from lib.errors import InputError, ReshelveError
 from lib.evaluation.held_out import Scored
@@ -105,8 +105,9 @@ def _fit_while_listening(
         try:
             result = trainer.fit()
             outcome.append(result.return_value)  # type: ignore[attr-defined]  # as above
-        # a job that is stopped takes the actors from this thread, which must not say so
-        except Exception as error:  # noqa: BLE001  # raised below, where somebody asks for it
+        # a job that is stopped takes the actors from this thread, which must not say so; Ray may
+        # also leave it by SystemExit
+        except BaseException as error:  # noqa: BLE001  # raised below, where somebody asks for it
             outcome.append(error)
 
     logging.getLogger("ray.train").setLevel(logging.ERROR)
@@ -124,7 +125,9 @@ def _fit_while_listening(
     thread.join()
     if isinstance(error := outcome[0], TrainingFailedError):
         raise ReshelveError(sentence_of(error)) from error
-    if isinstance(error, Exception) and not isinstance(error, ReshelveError):
+    if isinstance(error, SystemExit):
+        raise ReshelveError(DIED) from error
+    if isinstance(error, BaseException) and not isinstance(error, ReshelveError):
         with worker_errors():
             raise error
     return error

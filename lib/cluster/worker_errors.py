@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ray.data.exceptions import SystemException
-from ray.exceptions import RayError
+from ray.exceptions import NodeDiedError, RayActorError, RayError, WorkerCrashedError
 
 from lib.errors import ReshelveError
+
+DIED = (
+    "a process of the job on Ray has died; most often memory has run out, or somebody has stopped "
+    "it; the same command resumes the run"
+)
 
 
 @contextmanager
@@ -24,5 +29,8 @@ def worker_errors() -> Iterator[None]:
         if isinstance(cause, ReshelveError):
             cause.args = (said,)
             raise cause from error
-        last = said.strip().splitlines()[-1]
+        started = not (isinstance(cause, RayActorError) and cause.actor_init_failed)
+        if started and isinstance(cause, RayActorError | WorkerCrashedError | NodeDiedError):
+            raise ReshelveError(DIED) from error
+        last = (said.strip().splitlines() or ["no words"])[-1]
         raise ReshelveError(f"a worker failed: {type(cause).__name__}: {last}") from error

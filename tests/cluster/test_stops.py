@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from lib.cluster.worker_errors import DIED
 from tests.helpers import catalogs
-from tests.helpers.jobs import finish, start
+from tests.helpers.jobs import descendants, finish, start
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
@@ -59,6 +60,22 @@ def test_a_job_that_is_stopped_from_the_keyboard_says_one_sentence(
 
         assert (code, stderr) == (130, "stopped; the same command resumes it\n"), said
         assert not list(Path(folder).iterdir())
+
+
+def test_a_training_whose_leading_process_is_killed_says_one_sentence(
+    run_files: dict[str, str], tmp_path: Path
+) -> None:
+    process = start("jobs.train", run_files["train"], "--set", f"output={tmp_path}")
+    assert process.stdout
+    assert any("epoch 2/" in line for line in process.stdout)
+    # Ray names its processes by what they run
+    (leading,) = [p for p in descendants(process.pid) if "ray::TrainController" in p.cmdline()[0]]
+    leading.kill()
+
+    code, said, stderr = finish(process)
+
+    assert (code, stderr) == (1, f"error: {DIED}\n")
+    assert all(line.startswith("epoch ") for line in said.splitlines())
 
 
 def test_where_ray_does_not_start_a_job_says_why_in_one_line(
