@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from lib.catalog.csv_dialect import parse_options, why_unreadable
+from lib.catalog.csv_dialect import encoding_of, parse_options, why_unreadable
 from lib.catalog.split import split_items
 from lib.errors import InputError
 from lib.schemas import ITEM_SCHEMA
@@ -47,10 +47,9 @@ def read_examples(uri: str, taxonomy: Taxonomy, storage: Storage) -> pa.Table:
     convert = csv.ConvertOptions(column_types={"item_id": pa.string(), "category_id": pa.string()})
     try:
         data = storage.read(uri)
-        found = csv.read_csv(
-            io.BytesIO(data), parse_options=parse_options(data), convert_options=convert
-        )
-    except pa.ArrowException as error:
+        read = csv.ReadOptions(encoding=encoding_of(data))
+        found = csv.read_csv(io.BytesIO(data), read, parse_options(data), convert)
+    except (pa.ArrowException, UnicodeError) as error:
         why = why_unreadable(error)
         raise InputError(f"{uri}: the examples cannot be read: {why}") from None
     if not {"item_id", "category_id"} <= set(found.column_names):

@@ -1,38 +1,37 @@
 """Catalogs: a prefix, a Parquet or CSV manifest, or an S3 Inventory, read as a stream of items."""
 
-import posixpath
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv, parquet
 from pydantic import ValidationInfo, field_validator
 
 from lib.batches import Batches, regroup
 from lib.catalog.checks import make_snapshot
-from lib.catalog.csv_dialect import parse_options, why_unreadable
+from lib.catalog.image_keys import NoImagesError
 from lib.catalog.listing import IMAGE_SUFFIXES, list_prefix
+from lib.catalog.manifest import read_manifest
+from lib.catalog.manifest_files import manifest_files
+from lib.catalog.manifest_kind import kind_of
 from lib.catalog.s3_inventory import is_inventory, read_inventory
 from lib.config.config import Config
 from lib.errors import InputError
 from lib.schemas import ITEM_SCHEMA
 from lib.storage.allowlist import store_of
-from lib.storage.errors import explained
 from lib.storage.storage import Storage
-from lib.storage.uris import absolute, join
+from lib.storage.uris import absolute
 
-MANIFEST_SUFFIXES = (".parquet", ".csv")
 BATCH_ROWS = 50_000
-CSV_BLOCK_BYTES = 8 << 20  # of CSV at a time; no row may be longer
 
 
 class CatalogConfig(Config):
     """Where items come from.
 
-    `uri` ending in .parquet or .csv is a manifest with a `uri` column, one ending in manifest.json
-    an S3 Inventory, anything else a prefix. `prefix` takes of an inventory only the keys below it.
-    `labels: folder` takes the folder that an image lies in as its category id.
+    `uri` is a manifest where `kind_of` knows its name or nothing but parts of one lie there; one
+    ending in manifest.json is an S3 Inventory, anything else a prefix. `prefix` takes of an
+    inventory only the keys below it. `labels: folder` takes the folder that an image lies in as its
+    category id.
     """
 
     uri: str
@@ -49,8 +48,7 @@ class CatalogConfig(Config):
     def folder(self) -> str | None:
         """The absolute place below which all images are its items; None for a manifest's."""
         uri = absolute(self.uri)
-        listed = not uri.endswith(MANIFEST_SUFFIXES) and not is_inventory(uri)
-        return uri if listed else None
+        return None if kind_of(uri) or is_inventory(uri) else uri
 
     @field_validator("prefix")
     @classmethod
@@ -81,14 +79,12 @@ def iterate_catalog(config: CatalogConfig, storage: Storage) -> Batches:
         InputError: it cannot be read.
     """
     uri = absolute(config.uri)
-    if uri.endswith(MANIFEST_SUFFIXES):
-        if config.labels == "folder":
-            raise InputError(f"{config.uri}: a manifest has its labels in the column category_id")
-        items = _read_manifest(uri, storage)
+    if kind_of(uri):
+        items = _of_manifest(config, uri, manifest_files(uri, storage), storage)
     elif is_inventory(uri):
         items = read_inventory(uri, storage, config.prefix, config.suffixes)
     else:
-        items = list_prefix(uri, storage, config.suffixes)
+        items = _below(config, uri, storage)
     for batch in regroup(items, BATCH_ROWS):
         labelled = _label_by_folder(batch, config.uri) if config.labels == "folder" else batch
         yield _with_composed_labels(labelled, config.uri)
@@ -97,6 +93,24 @@ def iterate_catalog(config: CatalogConfig, storage: Storage) -> Batches:
 def labels_of(items: pa.Table) -> Sequence[str]:
     """Distinct category ids of the items that have one, sorted."""
     return sorted(pc.unique(items["category_id"].drop_null()).to_pylist())
+
+
+def _below(config: CatalogConfig, uri: str, storage: Storage) -> Batches:
+    """Read the images below a prefix; where there are none, the manifest whose parts lie there."""
+    try:
+        yield from list_prefix(uri, storage, config.suffixes)
+    except NoImagesError:
+        if not (parts := manifest_files(uri, storage)):
+            raise
+        yield from _of_manifest(config, uri, parts, storage)
+
+
+def _of_manifest(
+    config: CatalogConfig, uri: str, parts: Sequence[str], storage: Storage
+) -> Batches:
+    if config.labels == "folder":
+        raise InputError(f"{config.uri}: a manifest has its labels in the column category_id")
+    return read_manifest(uri, parts, storage)
 
 
 def _label_by_folder(items: pa.RecordBatch, source: str) -> pa.RecordBatch:
@@ -119,73 +133,3 @@ def _with_composed_labels(items: pa.RecordBatch, source: str) -> pa.RecordBatch:
     except pa.ArrowInvalid:
         raise InputError(f"{source}: a category_id is not text in UTF-8; expected an id") from None
     return items.set_column(index, ITEM_SCHEMA.field("category_id"), labels)
-
-
-def _read_manifest(uri: str, storage: Storage) -> Batches:
-    filesystem, path = storage.open(uri)
-    with explained(uri):
-        file = filesystem.open(path, "rb")
-    with file:
-        try:
-            batches = (_open_csv if uri.endswith(".csv") else _open_parquet)(file, uri)
-            for batch in batches:
-                yield _to_items(batch, uri)
-        except (pa.ArrowException, OSError) as error:
-            why = why_unreadable(error)
-            raise InputError(f"{uri}: the manifest cannot be read: {why}") from None
-
-
-def _open_csv(file: Any, uri: str) -> csv.CSVStreamingReader:  # noqa: ANN401  # fsspec has no types
-    as_text = csv.ConvertOptions(
-        column_types={f.name: f.type for f in ITEM_SCHEMA},
-        null_values=[""],  # "NA" and "null" are words like others
-        strings_can_be_null=True,
-    )
-    start = file.read(2 * CSV_BLOCK_BYTES)
-    parse, blocks = parse_options(start), csv.ReadOptions(block_size=CSV_BLOCK_BYTES)
-    head = csv.open_csv(pa.BufferReader(start), blocks, parse, as_text)
-    names = _check_names(head.schema.names, uri)
-    # columns that no one asked for may hold anything: one type here and another further down
-    as_text.include_columns = [name for name in ITEM_SCHEMA.names if name in names]
-    file.seek(0)
-    return csv.open_csv(file, blocks, parse, as_text)
-
-
-def _open_parquet(file: Any, uri: str) -> Batches:  # noqa: ANN401  # fsspec has no types
-    whole = parquet.ParquetFile(file)
-    names = _check_names(whole.schema_arrow.names, uri)
-    wanted = [name for name in ITEM_SCHEMA.names if name in names]
-    yield from whole.iter_batches(BATCH_ROWS, columns=wanted)
-
-
-def _check_names(names: Sequence[str], uri: str) -> Sequence[str]:
-    if "uri" not in names:
-        found = ", ".join(names)
-        raise InputError(f"{uri}: a manifest needs the column 'uri'; this one has: {found}")
-    if twice := [name for name in ITEM_SCHEMA.names if names.count(name) > 1]:
-        raise InputError(f"{uri}: the manifest has the column '{twice[0]}' twice")
-    return names
-
-
-def _to_items(batch: pa.RecordBatch, uri: str) -> pa.RecordBatch:
-    columns = {}
-    for field in ITEM_SCHEMA:
-        no_id = field.name == "item_id" and field.name not in batch.schema.names
-        column = "uri" if no_id else field.name
-        if column not in batch.schema.names:
-            columns[field.name] = pa.nulls(batch.num_rows, field.type)
-            continue
-        try:
-            columns[field.name] = batch[column].cast(field.type)
-        except pa.ArrowException:
-            kind = batch[column].type
-            raise InputError(f"{uri}: column '{column}' is {kind}, not {field.type}") from None
-    columns["uri"] = _resolve(columns["uri"], posixpath.dirname(uri))
-    return pa.RecordBatch.from_arrays(list(columns.values()), schema=ITEM_SCHEMA)
-
-
-def _resolve(uris: pa.Array, folder: str) -> pa.Array:
-    """Take uris that are neither absolute nor URLs as relative to the manifest's folder."""
-    whole = pc.or_(pc.starts_with(uris, "/"), pc.match_substring(uris, "://"))
-    below = pc.binary_join_element_wise(join(folder, ""), uris, "")
-    return pc.if_else(pc.or_kleene(whole, pc.equal(uris, "")), uris, below)

@@ -6,8 +6,13 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lib.catalog.manifest_kind import NAMES
 from lib.errors import InputError
 from lib.schemas import ITEM_SCHEMA
+
+
+class NoImagesError(InputError):
+    """No image lies below a prefix."""
 
 
 class Images:
@@ -57,17 +62,17 @@ class Images:
         """Say what lies there instead, where no image was found.
 
         Raises:
-            InputError: none was found.
+            NoImagesError: none was found.
         """
         if self._found:
             return
         if not self._skipped:
-            raise InputError(
-                f"{source}: no file lies below this prefix; expected images there, or a manifest "
-                "that ends in .csv, .parquet or manifest.json"
+            raise NoImagesError(
+                f"{source}: no file lies below this prefix; expected images there, or a manifest, "
+                f"{NAMES}, or an inventory's manifest.json"
             )
         seen = ", ".join(f"{count} with {suffix}" for suffix, count in self._skipped.most_common(5))
-        raise InputError(
+        raise NoImagesError(
             f"{source}: no image lies below this prefix, only other files: {seen}; 'suffixes' says "
             "which are images"
         )

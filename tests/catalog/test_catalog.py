@@ -41,15 +41,6 @@ TREE = {
 IMAGES = {"hat/a.PNG": 1, "hat/b.jpg": 5, "shoes/winter/c.webp": 3, "top.jpeg": 0}
 
 
-@pytest.fixture(params=["local", "memory", "s3"])
-def prefix(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty prefix in one kind of store."""
-    uri = {"local": str(tmp_path / "shop"), "memory": f"memory://{uuid.uuid4().hex}/shop"}
-    if request.param == "s3":
-        uri["s3"] = request.getfixturevalue("s3").uri + "/shop"
-    return uri[request.param]
-
-
 def fill(prefix: str, files: Mapping[str, bytes]) -> None:
     for name, data in files.items():
         STORAGE.write(join(prefix, name), data)

@@ -161,7 +161,7 @@ def test_an_id_that_stands_twice_is_seen_across_batches(
 def test_a_csv_manifest_longer_than_a_block_is_read_in_order_of_ids(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lib.catalog.catalog.CSV_BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr("lib.catalog.manifest_rows.BLOCK_BYTES", 1 << 12)
     ids = [f"{number:06}" for number in range(5_000)]
     # a column that no one asked for looks like numbers at first
     other = [number if number < 4_000 else "none" for number in range(5_000)]

@@ -19,6 +19,7 @@ import yaml
 from deltalake import DeltaTable
 from pyarrow import parquet
 
+from lib.catalog.catalog import CatalogConfig, read_catalog
 from lib.embeddings.store import to_matrix
 from lib.models.bundle import read_bundle
 from lib.models.bundle_weights import load_classifier
@@ -125,6 +126,13 @@ def copy_of(night: Night, folder: Path) -> Night:
 def copy(night: Night, tmp_path: Path) -> Night:
     """The same night in a folder of its own, before anything has run."""
     return copy_of(night, tmp_path)
+
+
+def test_the_labels_of_a_run_are_a_manifest(night: Night) -> None:
+    items = read_catalog(CatalogConfig(uri=str(night.folder / "runs/night/labels")), catalogs.LOCAL)
+
+    same = ["item_id", "uri", "etag", "category_id"]
+    assert items.select(same) == night.rows.select(same).combine_chunks()
 
 
 def test_every_item_of_the_catalog_is_one_row_a_label_or_an_error(night: Night) -> None:
