@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from pydantic import Field
+
 from lib.catalog.catalog import CatalogConfig
 from lib.catalog.diff import COMPARED, Diff, Night, NightConfig, count_versions, write_removed
+from lib.catalog.left_out import left_out_sentence
 from lib.catalog.snapshot import Frozen, freeze
 from lib.config.config import Config
 from lib.labels.delta_table import LabelsTable
@@ -27,6 +30,7 @@ class NightPlan(Config):
     snapshot_digest: str
     items: int
     reach: Reach | None = None  # of plans of earlier versions it is not known
+    left_out: dict[str, int] = Field(default_factory=dict)  # of the catalog's place, by kind
 
     @property
     def sentence(self) -> str:
@@ -74,6 +78,8 @@ def compare(
     """
     with stage(say, "reading the catalog") as count:
         frozen = freeze(source.catalog, storage, folder / files.SNAPSHOT, source.limit, count)
+    if sentence := left_out_sentence(frozen.left_out):
+        say(sentence)
     with stage(say, "comparing it with the labels table"):
         return _diff(source, bundle, storage, folder, frozen)
 
@@ -104,4 +110,5 @@ def _diff(
         snapshot_digest=frozen.digest,
         items=frozen.items,
         reach=reach,
+        left_out=dict(frozen.left_out),
     )

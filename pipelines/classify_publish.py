@@ -72,7 +72,7 @@ class NightPublisher:
 
     def report(self, judged: Judged, reading: ReadingConfig) -> Told:
         """As `Publisher`."""
-        headline, evaluation = write_report(judged, self.night.diff, reading)
+        headline, evaluation = write_report(judged, self.night, reading)
         totals = judged.finished.manifest.totals
         labelled = f"{totals.labelled:,} of {totals.items:,} items labelled"
         lines = [

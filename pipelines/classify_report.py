@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import parquet
 
-from lib.catalog.diff import Diff
+from lib.catalog.left_out import left_out_sentence
 from lib.evaluation.metrics import evaluate
 from lib.evaluation.results import Evaluation
 from lib.images.config import ReadingConfig
@@ -22,6 +22,7 @@ from lib.reports.verdicts import classification_verdict
 from lib.runs import files
 from lib.runs.cost import PricesConfig
 from pipelines.classify_nights import night_figures, nights_before
+from pipelines.classify_plan import NightPlan
 from pipelines.publication import Judged, heading
 from pipelines.report_pictures import pick, rows_of, show
 
@@ -29,7 +30,7 @@ ROWS_AT_ONCE = 65_536
 
 
 def write_report(
-    judged: Judged, diff: Diff, reading: ReadingConfig
+    judged: Judged, night: NightPlan, reading: ReadingConfig
 ) -> tuple[str, Evaluation | None]:
     """Write the report into the run's folder.
 
@@ -82,7 +83,8 @@ def write_report(
         ],
         least_sure=pick(collected.least_sure, pictures),
         evaluation=evaluation,
-        diff=diff.model_dump(),
+        diff=night.diff.model_dump(),
+        left_out=left_out_sentence(night.left_out),
         moves=pick(moves, pictures, was),
         moved=[
             Moved(was=each["was_path"], becomes=each["category_path"], items=each["items"])

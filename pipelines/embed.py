@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from lib.batches import in_units
 from lib.catalog.catalog import CatalogConfig
+from lib.catalog.left_out import left_out_sentence
 from lib.catalog.snapshot import freeze
 from lib.config.config import Config
 from lib.embeddings.store import KEY_SCHEMA, EmbeddingStore
@@ -107,6 +108,8 @@ class Embedding:
         """As `Job`."""
         with stage(self.say, "reading the catalog") as count:
             frozen = freeze(self.config.catalog, self.storage, folder / files.SNAPSHOT, count=count)
+        if sentence := left_out_sentence(frozen.left_out):
+            self.say(sentence)
         unit_size = self.config.engine.unit_size
         with stage(self.say, "comparing it with the kept embeddings"):
             missing = write_missing(frozen.path, self.store, folder / files.PLAN, unit_size)

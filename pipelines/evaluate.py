@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lib.batches import to_parquet
+from lib.catalog.left_out import LeftOut, left_out_sentence
 from lib.errors import InputError
 from lib.evaluation.answers import answers_of
 from lib.evaluation.assessment import assess
@@ -53,7 +54,8 @@ def evaluate(config: EvaluateRun, say: Say, ending: Ending | None = None) -> Non
     """
     storage = Storage(config.storage)
     subject = open_subject(config, storage)
-    items = read_items(config, subject)
+    left_out = LeftOut()
+    items = read_items(config, subject, left_out)
     columns = read_slices(config, items, storage)
     run = open_run(config.output, config.run_id, describe(config, subject, items, columns), storage)
     if ending:
@@ -62,6 +64,8 @@ def evaluate(config: EvaluateRun, say: Say, ending: Ending | None = None) -> Non
         say(f"{run} has ended before: {outcome['sentence']}")
         return
     say(f"{run}: {plural(items.num_rows, 'labelled item')}")
+    if sentence := left_out_sentence(left_out.counts):
+        say(sentence)
     with Heartbeat(run):
         both = answered, other = ask(config, subject, items, run)
         write_predictions(run.at(files.PREDICTIONS), storage, answered.predictions)

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from lib.catalog.catalog import CatalogConfig, labels_of, read_catalog
 from lib.catalog.columns import read_columns
+from lib.catalog.left_out import LeftOut
 from lib.catalog.split import TRAIN
 from lib.errors import InputError
 from lib.evaluation.answers import Lineage
@@ -96,14 +97,16 @@ def open_subject(config: EvaluateRun, storage: Storage) -> Subject:
     return Subject(None, table, version, taxonomy, against)
 
 
-def read_items(config: EvaluateRun, subject: Subject) -> pa.Table:
+def read_items(config: EvaluateRun, subject: Subject, left_out: LeftOut) -> pa.Table:
     """Read the labelled items; those that a manifest's `split` names for training are left out.
+
+    `left_out` learns what lies in the catalog's place and is no item.
 
     Raises:
         InputError: the catalog cannot be used, or a label is not of the taxonomy.
     """
     uri = config.catalog.uri
-    items = read_catalog(config.catalog, Storage(config.storage))
+    items = read_catalog(config.catalog, Storage(config.storage), left_out)
     items = items.filter(pc.is_valid(items["category_id"]))
     if not items.num_rows:
         raise InputError(f"{uri}: no item has a label")

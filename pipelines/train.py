@@ -3,6 +3,7 @@
 import time
 from contextlib import ExitStack
 
+from lib.catalog.left_out import LeftOut, left_out_sentence
 from lib.cluster.connection import connected
 from lib.errors import InputError
 from lib.models.bundle import Bundle, read_bundle
@@ -45,7 +46,8 @@ def train(
             "strategy: 'head' leaves the network as it is, and this one has no weights; give "
             "model.weights, or take the strategy 'finetune'"
         )
-    items, held_out = read_labelled(config, model, taxonomy, storage)
+    left_out = LeftOut()
+    items, held_out = read_labelled(config, model, taxonomy, storage, left_out)
     unlabelled = read_unlabelled(config, model, items, held_out, storage)
     intent = describe(config, model, taxonomy, items, held_out, unlabelled)
     run = open_run(config.output, config.run_id, intent, storage)
@@ -53,6 +55,8 @@ def train(
         ending.run = run
     judges = f"{held_out.num_rows:,} held out" if held_out.num_rows else "each held out in turn"
     say(f"{run}: {items.num_rows:,} labelled items to train on, {judges}")
+    if sentence := left_out_sentence(left_out.counts):
+        say(sentence)
     if outcome := run.outcome:
         say(f"this run has ended before; its bundle is {outcome['bundle']}")
         bundle = read_bundle(outcome["bundle"], storage)

@@ -6,6 +6,7 @@ import torch
 
 from lib.batches import to_parquet
 from lib.catalog.catalog import labels_of
+from lib.catalog.left_out import LeftOut
 from lib.catalog.split import read_sides
 from lib.errors import InputError
 from lib.hashing import digest_bytes, digest_json
@@ -22,18 +23,22 @@ ENOUGH_HELD_OUT = 300
 
 
 def read_labelled(
-    config: TrainRun, model: ChosenModel, taxonomy: Taxonomy, storage: Storage
+    config: TrainRun,
+    model: ChosenModel,
+    taxonomy: Taxonomy,
+    storage: Storage,
+    left_out: LeftOut | None = None,
 ) -> tuple[pa.Table, pa.Table]:
     """Read the items to train on and those held out, each with a leaf of the taxonomy.
 
     No item is held out where a share of them would be too few to judge by, unless the run file or
-    the catalog says which.
+    the catalog says which. `left_out` learns what lies in the catalogs' places and is no item.
 
     Raises:
         InputError: the catalog cannot be used, or a leaf has no labelled item.
     """
     items, held_out = read_sides(
-        config.catalog, config.validation, config.validation_fraction, storage
+        config.catalog, config.validation, config.validation_fraction, storage, left_out
     )
     for table, source in ((items, config.catalog), (held_out, config.validation or config.catalog)):
         if not table.num_rows:

@@ -1,5 +1,6 @@
 """Catalogs: a prefix, a Parquet or CSV manifest, or an S3 Inventory, read as a stream of items."""
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -10,6 +11,7 @@ from pydantic import ValidationInfo, field_validator
 from lib.batches import Batches, regroup
 from lib.catalog.checks import make_snapshot
 from lib.catalog.image_keys import NoImagesError
+from lib.catalog.left_out import LeftOut
 from lib.catalog.listing import IMAGE_SUFFIXES, list_prefix
 from lib.catalog.manifest import read_manifest
 from lib.catalog.manifest_files import manifest_files
@@ -50,6 +52,12 @@ class CatalogConfig(Config):
         uri = absolute(self.uri)
         return None if kind_of(uri) or is_inventory(uri) else uri
 
+    @field_validator("suffixes")
+    @classmethod
+    def _as_file_names_end(cls, suffixes: tuple[str, ...]) -> tuple[str, ...]:
+        """Take `.JPG`, `jpg` and `*.jpg` for the same."""
+        return tuple(dict.fromkeys(map(_suffix, suffixes)))
+
     @field_validator("prefix")
     @classmethod
     def _of_an_inventory(cls, prefix: str | None, info: ValidationInfo) -> str | None:
@@ -60,31 +68,42 @@ class CatalogConfig(Config):
         return prefix
 
 
-def read_catalog(config: CatalogConfig, storage: Storage) -> pa.Table:
+def read_catalog(
+    config: CatalogConfig, storage: Storage, left_out: LeftOut | None = None
+) -> pa.Table:
     """Freeze a catalog in memory: the columns of `ITEM_SCHEMA`, sorted by `item_id`.
 
-    `lib.catalog.snapshot` does the same on disk, for catalogs of any length.
+    `lib.catalog.snapshot` does the same on disk, for catalogs of any length. `left_out` learns what
+    lies in its place and is no item.
 
     Raises:
         InputError: it cannot be read, is empty, or an item has no uri or another's id.
     """
-    items = pa.Table.from_batches(iterate_catalog(config, storage), ITEM_SCHEMA)
+    items = pa.Table.from_batches(iterate_catalog(config, storage, left_out), ITEM_SCHEMA)
     return make_snapshot(items, config.uri)
 
 
-def iterate_catalog(config: CatalogConfig, storage: Storage) -> Batches:
+def iterate_catalog(
+    config: CatalogConfig, storage: Storage, left_out: LeftOut | None = None
+) -> Batches:
     """Read a catalog as a stream of items, in any order and not checked against each other.
+
+    Args:
+        config: the catalog.
+        storage: how to reach it.
+        left_out: learns, once all is read, what lies in its place and is no item.
 
     Raises:
         InputError: it cannot be read.
     """
     uri = absolute(config.uri)
+    left_out = left_out or LeftOut()
     if kind_of(uri):
         items = _of_manifest(config, uri, manifest_files(uri, storage), storage)
     elif is_inventory(uri):
-        items = read_inventory(uri, storage, config.prefix, config.suffixes)
+        items = read_inventory(uri, storage, config.prefix, config.suffixes, left_out)
     else:
-        items = _below(config, uri, storage)
+        items = _below(config, uri, storage, left_out)
     for batch in regroup(items, BATCH_ROWS):
         labelled = _label_by_folder(batch, config.uri) if config.labels == "folder" else batch
         yield _with_composed_labels(labelled, config.uri)
@@ -95,10 +114,10 @@ def labels_of(items: pa.Table) -> Sequence[str]:
     return sorted(pc.unique(items["category_id"].drop_null()).to_pylist())
 
 
-def _below(config: CatalogConfig, uri: str, storage: Storage) -> Batches:
+def _below(config: CatalogConfig, uri: str, storage: Storage, left_out: LeftOut) -> Batches:
     """Read the images below a prefix; where there are none, the manifest whose parts lie there."""
     try:
-        yield from list_prefix(uri, storage, config.suffixes)
+        yield from list_prefix(uri, storage, config.suffixes, left_out)
     except NoImagesError:
         if not (parts := manifest_files(uri, storage)):
             raise
@@ -111,6 +130,15 @@ def _of_manifest(
     if config.labels == "folder":
         raise InputError(f"{config.uri}: a manifest has its labels in the column category_id")
     return read_manifest(uri, parts, storage)
+
+
+def _suffix(name: str) -> str:
+    end = name.strip().lower().removeprefix("*").removeprefix(".")
+    if end in ("", "*"):
+        return "*"
+    if not re.fullmatch(r"[^./*?\[\]]+", end):
+        raise ValueError('should hold ends of file names, as .jpg; "*" takes all')
+    return f".{end}"
 
 
 def _label_by_folder(items: pa.RecordBatch, source: str) -> pa.RecordBatch:

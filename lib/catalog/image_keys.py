@@ -1,11 +1,11 @@
 """Items of a store's keys: which of them are images below a prefix, and their ids."""
 
-import threading
-from collections import Counter
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lib.catalog.left_out import HIDDEN, NO_SUFFIX, LeftOut, left_out_sentence
 from lib.catalog.manifest_kind import NAMES
 from lib.errors import InputError
 from lib.schemas import ITEM_SCHEMA
@@ -13,6 +13,14 @@ from lib.schemas import ITEM_SCHEMA
 
 class NoImagesError(InputError):
     """No image lies below a prefix."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Items of some keys, and how many keys of which kind are none."""
+
+    items: pa.RecordBatch
+    left_out: dict[str, int]
 
 
 class Images:
@@ -27,24 +35,41 @@ class Images:
             suffixes: which files are images, in lower case; "*" takes all.
         """
         self._root, self._base, self._suffixes = root, base, suffixes
-        self._skipped: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self.left_out = LeftOut()
         self._found = False
 
-    def choose(self, keys: pa.Array, etags: pa.Array, sizes: pa.Array) -> pa.RecordBatch:
-        """Make items of keys; folder markers (`a/`) and hidden names are none."""
+    def take(self, keys: pa.Array, etags: pa.Array, sizes: pa.Array) -> pa.RecordBatch:
+        """Make items of keys, and count what is none."""
+        return self.count(self.choose(keys, etags, sizes))
+
+    def count(self, chosen: Chosen) -> pa.RecordBatch:
+        """Count what was chosen, once it is known that nobody chooses of the same keys again."""
+        self.left_out.add(chosen.left_out)
+        self._found = self._found or chosen.items.num_rows > 0
+        return chosen.items
+
+    def choose(self, keys: pa.Array, etags: pa.Array, sizes: pa.Array) -> Chosen:
+        """Make items of keys; folder markers (`a/`) and hidden names are none.
+
+        What is left out is counted where it has bytes: an empty object may be a folder's marker
+        that lost its slash.
+        """
         mine = pc.and_not(pc.starts_with(keys, self._root), pc.ends_with(keys, "/"))
         ids = pc.utf8_slice_codeunits(keys, len(self._root))
-        keep = pc.and_not(mine, pc.match_substring_regex(ids, r"(^|/)\."))
+        hidden = pc.match_substring_regex(ids, r"(^|/)\.")
+        keep = pc.and_not(mine, hidden)
+        full = pc.fill_null(pc.greater(sizes, 0), True)  # noqa: FBT003  # the value of a missing one
+        left_out = {HIDDEN: pc.sum(pc.and_(pc.and_(mine, hidden), full)).as_py() or 0}
         if "*" not in self._suffixes:
             found = pc.extract_regex(ids, r"(?P<suffix>\.[^./]+)$").field("suffix")
-            suffix = pc.utf8_lower(pc.if_else(pc.is_valid(found), found, ""))
+            found = pc.fill_null(found, "")
+            suffix = pc.utf8_lower(pc.if_else(pc.equal(found, ""), NO_SUFFIX, found))
             image = pc.is_in(suffix, value_set=pa.array(self._suffixes, pa.string()))
-            if not self._found:
-                self._count(suffix.filter(pc.and_not(keep, image)))
+            other = pc.and_(pc.and_not(keep, image), full)
+            for each in pc.value_counts(suffix.filter(other)).to_pylist():
+                left_out[each["values"]] = each["counts"]
             keep = pc.and_(keep, image)
         ids = ids.filter(keep)
-        self._found = self._found or len(ids) > 0
         known = {
             "item_id": ids,
             "uri": pc.binary_join_element_wise(self._base, keys.filter(keep), ""),
@@ -52,11 +77,8 @@ class Images:
             "size": sizes.filter(keep),
         }
         columns = [known.get(f.name, pa.nulls(len(ids), f.type)) for f in ITEM_SCHEMA]
-        return pa.RecordBatch.from_arrays(columns, schema=ITEM_SCHEMA)
-
-    def _count(self, suffixes: pa.Array) -> None:
-        with self._lock:
-            self._skipped.update(each or "no suffix" for each in suffixes.to_pylist())
+        items = pa.RecordBatch.from_arrays(columns, schema=ITEM_SCHEMA)
+        return Chosen(items, {kind: count for kind, count in left_out.items() if count})
 
     def require_one(self, source: str) -> None:
         """Say what lies there instead, where no image was found.
@@ -66,13 +88,14 @@ class Images:
         """
         if self._found:
             return
-        if not self._skipped:
+        counts = self.left_out.counts
+        if not counts:
             raise NoImagesError(
                 f"{source}: no file lies below this prefix; expected images there, or a manifest, "
                 f"{NAMES}, or an inventory's manifest.json"
             )
-        seen = ", ".join(f"{count} with {suffix}" for suffix, count in self._skipped.most_common(5))
+        by_suffix = any(kind.startswith(".") or kind == NO_SUFFIX for kind in counts)
+        advice = "; 'suffixes' says which are images" if by_suffix else ""
         raise NoImagesError(
-            f"{source}: no image lies below this prefix, only other files: {seen}; 'suffixes' says "
-            "which are images"
+            f"{source}: no image lies below this prefix; {left_out_sentence(counts)}{advice}"
         )

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from obstore.exceptions import BaseError
 
 from lib.batches import Batches
-from lib.catalog.image_keys import Images
+from lib.catalog.image_keys import Chosen, Images
+from lib.catalog.left_out import HIDDEN, HIDDEN_FOLDER, LINKED, LeftOut
 from lib.catalog.parallel import gather
 from lib.errors import InputError
 from lib.storage.errors import explained
@@ -27,7 +28,7 @@ from lib.storage.uris import protocol_of
 
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"),
-    *(".tif", ".tiff", ".avif", ".jp2", ".jfif"),
+    *(".tif", ".tiff", ".avif", ".jp2", ".jfif", ".jpe"),
 )
 LISTERS = 16
 ROWS = 10_000
@@ -36,10 +37,15 @@ PAGE_ROWS = 1_000  # what S3 gives at once
 LETTERS = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 
 Row = tuple[str, str | None, int | None]  # key, etag, size
+Tell = Callable[[str], None]  # takes the kind of what is left out
 
 
-def list_prefix(uri: str, storage: Storage, suffixes: tuple[str, ...]) -> Batches:
+def list_prefix(
+    uri: str, storage: Storage, suffixes: tuple[str, ...], left_out: LeftOut
+) -> Batches:
     """List the images below a prefix; `item_id` is the path below it.
+
+    Links to folders are not followed, and hidden files and folders are none of the catalog.
 
     S3 gives keys in order, from any key on. One worker begins at the first; a worker with nothing
     to do takes the far half of the keys that another has before it. So folders of any shape, and
@@ -49,6 +55,7 @@ def list_prefix(uri: str, storage: Storage, suffixes: tuple[str, ...]) -> Batche
         uri: the prefix.
         storage: how to reach it.
         suffixes: which files are images, in lower case; "*" takes all.
+        left_out: learns in the end what lies there and is no item.
 
     Raises:
         InputError: the prefix cannot be listed, or no image lies below it.
@@ -67,25 +74,32 @@ def list_prefix(uri: str, storage: Storage, suffixes: tuple[str, ...]) -> Batche
         base = "" if local else f"{protocol}://"
         images = Images(root if local else root.lstrip("/"), base, suffixes)
 
+        def tell(kind: str) -> None:
+            images.left_out.add({kind: 1})
+
         def walk(folder: str, add: Callable[[str], None]) -> Batches:
             # a file in the prefix's place has nothing below; a folder may go once it was seen
             nothing = NotADirectoryError if folder == root else FileNotFoundError
             with explained(uri if folder == root else folder), suppress(nothing):
-                rows = scan(folder, add)
+                rows = scan(folder, add, tell)
                 while many := list(islice(rows, ROWS)):
-                    yield images.choose(*_columns(many))
+                    yield images.take(*_columns(many))
 
         yield from gather([root], walk, LISTERS)
     images.require_one(uri)
+    left_out.add(images.left_out.counts)
 
 
-def _scan_local(folder: str, add: Callable[[str], None]) -> Iterator[Row]:
+def _scan_local(folder: str, add: Callable[[str], None], tell: Tell) -> Iterator[Row]:
     with os.scandir(folder) as entries:
         for entry in entries:
+            is_folder = entry.is_dir(follow_symlinks=False)
             if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
+                tell(HIDDEN_FOLDER if is_folder else HIDDEN)
+            elif is_folder:
                 add(entry.path + "/")
+            elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112  # `entry.is_dir` raises for a loop
+                tell(LINKED)
             elif entry.is_file():
                 with suppress(FileNotFoundError):
                     found = entry.stat()
@@ -93,12 +107,16 @@ def _scan_local(folder: str, add: Callable[[str], None]) -> Iterator[Row]:
                     yield entry.path, f"{found.st_size}-{found.st_mtime}", found.st_size
 
 
-def _scan(filesystem: Any, folder: str, add: Callable[[str], None]) -> Iterator[Row]:  # noqa: ANN401  # fsspec has no types
+def _scan(filesystem: Any, folder: str, add: Callable[[str], None], tell: Tell) -> Iterator[Row]:  # noqa: ANN401  # fsspec has no types
     for info in filesystem.ls(folder, detail=True):
         name = info["name"].rstrip("/")
         if info["type"] == "directory":
             # some stores list the folder itself too
-            if name != folder.rstrip("/") and not name.rsplit("/", 1)[-1].startswith("."):
+            if name == folder.rstrip("/"):
+                continue
+            if name.rsplit("/", 1)[-1].startswith("."):
+                tell(HIDDEN_FOLDER)
+            else:
                 add(name + "/")
         else:
             yield info["name"].lstrip("/"), _etag(info), info.get("size")
@@ -148,7 +166,7 @@ class _Keys:
         if not first and not more:
             with explained(self._uri):
                 self._s3.ls(self._path.rstrip("/") + "/")  # says whether anything is there
-        yield self._choose(whole, *_columns(first))
+        yield self._images.count(self._choose(whole, *_columns(first)))
         if not more:
             return
         ranges = [whole]
@@ -173,7 +191,7 @@ class _Keys:
             except (BaseError, ValueError):
                 pass  # the page is listed again, exactly
             rows, more = self._exact_page(part)
-            yield self._choose(part, *_columns(rows))
+            yield self._images.count(self._choose(part, *_columns(rows)))
         with self._lock:
             self._active.remove(part)
 
@@ -190,11 +208,11 @@ class _Keys:
             keys, sizes = table["path"].cast(pa.string()), table["size"].cast(pa.int64())
             before = part.after
             chosen = self._choose(part, keys, table["e_tag"].cast(pa.string()), sizes)
-            if pc.index(chosen["size"], value=0).as_py() >= 0:
+            if pc.index(chosen.items["size"], value=0).as_py() >= 0:
                 with self._lock:
                     part.after = before
                 raise ValueError("an empty object, or a folder's marker without its slash")
-            yield chosen
+            yield self._images.count(chosen)
             if part.until is not None and part.after >= part.until:
                 return
 
@@ -208,9 +226,7 @@ class _Keys:
         rows = [(each["Key"], each["ETag"], each["Size"]) for each in page.get("Contents", [])]
         return rows, page["IsTruncated"] and bool(rows)
 
-    def _choose(
-        self, part: _Range, keys: pa.Array, etags: pa.Array, sizes: pa.Array
-    ) -> pa.RecordBatch:
+    def _choose(self, part: _Range, keys: pa.Array, etags: pa.Array, sizes: pa.Array) -> Chosen:
         """Make items of a page's keys, and leave the keys after it to whoever takes them."""
         named = keys.filter(pc.greater(sizes, 0))  # a marker that lost its slash is out of order
         if pc.any(pc.less(named.slice(1), named.slice(0, max(len(named) - 1, 0)))).as_py():

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.batches import Batches
 from lib.catalog.image_keys import Images
+from lib.catalog.left_out import LeftOut
 from lib.catalog.parallel import gather
 from lib.config.value_words import complaint
 from lib.errors import InputError
@@ -64,7 +65,7 @@ def is_inventory(uri: str) -> bool:
 
 
 def read_inventory(
-    uri: str, storage: Storage, prefix: str | None, suffixes: tuple[str, ...]
+    uri: str, storage: Storage, prefix: str | None, suffixes: tuple[str, ...], left_out: LeftOut
 ) -> Batches:
     """Read the images that an inventory lists: the latest versions of those that were not deleted.
 
@@ -77,6 +78,7 @@ def read_inventory(
         storage: how to reach it.
         prefix: take the keys below this; `item_id` is the path below it, or the whole key.
         suffixes: which files are images, in lower case; "*" takes all.
+        left_out: learns in the end which objects are no items.
 
     Raises:
         InputError: manifest or files cannot be read, or no image is among the objects.
@@ -92,10 +94,11 @@ def read_inventory(
             _verify(path, file.md5)
             batches = _read_csv if manifest.file_format == "CSV" else _read_parquet
             for batch in batches(path, manifest.file_schema):
-                yield images.choose(*_latest(batch))
+                yield images.take(*_latest(batch))
 
     yield from gather(manifest.files, read_file, FILES_AT_A_TIME)
     images.require_one(uri)
+    left_out.add(images.left_out.counts)
 
 
 def _parse(data: bytes, uri: str) -> _Manifest:

@@ -1,7 +1,7 @@
 """Freezes a catalog of any length into a snapshot: one sorted Parquet file, in bounded memory."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from pyarrow import parquet
 from lib.batches import Batches, regroup
 from lib.catalog.catalog import CatalogConfig, iterate_catalog
 from lib.catalog.checks import checked, unique
+from lib.catalog.left_out import LeftOut
 from lib.errors import ReshelveError
 from lib.schemas import ITEM_SCHEMA
 from lib.sql import open_duckdb, streamed
@@ -26,12 +27,16 @@ ROW_GROUP_ROWS = 100_000
 
 @dataclass(frozen=True)
 class Frozen:
-    """A snapshot on disk: how many items, what they are, and the labels that stand in it."""
+    """A snapshot on disk: how many items, what they are, and the labels that stand in it.
+
+    `left_out` counts what lay in the catalog's place and is no item, by kind.
+    """
 
     path: Path
     items: int
     digest: str
     labels: tuple[str, ...]
+    left_out: Mapping[str, int]
 
 
 class ItemsDigest:
@@ -91,10 +96,11 @@ def freeze(
         ReshelveError: there is no room to sort it.
     """
     digest, items, labels = ItemsDigest(), 0, set[str]()
+    left_out = LeftOut()
     with (
         appearing(path) as temporary,
         parquet.ParquetWriter(temporary, ITEM_SCHEMA, compression="zstd") as writer,
-        closing(_counted(iterate_catalog(config, storage), config.uri, count)) as found,
+        closing(_counted(iterate_catalog(config, storage, left_out), config.uri, count)) as found,
         open_duckdb() as duck,
     ):
         ordered = unique(_sort(found, duck, config.uri), config.uri)
@@ -103,7 +109,7 @@ def freeze(
             digest.update(batch)
             items += batch.num_rows
             labels.update(pc.unique(batch["category_id"].drop_null()).to_pylist())
-    return Frozen(path, items, digest.hexdigest(), tuple(sorted(labels)))
+    return Frozen(path, items, digest.hexdigest(), tuple(sorted(labels)), left_out.counts)
 
 
 def _counted(items: Batches, source: str, count: Callable[[int], None]) -> Batches:

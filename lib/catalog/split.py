@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lib.catalog.catalog import CatalogConfig, read_catalog
+from lib.catalog.left_out import LeftOut
 from lib.errors import InputError
 from lib.storage.storage import Storage
 
@@ -14,17 +15,23 @@ TRAIN, VALIDATION = "train", "validation"
 
 
 def read_sides(
-    catalog: CatalogConfig, validation: CatalogConfig | None, fraction: float, storage: Storage
+    catalog: CatalogConfig,
+    validation: CatalogConfig | None,
+    fraction: float,
+    storage: Storage,
+    left_out: LeftOut | None = None,
 ) -> tuple[pa.Table, pa.Table]:
     """Read the labelled items to train on, and those held out: a given catalog's, or a share.
+
+    `left_out` learns what lies in the catalogs' places and is no item.
 
     Raises:
         InputError: a catalog cannot be used, or cannot be split.
     """
-    items = read_catalog(catalog, storage)
+    items = read_catalog(catalog, storage, left_out)
     if validation is None:
         return split_items(items, fraction, catalog.uri)
-    held_out = read_catalog(validation, storage)
+    held_out = read_catalog(validation, storage, left_out)
     train, unseen = (side.filter(pc.is_valid(side["category_id"])) for side in (items, held_out))
     return train, unseen
 

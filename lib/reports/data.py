@@ -128,6 +128,7 @@ class ClassificationReport(PublishedReport):
         stages: seconds, summed over the run's threads.
         least_sure: of the items that wait for a person.
         diff: how many items are what, compared with the night before.
+        left_out: a sentence on what lies in the catalog's place and is no item, or an empty text.
         moves: items whose category changes.
         moved: from where to where most of these go.
         nights: this night and those before, the oldest first.
@@ -146,6 +147,7 @@ class ClassificationReport(PublishedReport):
     sheets: list[ContactSheet]
     least_sure: list[Thumbnail]
     diff: dict[str, int] = field(default_factory=dict)
+    left_out: str = ""
     retries: int = 0
     moves: list[Thumbnail] = field(default_factory=list)
     moved: list[Moved] = field(default_factory=list)

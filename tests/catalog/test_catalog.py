@@ -106,17 +106,18 @@ def test_a_star_takes_every_file_that_is_not_hidden(prefix: str) -> None:
 
 def test_a_prefix_without_images_says_what_lies_there(prefix: str) -> None:
     fill(
-        prefix, {"a.txt": b"", "x/b.txt": b"", "y/c.TXT": b"", "a.tsv": b"", "b.tsv": b"", "D": b""}
+        prefix,
+        dict.fromkeys(["a.txt", "x/b.txt", "y/c.TXT", "a.pdf", "b.pdf", "D"], b"x"),
     )
     assert refusal(prefix) == (
-        ": no image lies below this prefix, only other files: 3 with .txt, 2 with .tsv, "
-        "1 with no suffix; 'suffixes' says which are images"
+        ": no image lies below this prefix; left out: 3 .txt, 2 .pdf, 1 file without a suffix; "
+        "'suffixes' says which are images"
     )
 
 
-def test_a_prefix_with_hidden_files_alone_is_empty(prefix: str) -> None:
+def test_a_prefix_with_hidden_files_alone_says_so(prefix: str) -> None:
     fill(prefix, {".a.jpg": b"x"})
-    assert refusal(prefix).startswith(": no file lies below this prefix; expected images there")
+    assert refusal(prefix) == ": no image lies below this prefix; left out: 1 hidden file"
 
 
 def test_a_prefix_that_is_not_there_says_so(prefix: str) -> None:

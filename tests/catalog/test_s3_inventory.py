@@ -159,9 +159,7 @@ def test_an_inventory_with_nothing_below_the_prefix_says_so(tmp_path: Path) -> N
 
 def test_an_inventory_of_other_files_says_what_they_are(tmp_path: Path, kind: str) -> None:
     uri = inventory(tmp_path, [Entry("a.txt"), Entry("b")], kind)
-    said = refusal(uri)
-    assert "1 with .txt" in said
-    assert "1 with no suffix" in said
+    assert "left out: 1 .txt, 1 file without a suffix" in refusal(uri)
 
 
 def test_a_file_that_is_not_the_manifests_is_refused(tmp_path: Path, kind: str) -> None:

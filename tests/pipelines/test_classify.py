@@ -206,6 +206,20 @@ def test_without_a_folder_for_them_no_embeddings_are_written(copy: Night) -> Non
     assert not (copy.folder / "runs/night/embeddings").exists()
 
 
+def test_what_is_no_item_is_said_on_the_terminal_and_in_the_report(copy: Night) -> None:
+    images = copy.folder / "images"
+    (images / "a.heic").write_bytes(b"x")
+    (images / "more").symlink_to(copy.folder / "bundle")
+
+    result = run_job("classify", copy.run_file, "--limit", "10", "--set", f"catalog.uri={images}")
+
+    assert result.exit_code == 0, result.output
+    said = "left out: 1 linked folder (not followed), 1 .csv, 1 .heic"
+    assert said in result.output.splitlines()
+    report = Page((copy.folder / "runs/night/report.html").read_text()).text
+    assert said.capitalize() in report
+
+
 def test_the_report_shows_each_reason_for_an_error(night: Night) -> None:
     report = (night.folder / "runs/night/report.html").read_text()
 
