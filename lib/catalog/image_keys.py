@@ -38,9 +38,11 @@ class Images:
         self.left_out = LeftOut()
         self._found = False
 
-    def take(self, keys: pa.Array, etags: pa.Array, sizes: pa.Array) -> pa.RecordBatch:
+    def take(
+        self, keys: pa.Array, etags: pa.Array, sizes: pa.Array, uris: pa.Array | None = None
+    ) -> pa.RecordBatch:
         """Make items of keys, and count what is none."""
-        return self.count(self.choose(keys, etags, sizes))
+        return self.count(self.choose(keys, etags, sizes, uris))
 
     def count(self, chosen: Chosen) -> pa.RecordBatch:
         """Count what was chosen, once it is known that nobody chooses of the same keys again."""
@@ -48,11 +50,13 @@ class Images:
         self._found = self._found or chosen.items.num_rows > 0
         return chosen.items
 
-    def choose(self, keys: pa.Array, etags: pa.Array, sizes: pa.Array) -> Chosen:
+    def choose(
+        self, keys: pa.Array, etags: pa.Array, sizes: pa.Array, uris: pa.Array | None = None
+    ) -> Chosen:
         """Make items of keys; folder markers (`a/`) and hidden names are none.
 
-        What is left out is counted where it has bytes: an empty object may be a folder's marker
-        that lost its slash.
+        Where the keys are not the store's own, `uris` are given. What is left out is counted where
+        it has bytes: an empty object may be a folder's marker that lost its slash.
         """
         mine = pc.and_not(pc.starts_with(keys, self._root), pc.ends_with(keys, "/"))
         ids = pc.utf8_slice_codeunits(keys, len(self._root))
@@ -70,9 +74,11 @@ class Images:
                 left_out[each["values"]] = each["counts"]
             keep = pc.and_(keep, image)
         ids = ids.filter(keep)
+        if uris is None:
+            uris = pc.binary_join_element_wise(self._base, keys, "")
         known = {
             "item_id": ids,
-            "uri": pc.binary_join_element_wise(self._base, keys.filter(keep), ""),
+            "uri": uris.filter(keep),
             "etag": pc.utf8_trim(etags.filter(keep), '"'),
             "size": sizes.filter(keep),
         }

@@ -22,6 +22,7 @@ from lib.catalog.left_out import HIDDEN, HIDDEN_FOLDER, LINKED, LeftOut
 from lib.catalog.parallel import gather
 from lib.errors import InputError
 from lib.storage.errors import explained
+from lib.storage.file_names import shown, uri_of
 from lib.storage.s3 import Buckets
 from lib.storage.storage import Storage
 from lib.storage.uris import protocol_of
@@ -45,7 +46,8 @@ def list_prefix(
 ) -> Batches:
     """List the images below a prefix; `item_id` is the path below it.
 
-    Links to folders are not followed, and hidden files and folders are none of the catalog.
+    Links to folders are not followed, and hidden files and folders are none of the catalog. A local
+    file whose name is no text is an item that cannot be fetched, under its name as it is shown.
 
     S3 gives keys in order, from any key on. One worker begins at the first; a worker with nothing
     to do takes the far half of the keys that another has before it. So folders of any shape, and
@@ -83,7 +85,7 @@ def list_prefix(
             with explained(uri if folder == root else folder), suppress(nothing):
                 rows = scan(folder, add, tell)
                 while many := list(islice(rows, ROWS)):
-                    yield images.take(*_columns(many))
+                    yield images.take(*(_local_columns(many, root) if local else _columns(many)))
 
         yield from gather([root], walk, LISTERS)
     images.require_one(uri)
@@ -133,6 +135,12 @@ def _etag(info: dict[str, Any]) -> str:
 def _columns(rows: Sequence[Row]) -> tuple[pa.Array, pa.Array, pa.Array]:
     keys, etags, sizes = zip(*rows, strict=True) if rows else ((), (), ())
     return pa.array(keys, pa.string()), pa.array(etags, pa.string()), pa.array(sizes, pa.int64())
+
+
+def _local_columns(rows: Sequence[Row], root: str) -> tuple[pa.Array, ...]:
+    """As `_columns`, with names as they are shown, and the files' own URIs behind."""
+    below = [(root + shown(key[len(root) :]), etag, size) for key, etag, size in rows]
+    return *_columns(below), pa.array([uri_of(key) for key, _, _ in rows], pa.string())
 
 
 @dataclass

@@ -19,6 +19,7 @@ from lib.images.resize import resize
 from lib.reasons import ItemError
 from lib.storage.allowlist import check_store
 from lib.storage.config import StorageConfig
+from lib.storage.file_names import check_name
 from lib.storage.retries import Retries
 
 PATIENCE = 2  # limits of time that an image is given among others, which use the same cores
@@ -125,6 +126,10 @@ class Preparer:
 
     def fetch(self, uri: str, etag: str | None) -> tuple[bytes | None, Prepared]:
         """Return an item's bytes, or none; and what is known of it so far."""
+        try:
+            check_name(uri)
+        except ItemError as error:
+            return None, Prepared(error=error)
         started = time.perf_counter()
         try:
             check_store(uri, self.config.stores)

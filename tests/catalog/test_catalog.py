@@ -1,5 +1,6 @@
 import io
 import itertools
+import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -70,6 +71,27 @@ def test_a_prefix_gives_the_same_ids_and_sizes_in_every_store(prefix: str) -> No
     assert table["item_id"].to_pylist() == list(IMAGES)
     assert table["size"].to_pylist() == list(IMAGES.values())
     assert table["uri"].to_pylist() == [join(prefix, item_id) for item_id in IMAGES]
+
+
+def test_names_that_are_no_text_are_items_beside_all_others(tmp_path: Path) -> None:
+    names = [
+        rb"caf\xe9.jpg",
+        b"caf\xe9.jpg",
+        b"caf\xc3\xa9.jpg",
+        b"H\xfcte/a.jpg",
+        b"H\xfcte/b.\xff",
+    ]
+    for name in names:
+        path = Path(os.fsdecode(bytes(tmp_path) + b"/" + name))
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    items = read(str(tmp_path))
+    assert dict(zip(items["item_id"].to_pylist(), items["uri"].to_pylist(), strict=True)) == {
+        r"H\xfcte/a.jpg": f"file://{tmp_path}/H%FCte/a.jpg",
+        r"caf\\xe9.jpg": rf"{tmp_path}/caf\xe9.jpg",
+        r"caf\xe9.jpg": f"file://{tmp_path}/caf%E9.jpg",
+        "caf\xe9.jpg": f"{tmp_path}/caf\xe9.jpg",
+    }
 
 
 def test_a_slash_at_the_end_of_a_prefix_changes_nothing(prefix: str) -> None:

@@ -1,5 +1,6 @@
 import getpass
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -204,6 +205,26 @@ def test_without_a_folder_for_them_no_embeddings_are_written(copy: Night) -> Non
     assert result.exit_code == 0, result.output
     assert not (copy.folder / "embeddings").exists()
     assert not (copy.folder / "runs/night/embeddings").exists()
+
+
+def test_a_file_whose_name_is_no_text_is_one_error_row_and_the_others_are_classified(
+    copy: Night,
+) -> None:
+    images = copy.folder / "images"
+    picture = next(iter(PICTURES))
+    for name in (b"!\xe9.png", rb"!\xe9.png"):
+        shutil.copy(images / picture, os.fsdecode(bytes(images) + b"/" + name))
+
+    result = run_job("classify", copy.run_file, "--limit", "10", "--set", f"catalog.uri={images}")
+
+    assert result.exit_code == 0, result.output
+    rows = {row["item_id"]: row for row in copy.rows.to_pylist()}
+    assert len(rows) == 10
+    failed = rows.pop(r"!\xe9.png")
+    assert failed["error"] == "fetch_failed"
+    assert failed["error_detail"].endswith("the file's name is not text in UTF-8; rename it")
+    assert {row["error"] for row in rows.values()} == {None}
+    assert rows[r"!\\xe9.png"]["uri"] == rf"{images}/!\xe9.png"
 
 
 def test_what_is_no_item_is_said_on_the_terminal_and_in_the_report(copy: Night) -> None:
