@@ -102,9 +102,15 @@ def _scan_local(folder: str, add: Callable[[str], None], tell: Tell) -> Iterator
                 add(entry.path + "/")
             elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112  # `entry.is_dir` raises for a loop
                 tell(LINKED)
-            elif entry.is_file():
-                with suppress(FileNotFoundError):
-                    found = entry.stat()
+            else:
+                try:
+                    found = entry.stat() if entry.is_file() else None
+                except FileNotFoundError:
+                    continue
+                except OSError:  # as of a link to itself: whoever fetches it says so
+                    yield entry.path, None, None
+                    continue
+                if found is not None:
                     # lib.images.fetch holds the file against this
                     yield entry.path, f"{found.st_size}-{found.st_mtime}", found.st_size
 

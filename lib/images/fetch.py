@@ -42,9 +42,10 @@ LASTING = (
     *(PermissionError, IsADirectoryError, NotADirectoryError),
     *(PermissionDeniedError, ValueError, ParamValidationError),
 )
-LASTING_ERRNOS = {errno.ENAMETOOLONG, errno.EINVAL}
+LASTING_ERRNOS = {errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP}
 LASTING_STATUSES = set(range(400, 500)) - {408, 425, 429}
 PROVIDER = "External AWS credential provider: "
+BUCKET = re.compile(r"[A-Za-z0-9._-]+")
 LOCAL_VERSION = re.compile(r"\d+-\d+\.\d+")
 
 
@@ -88,7 +89,7 @@ class Fetcher:
                 return _read_local(local_path(uri), etag)
             if protocol == "s3":
                 bucket, _, key = uri.split("://", 1)[1].partition("/")
-                if _plain(key):
+                if _plain(bucket, key):
                     condition: GetOptions = {"if_match": f'"{etag}"'} if etag else {}
                     found = obstore.get(self._buckets.open(bucket), key, options=condition)
                     return bytes(found.bytes())
@@ -144,7 +145,8 @@ def _meaning(error: Exception, uri: str) -> Exception:
         )
     if isinstance(error, NoCredentialsError) or f"{PROVIDER}PermissionError" in text:
         return InputError(f"{uri}: {NO_CREDENTIALS}")
-    first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    said = str(error).strip().replace(":\n", ": ") or type(error).__name__
+    first = said.splitlines()[0][:200]
     status = getattr(error, "status", 0)
     if isinstance(error, FileNotFoundError | NotFoundError) or status == 404:
         return ItemError(Reason.GONE, f"{uri} is not there")
@@ -156,7 +158,9 @@ def _meaning(error: Exception, uri: str) -> Exception:
     return TransientError(first)
 
 
-def _plain(key: str) -> bool:
-    """Say whether obstore can name a key; the few others, as a//b.jpg, are read by s3fs."""
+def _plain(bucket: str, key: str) -> bool:
+    """Say whether obstore can name an object; the few others, as a//b.jpg, are read by s3fs."""
     parts = key.split("/")
-    return key.isprintable() and not {"", ".", ".."} & set(parts)
+    # obstore panics at a bucket with a space, and asks `a` for what lies in `a#b`
+    named = BUCKET.fullmatch(bucket) and key.isprintable()
+    return bool(named) and not {"", ".", ".."} & {bucket, *parts}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lib.errors import InputError
 from lib.reasons import ItemError, Reason
 from lib.storage.uris import join, local_path, protocol_of
 
@@ -40,9 +41,16 @@ def check_store(uri: str, stores: tuple[str, ...] | None) -> None:
     """Refuse an item whose image lies in none of the stores; None allows all.
 
     Raises:
-        ItemError: `outside_store`.
+        ItemError: `outside_store`; `fetch_failed` where the URI can be none.
+        InputError: a store can be none.
     """
-    if stores is None or any(lies_in(uri, store) for store in stores):
+    if stores is None:
+        return
+    try:
+        place = local_path(uri) if protocol_of(uri) == "file" else uri
+    except InputError as error:  # the item's own URI; what the run file says ends the run
+        raise ItemError(Reason.FETCH_FAILED, str(error)) from None
+    if any(lies_in(place, store) for store in stores):
         return
     allowed = ", ".join(stores)
     detail = f"{uri:.200} does not lie in {allowed}; reading.stores in the run file names others"

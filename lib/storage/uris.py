@@ -1,7 +1,7 @@
 """URIs of objects and folders: local paths, `s3://`, and whatever else fsspec knows."""
 
+import os
 import re
-from pathlib import Path
 
 import fsspec
 
@@ -33,8 +33,16 @@ def check_protocol(uri: str) -> None:
 
 
 def local_path(uri: str) -> str:
-    """Absolute path of a local path or a `file://` URL."""
-    return str(Path(uri.removeprefix("file://")).resolve())
+    """Absolute path of a local path or a `file://` URL; links are followed as far as they lead.
+
+    Raises:
+        InputError: no path can be so, as one with a NUL byte.
+    """
+    try:
+        # Path.resolve would end at a link to itself; whoever opens it says what is wrong
+        return os.path.realpath(uri.removeprefix("file://"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{uri!r:.200} is no path: {error}") from None
 
 
 def absolute(uri: str) -> str:

@@ -94,6 +94,14 @@ def test_names_that_are_no_text_are_items_beside_all_others(tmp_path: Path) -> N
     }
 
 
+def test_a_file_that_cannot_be_read_is_an_item_beside_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"12345")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    items = read(str(tmp_path))
+    assert items["item_id"].to_pylist() == ["a.jpg", "loop.jpg"]
+    assert items["size"].to_pylist() == [5, None]
+
+
 def test_a_slash_at_the_end_of_a_prefix_changes_nothing(prefix: str) -> None:
     fill(prefix, TREE)
     assert read(prefix + "/") == read(prefix)

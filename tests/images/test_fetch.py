@@ -318,12 +318,16 @@ def test_what_another_try_would_not_change_is_not_tried_again(
     tmp_path: Path, store: Store, s3: Bucket
 ) -> None:
     (tmp_path / "file.jpg").write_bytes(b"x")
+    loop = tmp_path / "loop.jpg"
+    loop.symlink_to("loop.jpg")
     store.answers = [(403, s3_error("AccessDenied"))]
     assert refusal("s3://bucket/a.jpg", config=store.config).reason == Reason.FETCH_FAILED
     for uri in (
         str(tmp_path),
         str(tmp_path / "file.jpg" / "below.jpg"),
         str(tmp_path / ("long" * 100)),
+        str(loop),
+        str(loop / "below.jpg"),
         s3.uri,
     ):
         assert refusal(uri).reason == Reason.FETCH_FAILED
@@ -332,6 +336,14 @@ def test_what_another_try_would_not_change_is_not_tried_again(
 @pytest.mark.parametrize("uri", ["nope://x/y.jpg", "http://[bad/x.jpg", "/a\0b.jpg", ""])
 def test_a_uri_that_leads_nowhere_costs_one_item(uri: str) -> None:
     assert refusal(uri).reason == Reason.FETCH_FAILED
+
+
+@pytest.mark.parametrize("bucket", ["a bucket", "b\u00fccket", "a#b", "a?b", "[", "\0"])
+@pytest.mark.usefixtures("s3")
+def test_a_bucket_that_can_be_none_costs_one_item(bucket: str) -> None:
+    error = refusal(f"s3://{bucket}/item.jpg")
+    assert error.reason == Reason.FETCH_FAILED
+    assert "Bucket name must match" in error.detail
 
 
 # what no object can be read without

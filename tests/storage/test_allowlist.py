@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import pytest
 
-from lib.storage.allowlist import lies_in, store_of
+from lib.errors import InputError
+from lib.reasons import ItemError, Reason
+from lib.storage.allowlist import check_store, lies_in, store_of
 
 
 @pytest.mark.parametrize(
@@ -61,3 +65,23 @@ def test_what_lies_in_a_store_is_seen_to(uri: str, store: str) -> None:
 )
 def test_what_lies_elsewhere_is_seen_to(uri: str, store: str) -> None:
     assert not lies_in(uri, store)
+
+
+def test_a_path_that_can_be_none_is_the_items_own_trouble(tmp_path: Path) -> None:
+    with pytest.raises(ItemError, match=r"'/photos/a\\x00b.jpg' is no path: ") as caught:
+        check_store("/photos/a\0b.jpg", (str(tmp_path),))
+    assert caught.value.reason == Reason.FETCH_FAILED
+
+
+def test_a_store_that_can_be_none_is_the_run_files(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"'/pho\\x00tos' is no path: "):
+        check_store(str(tmp_path / "a.jpg"), ("/pho\0tos",))
+
+
+def test_a_link_lies_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "secret.jpg").write_bytes(b"x")
+    (tmp_path / "photos" / "out.jpg").symlink_to("../secret.jpg")
+    (tmp_path / "photos" / "loop.jpg").symlink_to("loop.jpg")
+    assert not lies_in(f"{tmp_path}/photos/out.jpg", f"{tmp_path}/photos")
+    assert lies_in(f"{tmp_path}/photos/loop.jpg", f"{tmp_path}/photos")

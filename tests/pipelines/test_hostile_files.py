@@ -1,0 +1,85 @@
+"""What may lie in a folder of photos, or stand in a manifest, beside photos: a row each."""
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import yaml
+from deltalake import DeltaTable
+from pyarrow import parquet
+
+from tests.helpers import catalogs
+from tests.helpers.jobs import run_job
+from tests.helpers.local_ray import local_ray
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+
+PICTURE = catalogs.encode(catalogs.draw(1), "jpg")
+
+
+@pytest.fixture(scope="module")
+def ray_is_up() -> Iterator[None]:
+    with local_ray():
+        yield
+
+
+def classify(folder: Path, catalog: Path) -> dict[str, tuple[str | None, str | None]]:
+    """Classify a catalog; return each item's error and its sentence, as the table has them."""
+    catalogs.make_bundle(str(folder / "bundle"), architecture="squeezenet1_1")
+    engine = {"device": "cpu", "precision": "fp32", "actors": 1, "cpus_per_actor": 1}
+    described = {
+        "output": str(folder / "runs"),
+        "catalog": {"uri": str(catalog)},
+        "bundle": str(folder / "bundle"),
+        "labels_table": str(folder / "labels"),
+        "embeddings": None,
+        "engine": {**engine, "batch_size": 8, "unit_size": 8},
+        "gates": {"max_error_rate": 1},
+    }
+    run_file = folder / "run.yaml"
+    run_file.write_text(yaml.safe_dump(described))
+    result = run_job("classify", str(run_file))
+    assert result.exit_code == 0, result.output
+    rows = pa.table(DeltaTable(str(folder / "labels")).to_pyarrow_table())
+    errors = zip(rows["error"].to_pylist(), rows["error_detail"].to_pylist(), strict=True)
+    return dict(zip(rows["item_id"].to_pylist(), errors, strict=True))
+
+
+@pytest.mark.usefixtures("ray_is_up")
+def test_a_manifests_uris_that_are_no_files_are_a_row_each(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.jpg").write_bytes(PICTURE)
+    (photos / "loop.jpg").symlink_to("loop.jpg")
+    uris = {"good": "a.jpg", "loop": "loop.jpg", "nul": "a\0b.jpg"}
+    file = io.BytesIO()
+    parquet.write_table(pa.table({"item_id": list(uris), "uri": list(uris.values())}), file)
+    (photos / "catalog.parquet").write_bytes(file.getvalue())
+    errors = classify(tmp_path, photos / "catalog.parquet")
+    assert errors["good"] == (None, None)
+    assert errors["loop"] == (
+        "fetch_failed",
+        f"[Errno 40] Too many levels of symbolic links: '{photos}/loop.jpg'",
+    )
+    assert errors["nul"] == (
+        "fetch_failed",
+        f"'{photos}/a\\x00b.jpg' is no path: embedded null byte",
+    )
+
+
+@pytest.mark.usefixtures("ray_is_up")
+def test_a_folders_files_that_cannot_be_read_are_a_row_each(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.jpg").write_bytes(PICTURE)
+    (photos / "loop.jpg").symlink_to("loop.jpg")
+    Path(os.fsdecode(bytes(photos) + b"/\xff.jpg")).write_bytes(PICTURE)
+    errors = classify(tmp_path, photos)
+    assert {item_id: error for item_id, (error, _) in errors.items()} == {
+        "a.jpg": None,
+        "loop.jpg": "fetch_failed",
+        "\\udcff.jpg": "gone",
+    }
