@@ -24,7 +24,7 @@ class Reason(StrEnum):
 MEANINGS: dict[Reason, str] = {
     Reason.GONE: "the object was listed but is no longer there",
     Reason.CHANGED: "the object was overwritten since the listing",
-    Reason.FETCH_FAILED: "the store did not give the object after all retries",
+    Reason.FETCH_FAILED: "the store did not give the object, in time and after all retries",
     Reason.OUTSIDE_STORE: "the image lies in a store that the run file does not name",
     Reason.EMPTY: "the object has no bytes",
     Reason.TRUNCATED: "the image ends before its last row",

@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import obstore
@@ -16,13 +15,17 @@ from obstore.exceptions import (
 )
 
 from lib.errors import InputError
+from lib.images.config import ReadingConfig
 from lib.reasons import ItemError, Reason
+from lib.storage.allowance import Allowance
+from lib.storage.allowlist import check_store
 from lib.storage.config import StorageConfig
 from lib.storage.errors import NO_CREDENTIALS
 from lib.storage.retries import ATTEMPTS, Retries, TransientError
 from lib.storage.s3 import Buckets
 from lib.storage.storage import MD5, Storage
 from lib.storage.uris import local_path, protocol_of
+from lib.storage.whole_reads import changed, read_file, read_other, read_s3, read_web
 
 if TYPE_CHECKING:
     from obstore import GetOptions  # exists for type checkers alone
@@ -46,32 +49,39 @@ LASTING_ERRNOS = {errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP}
 LASTING_STATUSES = set(range(400, 500)) - {408, 425, 429}
 PROVIDER = "External AWS credential provider: "
 BUCKET = re.compile(r"[A-Za-z0-9._-]+")
-LOCAL_VERSION = re.compile(r"\d+-\d+\.\d+")
 
 
 class Fetcher:
     """Reads the bytes of items; S3 through obstore, seven times as many a second as s3fs."""
 
-    def __init__(self, config: StorageConfig, retries: Retries) -> None:
+    def __init__(self, config: StorageConfig, retries: Retries, reading: ReadingConfig) -> None:
         """Keep the configuration; connections are made at first use."""
         self._storage = Storage(config)
-        self._buckets = Buckets(config)
-        self._retries = retries
+        self._retries, self._reading = retries, reading
+        allowance = self._allow()
+        self._buckets = Buckets(config, allowance.seconds, allowance.stall_s)
         # some stores' etags are no digest of the bytes, as with encryption by KMS
         self._etags_are_md5 = True
+
+    def _allow(self) -> Allowance:
+        return Allowance(self._reading.max_image_bytes, self._reading.timeout_s)
 
     def fetch(self, uri: str, etag: str | None = None) -> bytes:
         """Read the whole object at `uri`, at the version `etag` where that is known.
 
+        All tries of one item together have `reading.timeout_s` seconds.
+
         Raises:
-            ItemError: `gone`, `changed` or `fetch_failed`.
+            ItemError: `outside_store`, `gone`, `changed`, `too_large` or `fetch_failed`.
             InputError: no object can be read with these credentials, or there is no such bucket.
             ReshelveError: the run's budget of retries is spent.
         """
+        check_store(uri, self._reading.stores)
+        allowance = self._allow()
         before: bytes | None = None
         for attempt in range(ATTEMPTS):
             try:
-                data = self._read(uri, etag)
+                data = self._read(uri, etag, allowance)
                 if protocol_of(uri) != "s3" or self._is_whole(data, etag, before):
                     return data
                 before = data
@@ -79,36 +89,37 @@ class Fetcher:
             except TransientError as error:
                 if attempt == ATTEMPTS - 1:
                     raise ItemError(Reason.FETCH_FAILED, str(error)) from None
-                self._retries.wait(attempt, error)
+                self._retries.wait(attempt, error, allowance.left_s)
+                if not allowance.left_s:
+                    detail = f"the store does not give it within {allowance.seconds:g} s: {error}"
+                    raise ItemError(Reason.FETCH_FAILED, detail) from None
         raise AssertionError("the last attempt returns or raises")
 
-    def _read(self, uri: str, etag: str | None) -> bytes:
-        protocol = protocol_of(uri)
+    def _read(self, uri: str, etag: str | None, allowance: Allowance) -> bytes:
         try:
-            if protocol == "file":
-                return _read_local(local_path(uri), etag)
-            if protocol == "s3":
-                bucket, _, key = uri.split("://", 1)[1].partition("/")
-                if _plain(bucket, key):
-                    condition: GetOptions = {"if_match": f'"{etag}"'} if etag else {}
-                    found = obstore.get(self._buckets.open(bucket), key, options=condition)
-                    return bytes(found.bytes())
-            return self._read_with_fsspec(uri, etag)
+            return self._read_once(uri, etag, allowance)
         except ItemError:
             raise
         except PreconditionError:
-            raise _changed(uri, etag) from None
+            raise changed(uri, etag) from None
         except Exception as error:  # each store raises its own kinds; one item is one row
             raise _meaning(error, uri) from error
 
-    def _read_with_fsspec(self, uri: str, etag: str | None) -> bytes:
-        filesystem, path = self._storage.open(uri)
-        data: bytes = filesystem.cat_file(path)
-        if etag and protocol_of(uri) == "s3":
-            found = str(filesystem.info(path, refresh=True)["ETag"])
-            if found.strip('"') != etag:
-                raise _changed(uri, etag)
-        return data
+    def _read_once(self, uri: str, etag: str | None, allowance: Allowance) -> bytes:
+        protocol = protocol_of(uri)
+        if protocol == "file":
+            return read_file(local_path(uri), etag, allowance)
+        if protocol in {"http", "https"}:
+            return read_web(*self._storage.open(uri), allowance)
+        if protocol != "s3":
+            return read_other(lambda: self._storage.open(uri), allowance)
+        bucket, _, key = uri.split("://", 1)[1].partition("/")
+        if not _plain(bucket, key):
+            return read_s3(*self._storage.open(uri), etag, allowance)
+        condition: GetOptions = {"if_match": f'"{etag}"'} if etag else {}
+        found = obstore.get(self._buckets.open(bucket), key, options=condition)
+        allowance.check_bytes(found.meta["size"])
+        return bytes(found.bytes())
 
     def _is_whole(self, data: bytes, etag: str | None, before: bytes | None) -> bool:
         """Compare bytes with their etag, where it is their MD5."""
@@ -122,20 +133,6 @@ class Fetcher:
         return data == before
 
 
-def _read_local(path: str, etag: str | None) -> bytes:
-    file = Path(path)
-    data = file.read_bytes()
-    if etag and LOCAL_VERSION.fullmatch(etag):
-        found = file.stat()
-        if f"{found.st_size}-{found.st_mtime}" != etag:
-            raise _changed(path, etag)
-    return data
-
-
-def _changed(uri: str, etag: str | None) -> ItemError:
-    return ItemError(Reason.CHANGED, f"{uri} is no longer the version {etag}")
-
-
 def _meaning(error: Exception, uri: str) -> Exception:
     """Tell what cannot be read at all, what is gone, and what another try may give."""
     text = f"{error} {error.__cause__ or ''}"
@@ -145,7 +142,8 @@ def _meaning(error: Exception, uri: str) -> Exception:
         )
     if isinstance(error, NoCredentialsError) or f"{PROVIDER}PermissionError" in text:
         return InputError(f"{uri}: {NO_CREDENTIALS}")
-    said = str(error).strip().replace(":\n", ": ") or type(error).__name__
+    slow = "it takes too long" if isinstance(error, TimeoutError) else type(error).__name__
+    said = str(error).strip().replace(":\n", ": ") or slow
     first = said.splitlines()[0][:200]
     status = getattr(error, "status", 0)
     if isinstance(error, FileNotFoundError | NotFoundError) or status == 404:

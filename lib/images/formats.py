@@ -23,6 +23,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from lib.reasons import ItemError, Reason
+from lib.storage.allowance import check_bytes
 
 _PHOTOMETRIC, _ORIENTATION, _TILE_SIZE = 262, 274, (322, 323)
 _LAST_MARKS: Final = {"JPEG": rb"\xff\xd9\x00*$", "PNG": rb"IEND", "GIF": rb";\x00*$"}
@@ -105,10 +106,7 @@ def read_image(
     """
     if not data:
         raise ItemError(Reason.EMPTY, "the file has no bytes")
-    if len(data) > limits.max_bytes:
-        _refuse(
-            Reason.TOO_LARGE, f"the file has {len(data):,} bytes, more than {limits.max_bytes:,}"
-        )
+    check_bytes(len(data), limits.max_bytes)
     name, opener = _recognise(data)
     image: ImageFile | None = None
     with _quietly():

@@ -17,7 +17,6 @@ from lib.images.formats import DecodeLimits
 from lib.images.preprocessing import Preprocessing
 from lib.images.resize import resize
 from lib.reasons import ItemError
-from lib.storage.allowlist import check_store
 from lib.storage.config import StorageConfig
 from lib.storage.file_names import check_name
 from lib.storage.retries import Retries
@@ -90,7 +89,7 @@ class Preparer:
         self.decoder = Decoder(preprocessing, config.limits, decode)
         self.config = config
         self.retries = Retries(config.max_retries)
-        self._fetcher = Fetcher(storage, self.retries)
+        self._fetcher = Fetcher(storage, self.retries, config)
         self._pool = ThreadPoolExecutor(config.threads)
         self._decoding: dict[int, tuple[str, float]] = {}  # by thread: what, and since when
 
@@ -132,7 +131,6 @@ class Preparer:
             return None, Prepared(error=error)
         started = time.perf_counter()
         try:
-            check_store(uri, self.config.stores)
             data = self._fetcher.fetch(uri, etag)
         except ItemError as error:
             return None, Prepared(error=error, fetch_s=time.perf_counter() - started)

@@ -12,7 +12,6 @@ from lib.images.config import ReadingConfig
 from lib.images.fetch import Fetcher
 from lib.images.formats import orientation_of, read_image, to_rgb
 from lib.reasons import ItemError
-from lib.storage.allowlist import check_store
 from lib.storage.config import StorageConfig
 from lib.storage.retries import Retries
 
@@ -33,11 +32,10 @@ def read_thumbnails(
     uris: Sequence[str], reading: ReadingConfig, storage: StorageConfig
 ) -> list[bytes | None]:
     """Read images and return each as a small square JPEG; None where it cannot be shown."""
-    fetcher = Fetcher(storage, Retries(reading.max_retries))
+    fetcher = Fetcher(storage, Retries(reading.max_retries), reading)
 
     def read(uri: str) -> bytes | None:
         with contextlib.suppress(ItemError):
-            check_store(uri, reading.stores)
             return read_image(fetcher.fetch(uri), reading.limits, _to_jpeg)
         return None
 

@@ -34,7 +34,7 @@ class Retries:
             count, self._told = self._told - self._left, self._left
         return count
 
-    def wait(self, attempt: int, why: Exception) -> None:
+    def wait(self, attempt: int, why: Exception, at_most_s: float = LONGEST_WAIT_S) -> None:
         """Count a retry, and wait before the try after `attempt` (0 the first).
 
         Raises:
@@ -47,13 +47,13 @@ class Retries:
                     f"({self._budget:,}, see reading.max_retries). The same command resumes the run"
                 )
             self._left -= 1
-        pause(attempt)
+        pause(attempt, at_most_s)
 
 
-def pause(attempt: int) -> None:
+def pause(attempt: int, at_most_s: float = LONGEST_WAIT_S) -> None:
     """Wait before the try after `attempt` (0 the first): exponential backoff, full jitter.
 
     As in "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
-    ceiling = min(FIRST_WAIT_S * 2**attempt, LONGEST_WAIT_S)
+    ceiling = min(FIRST_WAIT_S * 2**attempt, LONGEST_WAIT_S, at_most_s)
     time.sleep(random.uniform(0, ceiling))  # noqa: S311  # spreads load, guards nothing

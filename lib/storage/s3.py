@@ -2,7 +2,7 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from obstore.store import S3Store
@@ -12,15 +12,32 @@ from lib.storage.config import StorageConfig
 from lib.storage.errors import NO_CREDENTIALS
 from lib.storage.uris import protocol_of
 
-TIMEOUT = "60s"
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig  # exists for type checkers alone
+
+TIMEOUT_S = 60.0
+CONNECT_S = 10.0
 
 
 class Buckets:
     """Opens each bucket once; may be used from many threads."""
 
-    def __init__(self, config: StorageConfig) -> None:
-        """Keep the configuration; connections are made at first use."""
+    def __init__(
+        self, config: StorageConfig, timeout_s: float = TIMEOUT_S, stall_s: float = TIMEOUT_S
+    ) -> None:
+        """Keep the configuration; connections are made at first use.
+
+        Args:
+            config: how to reach the store.
+            timeout_s: seconds that one request may take.
+            stall_s: seconds to wait for the next bytes of an answer.
+        """
         self._config = config
+        self._clocks: ClientConfig = {
+            "timeout": timedelta(seconds=timeout_s),
+            "read_timeout": timedelta(seconds=stall_s),
+            "connect_timeout": timedelta(seconds=min(CONNECT_S, timeout_s)),
+        }
         self._open: dict[str, S3Store] = {}
         self._lock = threading.Lock()
 
@@ -28,11 +45,11 @@ class Buckets:
         """Open a bucket with the run file's credentials, or those that botocore finds."""
         with self._lock:
             if name not in self._open:
-                self._open[name] = _open_bucket(name, self._config)
+                self._open[name] = _open_bucket(name, self._config, self._clocks)
             return self._open[name]
 
 
-def _open_bucket(name: str, config: StorageConfig) -> S3Store:
+def _open_bucket(name: str, config: StorageConfig, clocks: "ClientConfig") -> S3Store:
     endpoint = config.s3_endpoint
     settings: dict[str, Any] = {"region": config.s3_region}
     if endpoint:
@@ -48,7 +65,7 @@ def _open_bucket(name: str, config: StorageConfig) -> S3Store:
     http = bool(endpoint and endpoint.startswith("http://"))
     return S3Store(
         name,
-        client_options={"allow_http": http, "timeout": TIMEOUT, "connect_timeout": "10s"},
+        client_options={"allow_http": http, **clocks},
         # retries are counted, and made, by the caller
         retry_config={"max_retries": 0, "retry_timeout": timedelta(0)},
         **settings,

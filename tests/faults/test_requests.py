@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lib.errors import InputError, ReshelveError
+from lib.images.config import ReadingConfig
 from lib.images.fetch import Fetcher
 from lib.reasons import ItemError
 from lib.runs.plan import Plan
@@ -48,7 +49,7 @@ def put_photos(s3: Bucket, count: int) -> dict[tuple[str, str], bytes]:
 def fetch_all(
     proxy: FaultProxy, photos: dict[tuple[str, str], bytes], retries: Retries
 ) -> list[bytes]:
-    fetcher = Fetcher(StorageConfig(endpoint_url=proxy.url), retries)
+    fetcher = Fetcher(StorageConfig(endpoint_url=proxy.url), retries, ReadingConfig())
     with ThreadPoolExecutor(16) as pool:
         return list(pool.map(lambda photo: fetcher.fetch(*photo), photos))
 
@@ -88,7 +89,7 @@ def test_the_first_fault_of_any_kind_costs_no_item(s3: Bucket, key: str, kind: s
     s3.put(key, DATA)
     faults = only(kind, first=1, methods=("GET",))
     with FaultProxy(s3.server.endpoint, faults) as proxy:
-        fetcher = Fetcher(StorageConfig(endpoint_url=proxy.url), Retries(10))
+        fetcher = Fetcher(StorageConfig(endpoint_url=proxy.url), Retries(10), ReadingConfig())
         etag = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
         assert fetcher.fetch(f"{s3.uri}/{key}", etag) == DATA
         assert proxy.counts[kind] == 1
@@ -99,7 +100,7 @@ def test_a_store_that_is_down_for_good_ends_the_run_with_one_sentence(s3: Bucket
     retries = Retries(50)
     with FaultProxy(s3.server.endpoint) as proxy:
         proxy.down()
-        fetcher = Fetcher(StorageConfig(endpoint_url=proxy.url), retries)
+        fetcher = Fetcher(StorageConfig(endpoint_url=proxy.url), retries, ReadingConfig())
 
         def fetch(photo: tuple[str, str]) -> Exception:
             with pytest.raises((ItemError, ReshelveError)) as caught:

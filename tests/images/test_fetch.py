@@ -13,6 +13,7 @@ import pytest
 
 from lib.catalog.catalog import CatalogConfig, read_catalog
 from lib.errors import InputError, ReshelveError
+from lib.images.config import ReadingConfig
 from lib.images.fetch import Fetcher
 from lib.reasons import ItemError, Reason
 from lib.storage.config import StorageConfig
@@ -23,6 +24,7 @@ from lib.storage.uris import join
 from tests.conftest import Bucket
 
 BUDGET = 1000
+READING = ReadingConfig()
 ODD_NAMES = (
     *("a b.jpg", " lead.jpg", "ünï/ça.jpg", "日本.jpg", "e\u0301.jpg", "\u00e9.jpg", "😀.jpg"),
     *("x#1.jpg", "q?v=1.jpg", "p%20c.jpg", "p%.jpg", "p%2F.jpg", "a+b.jpg", "[g]*.jpg", "a:b.jpg"),
@@ -45,7 +47,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fetch(uri: str, etag: str | None = None, config: StorageConfig | None = None) -> bytes:
-    return Fetcher(config or StorageConfig(), Retries(BUDGET)).fetch(uri, etag)
+    return Fetcher(config or StorageConfig(), Retries(BUDGET), READING).fetch(uri, etag)
 
 
 def refusal(
@@ -54,7 +56,7 @@ def refusal(
     """Fetch what cannot be had, and hold how many retries that took."""
     counted = Retries(BUDGET)
     with pytest.raises(ItemError) as caught:
-        Fetcher(config or StorageConfig(), counted).fetch(uri, etag)
+        Fetcher(config or StorageConfig(), counted, READING).fetch(uri, etag)
     assert 0 < len(caught.value.detail) <= 250
     assert "\n" not in caught.value.detail
     assert counted.spent == retries
@@ -65,7 +67,7 @@ def input_error(uri: str, config: StorageConfig | None = None) -> str:
     """Fetch where nothing can be had, and return the sentence, which took no retry."""
     counted = Retries(BUDGET)
     with pytest.raises(InputError) as caught:
-        Fetcher(config or StorageConfig(), counted).fetch(uri)
+        Fetcher(config or StorageConfig(), counted, READING).fetch(uri)
     assert "\n" not in str(caught.value)
     assert counted.spent == 0
     return str(caught.value)
@@ -82,7 +84,7 @@ def fetch_listed(prefix: str) -> dict[str, bytes]:
     """List a prefix and fetch each item by the uri, and at the version, that the listing gave."""
     items = list_items(prefix)
     retries = Retries(0)
-    fetcher = Fetcher(StorageConfig(), retries)
+    fetcher = Fetcher(StorageConfig(), retries, READING)
     with ThreadPoolExecutor(8) as pool:
         data = list(pool.map(lambda item: fetcher.fetch(*item), items.values()))
     return dict(zip(items, data, strict=True))
@@ -132,7 +134,7 @@ def test_any_name_on_s3_is_listed_and_fetched(s3: Bucket) -> None:
 def test_many_threads_each_get_their_own_object(s3: Bucket) -> None:
     for number in range(8):
         s3.put(f"{number}.jpg", bytes([number]) * 50_000)
-    fetcher = Fetcher(StorageConfig(), Retries(0))
+    fetcher = Fetcher(StorageConfig(), Retries(0), READING)
     numbers = [number % 8 for number in range(200)]
     with ThreadPoolExecutor(32) as pool:
         found = pool.map(lambda number: fetcher.fetch(f"{s3.uri}/{number}.jpg"), numbers)
@@ -267,7 +269,7 @@ def test_a_moments_trouble_is_tried_again_and_counted(
 ) -> None:
     store.answers = [answer, answer, (200, b"data")]
     retries = Retries(BUDGET)
-    assert Fetcher(store.config, retries).fetch("s3://bucket/item.jpg") == b"data"
+    assert Fetcher(store.config, retries, READING).fetch("s3://bucket/item.jpg") == b"data"
     assert retries.spent == 2
     assert store.asked == ["/bucket/item.jpg"] * 3
 
@@ -281,7 +283,7 @@ def test_a_store_that_keeps_failing_costs_the_item_after_all_its_tries(store: St
 
 def test_a_spent_budget_ends_the_run(store: Store) -> None:
     store.answers = [(503, s3_error("SlowDown"))]
-    fetcher = Fetcher(store.config, Retries(7))
+    fetcher = Fetcher(store.config, Retries(7), READING)
     with pytest.raises(ItemError):
         fetcher.fetch("s3://bucket/1.jpg")
     with pytest.raises(
@@ -310,7 +312,7 @@ def test_keys_of_a_role_that_cannot_be_renewed_just_now_are_asked_for_again(
 
     monkeypatch.setattr("lib.storage.s3.BotocoreCredentials", Renewing)
     retries = Retries(BUDGET)
-    assert Fetcher(StorageConfig(), retries).fetch(s3.uri + "/item.jpg") == b"x"
+    assert Fetcher(StorageConfig(), retries, READING).fetch(s3.uri + "/item.jpg") == b"x"
     assert retries.spent == 2
 
 
@@ -400,7 +402,10 @@ def test_a_key_with_the_word_of_a_refusal_is_just_gone(s3: Bucket, key: str) -> 
 def test_bytes_that_are_not_those_of_the_etag_are_read_again(store: Store) -> None:
     store.answers = [(200, b"dbta"), (200, b"data")]
     retries = Retries(BUDGET)
-    assert Fetcher(store.config, retries).fetch("s3://bucket/item.jpg", md5(b"data")) == b"data"
+    assert (
+        Fetcher(store.config, retries, READING).fetch("s3://bucket/item.jpg", md5(b"data"))
+        == b"data"
+    )
     assert retries.spent == 1
 
 
@@ -416,7 +421,7 @@ def test_bytes_that_are_other_ones_at_each_try_fail_the_fetch(store: Store) -> N
 def test_the_same_bytes_twice_show_a_store_whose_etags_are_no_md5(store: Store) -> None:
     store.answers = [(200, b"data")]
     retries = Retries(BUDGET)
-    fetcher = Fetcher(store.config, retries)
+    fetcher = Fetcher(store.config, retries, READING)
     assert fetcher.fetch("s3://bucket/1.jpg", "0" * 32) == b"data"
     assert retries.spent == 1
     assert fetcher.fetch("s3://bucket/2.jpg", "1" * 32) == b"data"
@@ -427,7 +432,7 @@ def test_the_same_bytes_twice_show_a_store_whose_etags_are_no_md5(store: Store) 
 def test_an_etag_that_is_no_md5_is_not_held_against_the_bytes(store: Store, etag: str) -> None:
     store.answers = [(200, b"data")]
     retries = Retries(BUDGET)
-    assert Fetcher(store.config, retries).fetch("s3://bucket/item.jpg", etag) == b"data"
+    assert Fetcher(store.config, retries, READING).fetch("s3://bucket/item.jpg", etag) == b"data"
     assert retries.spent == 0
 
 
@@ -436,7 +441,7 @@ def test_a_made_up_etag_of_a_file_does_not_end_the_check_on_s3(
 ) -> None:
     (tmp_path / "item.jpg").write_bytes(b"x")
     store.answers = [(200, b"dbta"), (200, b"data")]
-    fetcher = Fetcher(store.config, Retries(BUDGET))
+    fetcher = Fetcher(store.config, Retries(BUDGET), READING)
     fetcher.fetch(str(tmp_path / "item.jpg"), "0" * 32)
     assert fetcher.fetch("s3://bucket/item.jpg", md5(b"data")) == b"data"
 

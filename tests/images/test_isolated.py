@@ -5,8 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -228,19 +226,12 @@ def test_an_image_that_never_ends_stops_the_threads_with_a_sentence(tmp_path: Pa
 
 def test_waiting_for_the_store_does_not_count_as_decoding(tmp_path: Path) -> None:
     (first, *_) = write(tmp_path, {})
-    slow = tmp_path / "slow.jpg"
-    os.mkfifo(slow)
-
-    def give_late() -> None:
-        time.sleep(2.5)
-        slow.write_bytes(Path(first).read_bytes())
-
-    giver = threading.Thread(target=give_late)
-    giver.start()
-    found = list(crash.preparer_of(timeout_s=0.5).stream([str(slow), first], [None, None]))
-    giver.join()
-
-    assert errors(found) == {}
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        # longer in all than an image may take to decode
+        uris = [f"http://127.0.0.1:{mute.getsockname()[1]}/{n}.jpg" for n in range(12)]
+        found = list(crash.preparer_of(timeout_s=0.5).stream([*uris, first], [None] * 13))
+    assert {reason for reason, _ in errors(found).values()} == {"fetch_failed"}
+    assert sorted(errors(found)) == list(range(12))
 
 
 def test_a_unit_that_was_begun_before_is_done_with_care(

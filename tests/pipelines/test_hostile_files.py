@@ -54,12 +54,16 @@ def test_a_manifests_uris_that_are_no_files_are_a_row_each(tmp_path: Path) -> No
     photos.mkdir()
     (photos / "a.jpg").write_bytes(PICTURE)
     (photos / "loop.jpg").symlink_to("loop.jpg")
-    uris = {"good": "a.jpg", "loop": "loop.jpg", "nul": "a\0b.jpg"}
+    os.mkfifo(photos / "fifo.jpg")
+    uris = {"good": "a.jpg", "loop": "loop.jpg", "nul": "a\0b.jpg", "fifo": "fifo.jpg"}
+    uris |= {"device": "/dev/zero"}
     file = io.BytesIO()
     parquet.write_table(pa.table({"item_id": list(uris), "uri": list(uris.values())}), file)
     (photos / "catalog.parquet").write_bytes(file.getvalue())
     errors = classify(tmp_path, photos / "catalog.parquet")
     assert errors["good"] == (None, None)
+    assert errors["fifo"] == ("fetch_failed", f"{photos}/fifo.jpg is not a regular file")
+    assert errors["device"] == ("fetch_failed", "/dev/zero is not a regular file")
     assert errors["loop"] == (
         "fetch_failed",
         f"[Errno 40] Too many levels of symbolic links: '{photos}/loop.jpg'",
