@@ -18,14 +18,15 @@ from lib.errors import InputError
 from lib.images.config import ReadingConfig
 from lib.reasons import ItemError, Reason
 from lib.storage.allowance import Allowance
-from lib.storage.allowlist import check_store
+from lib.storage.allowlist import check_links, check_store
 from lib.storage.config import StorageConfig
 from lib.storage.errors import NO_CREDENTIALS
 from lib.storage.retries import ATTEMPTS, Retries, TransientError
 from lib.storage.s3 import Buckets
 from lib.storage.storage import MD5, Storage
 from lib.storage.uris import local_path, protocol_of
-from lib.storage.whole_reads import changed, read_file, read_other, read_s3, read_web
+from lib.storage.web import Web
+from lib.storage.whole_reads import changed, read_file, read_other, read_s3
 
 if TYPE_CHECKING:
     from obstore import GetOptions  # exists for type checkers alone
@@ -59,6 +60,7 @@ class Fetcher:
         self._storage = Storage(config)
         self._retries, self._reading = retries, reading
         allowance = self._allow()
+        self._web = Web(config, reading.stores)
         self._buckets = Buckets(config, allowance.seconds, allowance.stall_s)
         # some stores' etags are no digest of the bytes, as with encryption by KMS
         self._etags_are_md5 = True
@@ -110,8 +112,9 @@ class Fetcher:
         if protocol == "file":
             return read_file(local_path(uri), etag, allowance)
         if protocol in {"http", "https"}:
-            return read_web(*self._storage.open(uri), allowance)
+            return self._web.read(uri, allowance)
         if protocol != "s3":
+            check_links(uri)
             return read_other(lambda: self._storage.open(uri), allowance)
         bucket, _, key = uri.split("://", 1)[1].partition("/")
         if not _plain(bucket, key):

@@ -8,7 +8,6 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import TypeVar
 
-import aiohttp
 import fsspec
 from fsspec.asyn import AsyncFileSystem, sync
 
@@ -87,32 +86,7 @@ def read_s3(
                 pieces.add(piece)
             return pieces.join()
 
-    return _in_time(filesystem, read, allowance)
-
-
-def read_web(filesystem: fsspec.AbstractFileSystem, url: str, allowance: Allowance) -> bytes:
-    """Read what a web server gives, in one request.
-
-    Raises:
-        ItemError: it is too large.
-        TimeoutError: the time is over.
-    """
-    stalls = aiohttp.ClientTimeout(
-        total=None, sock_connect=allowance.stall_s, sock_read=allowance.stall_s
-    )
-
-    async def read() -> bytes:
-        session = await filesystem.set_session()
-        options = {"timeout": stalls, **filesystem.kwargs}
-        async with session.get(filesystem.encode_url(url), **options) as reply:
-            reply.raise_for_status()
-            allowance.check_bytes(reply.content_length or 0)
-            pieces = Pieces(allowance)
-            while piece := await reply.content.read(pieces.ask()):
-                pieces.add(piece)
-            return pieces.join()
-
-    return _in_time(filesystem, read, allowance)
+    return in_time(filesystem, read, allowance)
 
 
 def read_other(
@@ -128,7 +102,7 @@ def read_other(
     def read() -> bytes:
         filesystem, path = open_store()
         if isinstance(filesystem, AsyncFileSystem):
-            return _in_time(filesystem, lambda: _read_asked(filesystem, path, allowance), allowance)
+            return in_time(filesystem, lambda: _read_asked(filesystem, path, allowance), allowance)
         with filesystem.open(path, "rb") as file:
             allowance.check_bytes(getattr(file, "size", None) or 0)
             pieces = Pieces(allowance)
@@ -152,12 +126,16 @@ async def _read_asked(
     return data
 
 
-def _in_time(
+def in_time(
     filesystem: fsspec.AbstractFileSystem,
     read: Callable[[], Coroutine[None, None, bytes]],
     allowance: Allowance,
 ) -> bytes:
-    """Await a read on fsspec's own thread, and break it off when the time is over."""
+    """Await a read on fsspec's own thread, and break it off when the time is over.
+
+    Raises:
+        TimeoutError: it is over.
+    """
     allowance.check_time()
     data: bytes = sync(filesystem.loop, read, timeout=allowance.left_s)
     return data

@@ -1,7 +1,11 @@
 """What may lie in a folder of photos, or stand in a manifest, beside photos: a row each."""
 
+import contextlib
+import http.server
 import io
 import os
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,13 +24,54 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 PICTURE = catalogs.encode(catalogs.draw(1), "jpg")
 
 
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Redirects where the query says, else gives a photo, or zeros without end."""
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Site)
+        self.server.asked.append(self.path)
+        path, _, elsewhere = self.path.partition("?")
+        self.send_response(302 if elsewhere else 200)
+        if elsewhere:
+            self.send_header("Location", elsewhere)
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(b"" if elsewhere else PICTURE)
+            while path == "/endless.jpg":
+                self.wfile.write(bytes(100_000))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Site(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answers)
+        self.asked: list[str] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+@contextlib.contextmanager
+def serve() -> Iterator[Site]:
+    with Site() as site:
+        thread = threading.Thread(target=site.serve_forever, args=(0.05,))
+        thread.start()
+        yield site
+        site.shutdown()
+        thread.join()
+
+
 @pytest.fixture(scope="module")
 def ray_is_up() -> Iterator[None]:
     with local_ray():
         yield
 
 
-def classify(folder: Path, catalog: Path) -> dict[str, tuple[str | None, str | None]]:
+def classify(
+    folder: Path, catalog: Path, stores: list[str] | None = None
+) -> dict[str, tuple[str | None, str | None]]:
     """Classify a catalog; return each item's error and its sentence, as the table has them."""
     catalogs.make_bundle(str(folder / "bundle"), architecture="squeezenet1_1")
     engine = {"device": "cpu", "precision": "fp32", "actors": 1, "cpus_per_actor": 1}
@@ -37,6 +82,7 @@ def classify(folder: Path, catalog: Path) -> dict[str, tuple[str | None, str | N
         "labels_table": str(folder / "labels"),
         "embeddings": None,
         "engine": {**engine, "batch_size": 8, "unit_size": 8},
+        "reading": {"stores": stores, "timeout_s": 5.0, "max_image_bytes": 1_000_000},
         "gates": {"max_error_rate": 1},
     }
     run_file = folder / "run.yaml"
@@ -57,9 +103,7 @@ def test_a_manifests_uris_that_are_no_files_are_a_row_each(tmp_path: Path) -> No
     os.mkfifo(photos / "fifo.jpg")
     uris = {"good": "a.jpg", "loop": "loop.jpg", "nul": "a\0b.jpg", "fifo": "fifo.jpg"}
     uris |= {"device": "/dev/zero"}
-    file = io.BytesIO()
-    parquet.write_table(pa.table({"item_id": list(uris), "uri": list(uris.values())}), file)
-    (photos / "catalog.parquet").write_bytes(file.getvalue())
+    write_manifest(photos / "catalog.parquet", uris)
     errors = classify(tmp_path, photos / "catalog.parquet")
     assert errors["good"] == (None, None)
     assert errors["fifo"] == ("fetch_failed", f"{photos}/fifo.jpg is not a regular file")
@@ -72,6 +116,38 @@ def test_a_manifests_uris_that_are_no_files_are_a_row_each(tmp_path: Path) -> No
         "fetch_failed",
         f"'{photos}/a\\x00b.jpg' is no path: embedded null byte",
     )
+
+
+def write_manifest(path: Path, uris: dict[str, str]) -> None:
+    file = io.BytesIO()
+    parquet.write_table(pa.table({"item_id": list(uris), "uri": list(uris.values())}), file)
+    path.write_bytes(file.getvalue())
+
+
+@pytest.mark.usefixtures("ray_is_up")
+def test_a_manifests_web_servers_cost_a_row_each(tmp_path: Path) -> None:
+    with serve() as site, serve() as secret, socket.create_server(("127.0.0.1", 0)) as mute:
+        silent = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        uris = {
+            "good": f"{site.url}/photo.jpg",
+            "large": f"{site.url}/endless.jpg",
+            "redirected": f"{site.url}/photo.jpg?{secret.url}/photo.jpg",
+            "private": f"{secret.url}/photo.jpg",
+            "chained": f"simplecache::{secret.url}/photo.jpg",
+            "silent": f"{silent}/photo.jpg",
+        }
+        write_manifest(tmp_path / "catalog.parquet", uris)
+        stores = [site.url, silent, "http://", f"simplecache::{secret.url}"]
+        errors = classify(tmp_path, tmp_path / "catalog.parquet", stores)
+        assert secret.asked == []
+    assert {item_id: error for item_id, (error, _) in errors.items()} == {
+        "good": None,
+        "large": "too_large",
+        "redirected": "outside_store",
+        "private": "outside_store",
+        "chained": "fetch_failed",
+        "silent": "fetch_failed",
+    }
 
 
 @pytest.mark.usefixtures("ray_is_up")
