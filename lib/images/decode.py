@@ -11,7 +11,8 @@ import torch
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
-from lib.images.formats import DecodeLimits, orientation_of, read_image, to_rgb
+from lib.images.colours import to_rgb
+from lib.images.formats import DecodeLimits, orientation_of, read_image
 
 _RGB: Final = 3  # torchvision.io.ImageReadMode.RGB
 

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from PIL import Image, ImageOps
 from PIL.ImageFile import ImageFile
 
+from lib.images.colours import to_rgb
 from lib.images.config import ReadingConfig
 from lib.images.fetch import Fetcher
-from lib.images.formats import orientation_of, read_image, to_rgb
+from lib.images.formats import orientation_of, read_image
 from lib.reasons import ItemError
 from lib.storage.config import StorageConfig
 from lib.storage.retries import Retries
