@@ -2,7 +2,8 @@
 
 import contextlib
 import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, NoReturn, TypeVar
 
@@ -10,7 +11,10 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from lib.images.bmp import with_plain_pixels
 from lib.images.endings import ends_early
+from lib.images.jpeg import with_end
+from lib.images.png import without_needless_chunks
 from lib.images.quiet import quietly
 from lib.images.signatures import recognise
 from lib.reasons import ItemError, Reason
@@ -18,7 +22,15 @@ from lib.storage.allowance import check_bytes
 
 _ORIENTATION: Final = 274
 _TILE_SIZE: Final = (322, 323)
+_SAYS_SHORT: Final = re.compile("truncated|premature end", re.IGNORECASE)
 _SHORT: Final = "the {} file ends before its picture does"
+
+# what its decoder would take for damage, though no pixel is missing
+_MENDED: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    "JPEG": with_end,
+    "PNG": without_needless_chunks,
+    "BMP": with_plain_pixels,
+}
 
 Taken = TypeVar("Taken")
 
@@ -54,18 +66,19 @@ def read_image(
     with quietly():
         try:
             # not Image.open: its bomb check has a process-wide limit, this one is the caller's
-            image = opener(io.BytesIO(data))
+            mended = _MENDED[name](data) if name in _MENDED else data
+            image = opener(io.BytesIO(mended))
             _check_size(name, image, limits)
             if name == "JPEG 2000" and ends_early(name, data, image):  # its decoder goes on
                 _refuse(Reason.TRUNCATED, _SHORT.format(name))
-            return take(image, data)
+            return take(image, mended)
         except ItemError:
             raise
         except Image.DecompressionBombError:
             _refuse(Reason.TOO_LARGE, f"a frame of the {name} file has too many pixels")
         except Exception as error:  # noqa: BLE001 - decoders raise whatever they like
             said = str(error) or type(error).__name__
-            if "truncated" in said.lower() or ends_early(name, data, image):
+            if _SAYS_SHORT.search(said) or ends_early(name, data, image):
                 _refuse(Reason.TRUNCATED, _SHORT.format(name))
             _refuse(Reason.DECODE_FAILED, f"the {name} file is damaged or unusual: {said}")
 

@@ -1,0 +1,69 @@
+"""Small image files of odd kinds, made here: whole, damaged where it does not matter, or cut."""
+
+import struct
+import zlib
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def drawn(height: int = 48, width: int = 64) -> Image.Image:
+    """Return a picture with colours of all kinds, and no row like another."""
+    y, x = np.mgrid[:height, :width]
+    red, green = 255 * x / (width - 1), 255 * y / (height - 1)
+    blue = 127 + 100 * np.sin(x / 5) * np.cos(y / 7)
+    return Image.fromarray(np.stack([red, green, blue], axis=-1).astype(np.uint8))
+
+
+def encode(image: Image.Image, file_format: str, **options: object) -> bytes:
+    """Return an image file as Pillow writes it."""
+    file = BytesIO()
+    image.save(file, file_format, **options)
+    return file.getvalue()
+
+
+def chunk(kind: bytes, data: bytes, *, damaged: bool = False) -> bytes:
+    """Return a PNG chunk; a damaged one has a wrong checksum."""
+    checksum = zlib.crc32(kind + data) ^ damaged
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+
+def with_chunks(png: bytes, *chunks: bytes, before_end: bool = False) -> bytes:
+    """Put chunks behind a PNG file's header, or before its end."""
+    place = len(png) - 12 if before_end else 33
+    return png[:place] + b"".join(chunks) + png[place:]
+
+
+def bitmap(image: Image.Image, masks: tuple[int, ...], bits: int, *, upside: bool = False) -> bytes:
+    """Return a BMP file of masks for red, green, blue and perhaps alpha.
+
+    Args:
+        image: RGB, or RGBA where there is a mask of alpha.
+        masks: where the bits of each colour lie.
+        bits: of a pixel, 16 or 32.
+        upside: whether the first row comes first.
+    """
+    words = np.zeros((image.height, image.width), np.uint32)
+    for plane, mask in zip(np.moveaxis(np.asarray(image), -1, 0), masks, strict=True):
+        low = mask & -mask
+        words |= (plane / 255 * (mask // low)).round().astype(np.uint32) * np.uint32(low)
+    rows = words.astype(f"<u{bits // 8}")[:: 1 if upside else -1]
+    body = b"".join(row.tobytes().ljust((image.width * bits + 31) // 32 * 4, b"\0") for row in rows)
+    size = 108 if len(masks) > 3 else 40
+    height = -image.height if upside else image.height
+    info = struct.pack("<IiiHHIIiiII", size, image.width, height, 1, bits, 3, len(body), 0, 0, 0, 0)
+    info = (info + struct.pack(f"<{len(masks)}I", *masks)).ljust(max(size, 52), b"\0")
+    front = 14 + len(info)
+    return struct.pack("<2sIII", b"BM", front + len(body), 0, front) + info + body
+
+
+def gif_on(canvas: tuple[int, int], image: Image.Image, place: tuple[int, int]) -> bytes:
+    """Return a GIF file whose frame lies somewhere on, or partly beyond, a canvas."""
+    data = encode(image.quantize(16), "GIF")
+    frame = struct.pack("<HHHH", 0, 0, *image.size)
+    moved = struct.pack("<HHHH", *place, *image.size)
+    assert data.count(b"," + frame) == 1
+    return data[:6] + struct.pack("<HH", *canvas) + data[10:].replace(b"," + frame, b"," + moved)
