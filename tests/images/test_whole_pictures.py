@@ -11,7 +11,7 @@ from PIL import Image
 from lib.images.decode import decode
 from lib.images.formats import DecodeLimits
 from lib.reasons import ItemError, Reason
-from tests.helpers.pictures import bitmap, chunk, drawn, encode, with_chunks
+from tests.helpers.pictures import bitmap, chunk, drawn, encode, gif_on, with_chunks
 
 LIMITS = DecodeLimits()
 JPEGS = {
@@ -167,3 +167,19 @@ def test_a_bmp_file_with_a_mask_of_alpha_is_laid_on_white() -> None:
 def test_a_bmp_file_with_masks_that_is_cut_short_is_truncated() -> None:
     data = bitmap(drawn(), (0xF00, 0xF0, 0xF), 16)
     assert isinstance(reason(data[:-5]), Reason)
+
+
+def test_where_the_first_frame_of_a_gif_file_does_not_reach_it_is_white() -> None:
+    data = gif_on((40, 30), drawn(16, 12), (5, 6))
+    pixels = seen(data)
+    assert pixels.shape == (3, 30, 40)
+    inside = torch.zeros(30, 40, dtype=torch.bool)
+    inside[6:22, 5:17] = True
+    assert (pixels[:, ~inside] == 255).all()
+    assert torch.equal(pixels[:, 6:22, 5:17], seen(encode(drawn(16, 12).quantize(16), "GIF")))
+
+
+def test_a_gif_frame_that_reaches_beyond_its_canvas_makes_it_larger() -> None:
+    pixels = seen(gif_on((10, 10), drawn(16, 12), (5, 6)))
+    assert pixels.shape == (3, 22, 17)
+    assert (pixels[:, :6] == 255).all()
