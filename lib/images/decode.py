@@ -1,15 +1,10 @@
 """The bytes of an image file become pixels, for training and inference alike."""
 
-import numpy as np
 import torch
-from PIL import Image
-from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
 
-from lib.images.colours import to_rgb
-from lib.images.formats import DecodeLimits, orientation_of, read_image
-from lib.images.jpeg import decode_jpeg
+from lib.images.formats import DecodeLimits, read_image
+from lib.images.painted import paint
 
 
 def decode(data: bytes, limits: DecodeLimits) -> torch.Tensor:
@@ -25,32 +20,8 @@ def decode(data: bytes, limits: DecodeLimits) -> torch.Tensor:
 
 
 def _pixels(image: ImageFile, data: bytes) -> torch.Tensor:
-    picture: Image.Image = image
-    if isinstance(image, JpegImageFile):
-        stored = decode_jpeg(image, data)
-        if image.mode != "CMYK":
-            return _upright(torch.from_numpy(stored).permute(2, 0, 1), orientation_of(image))
-        picture = Image.frombuffer("CMYK", image.size, stored, "raw", "CMYK", 0, 1)
-    elif isinstance(image, GifImageFile):
-        picture = _first_frame(image)
-    else:
-        image.load()
-    orientation = orientation_of(image)  # after load: some formats turn themselves
-    rgb = to_rgb(picture)
-    planes = np.stack([np.asarray(rgb.getchannel(index)) for index in range(3)])
-    return _upright(torch.from_numpy(planes), orientation)
-
-
-def _first_frame(image: GifImageFile) -> Image.Image:
-    """Lay a GIF's first frame on its canvas, which is white where the frame does not reach."""
-    place = image.tile[0].extents
-    image.load()
-    canvas = (0, 0, *image.size)
-    if place in (None, canvas):
-        return image
-    picture = Image.new("RGB", image.size, "white")
-    picture.paste(to_rgb(image.crop(place)), place)
-    return picture
+    pixels, orientation = paint(image, data)
+    return _upright(torch.from_numpy(pixels).permute(2, 0, 1), orientation)
 
 
 def _upright(pixels: torch.Tensor, orientation: int) -> torch.Tensor:

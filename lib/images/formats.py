@@ -4,7 +4,7 @@ import contextlib
 import io
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NoReturn, TypeVar
 
 from PIL import Image
@@ -35,12 +35,23 @@ _MENDED: Final[Mapping[str, Callable[[bytes], bytes]]] = {
 Taken = TypeVar("Taken")
 
 
+def _at_once(_pixels: int) -> None:
+    """Let an image be decoded whatever else is."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DecodeLimits:
-    """What one image may cost; the header is checked against it before any pixel is decoded."""
+    """What one image may cost; the header is checked against it before any pixel is decoded.
+
+    Attributes:
+        max_pixels: width times height.
+        max_bytes: of the file.
+        admit: is told how many pixels are about to be decoded, and may wait.
+    """
 
     max_pixels: int = 100_000_000
     max_bytes: int = 100 * 2**20
+    admit: Callable[[int], None] = field(default=_at_once, compare=False, repr=False)
 
 
 def read_image(
@@ -68,9 +79,10 @@ def read_image(
             # not Image.open: its bomb check has a process-wide limit, this one is the caller's
             mended = _MENDED[name](data) if name in _MENDED else data
             image = opener(io.BytesIO(mended))
-            _check_size(name, image, limits)
+            pixels = _checked_pixels(name, image, limits)
             if name == "JPEG 2000" and ends_early(name, data, image):  # its decoder goes on
                 _refuse(Reason.TRUNCATED, _SHORT.format(name))
+            limits.admit(pixels)
             return take(image, mended)
         except ItemError:
             raise
@@ -88,7 +100,7 @@ def _refuse(reason: Reason, detail: str) -> NoReturn:
     raise ItemError(reason, line[:200]) from None
 
 
-def _check_size(name: str, image: ImageFile, limits: DecodeLimits) -> None:
+def _checked_pixels(name: str, image: ImageFile, limits: DecodeLimits) -> int:
     sizes = [image.size]
     if isinstance(image, TiffImageFile):
         sizes.append(tuple(image.tag_v2.get(tag, 0) for tag in _TILE_SIZE))
@@ -96,6 +108,7 @@ def _check_size(name: str, image: ImageFile, limits: DecodeLimits) -> None:
         if width * height > limits.max_pixels:
             size = f"{width:,} x {height:,} pixels, more than {limits.max_pixels:,}"
             _refuse(Reason.TOO_LARGE, f"the {name} file holds {size}")
+    return max(width * height for width, height in sizes)
 
 
 def orientation_of(image: ImageFile) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from lib.errors import ReshelveError
+from lib.images.budget import PixelBudget
 from lib.images.config import ReadingConfig
 from lib.images.decode import decode
 from lib.images.fetch import Fetcher
@@ -91,6 +92,7 @@ class Preparer:
         self.retries = Retries(config.max_retries)
         self._fetcher = Fetcher(storage, self.retries, config)
         self._pool = ThreadPoolExecutor(config.threads)
+        self._budget = PixelBudget(config.max_image_pixels)  # as one image may have
         self._decoding: dict[int, tuple[str, float]] = {}  # by thread: what, and since when
 
     def stream(self, uris: Iterable[str], etags: Iterable[str | None]) -> Iterator[Prepared]:
@@ -116,11 +118,21 @@ class Preparer:
         if data is None:
             return fetched
         thread = threading.get_ident()
+        share = 0
+
+        def admit(pixels: int) -> None:
+            nonlocal share
+            self._decoding.pop(thread)  # who waits for others is not stuck
+            share = self._budget.take(pixels)
+            self._decoding[thread] = uri, time.monotonic()
+
+        limits = replace(self.decoder.limits, admit=admit)
         self._decoding[thread] = uri, time.monotonic()
         try:
-            decoded = self.decoder(data)
+            decoded = replace(self.decoder, limits=limits)(data)
         finally:
-            del self._decoding[thread]
+            self._decoding.pop(thread, None)
+            self._budget.give_back(share)
         return replace(decoded, bytes_fetched=fetched.bytes_fetched, fetch_s=fetched.fetch_s)
 
     def fetch(self, uri: str, etag: str | None) -> tuple[bytes | None, Prepared]:

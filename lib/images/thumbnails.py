@@ -3,21 +3,24 @@
 import contextlib
 import io
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from PIL import Image, ImageOps
 from PIL.ImageFile import ImageFile
 
-from lib.images.colours import to_rgb
 from lib.images.config import ReadingConfig
 from lib.images.fetch import Fetcher
-from lib.images.formats import orientation_of, read_image
+from lib.images.formats import DecodeLimits, read_image
+from lib.images.memory_limit import allowance
+from lib.images.nursery import Nursery, Task, fetch_ahead
+from lib.images.painted import paint
 from lib.reasons import ItemError
 from lib.storage.config import StorageConfig
 from lib.storage.retries import Retries
 
 SIDE_PX = 160
 QUALITY = 80
+AHEAD = 4  # files in memory: the report is made where the job runs, beside much else
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -32,25 +35,55 @@ TURNS = {
 def read_thumbnails(
     uris: Sequence[str], reading: ReadingConfig, storage: StorageConfig
 ) -> list[bytes | None]:
-    """Read images and return each as a small square JPEG; None where it cannot be shown."""
+    """Read images and return each as a small square JPEG; None where it cannot be shown.
+
+    One at a time is decoded, in a process that it may kill.
+
+    Raises:
+        ReshelveError: that process cannot be started, or is killed again and again.
+    """
+    if not uris:
+        return []
     fetcher = Fetcher(storage, Retries(reading.max_retries), reading)
 
-    def read(uri: str) -> bytes | None:
+    def fetch(uri: str) -> bytes | None:
         with contextlib.suppress(ItemError):
-            return read_image(fetcher.fetch(uri), reading.limits, _to_jpeg)
+            return fetcher.fetch(uri)
         return None
 
-    with ThreadPoolExecutor(reading.threads) as pool:
-        return list(pool.map(read, uris))
+    limits = reading.limits
+    task = Task(work=_ToJpeg(limits), memory=allowance(limits), timeout_s=reading.timeout_s)
+    with contextlib.closing(Nursery(task)) as nursery:
+        return [
+            None if data is None else _show(data, nursery)
+            for data in fetch_ahead(fetch, uris, min(reading.threads, AHEAD))
+        ]
 
 
-def _to_jpeg(image: ImageFile, _data: bytes) -> bytes:
-    image.draft(None, (2 * SIDE_PX, 2 * SIDE_PX))  # a JPEG is decoded at a fraction of its size
-    image.load()
-    turn = TURNS.get(orientation_of(image))
-    picture = to_rgb(image)
-    picture = picture.transpose(turn) if turn is not None else picture
+def _show(data: bytes, nursery: Nursery) -> bytes | None:
+    with contextlib.suppress(ItemError):
+        jpeg: bytes = nursery.work(data)
+        return jpeg
+    return None
+
+
+@dataclass(frozen=True)
+class _ToJpeg:
+    """Makes a small square JPEG of a file's bytes."""
+
+    limits: DecodeLimits
+
+    def __call__(self, data: bytes) -> bytes:
+        return read_image(data, self.limits, _to_jpeg)
+
+
+def _to_jpeg(image: ImageFile, data: bytes) -> bytes:
+    pixels, orientation = paint(image, data)
+    picture = Image.fromarray(pixels)
+    turn = TURNS.get(orientation)
+    # turned when small: the same pixels, and less memory
+    small = ImageOps.contain(picture, (SIDE_PX, SIDE_PX))
+    small = small.transpose(turn) if turn is not None else small
     file = io.BytesIO()
-    square = ImageOps.pad(picture, (SIDE_PX, SIDE_PX), color="white")
-    square.save(file, "JPEG", quality=QUALITY)
+    ImageOps.pad(small, (SIDE_PX, SIDE_PX), color="white").save(file, "JPEG", quality=QUALITY)
     return file.getvalue()

@@ -1,0 +1,50 @@
+"""What a person would see of an opened image file, for models and for people alike."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+
+from lib.images.colours import to_rgb
+from lib.images.formats import orientation_of
+from lib.images.jpeg import decode_jpeg
+
+Pixels = NDArray[np.uint8]
+
+
+def paint(image: ImageFile, data: bytes) -> tuple[Pixels, int]:
+    """Return uint8 [height, width, 3] in RGB, on white, and the EXIF orientation to be undone.
+
+    Args:
+        image: just opened.
+        data: the file that it was opened from.
+
+    Raises:
+        Exception: whatever its decoder raises.
+    """
+    picture: Image.Image = image
+    if isinstance(image, JpegImageFile):
+        stored = decode_jpeg(image, data)
+        if image.mode != "CMYK":
+            return stored, orientation_of(image)
+        picture = Image.frombuffer("CMYK", image.size, stored, "raw", "CMYK", 0, 1)
+    elif isinstance(image, GifImageFile):
+        picture = _first_frame(image)
+    else:
+        image.load()
+    orientation = orientation_of(image)  # after load: some formats turn themselves
+    return np.asarray(to_rgb(picture)), orientation
+
+
+def _first_frame(image: GifImageFile) -> Image.Image:
+    """Lay a GIF's first frame on its canvas, which is white where the frame does not reach."""
+    place = image.tile[0].extents
+    image.load()
+    canvas = (0, 0, *image.size)
+    if place in (None, canvas):
+        return image
+    picture = Image.new("RGB", image.size, "white")
+    picture.paste(to_rgb(image.crop(place)), place)
+    return picture
