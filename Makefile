@@ -7,6 +7,10 @@
 # make report-shots  runs a week on the drawn catalog, and takes pictures of its reports
 # make test-mlflow   logs trainings on an MLflow server of its own
 # make test-examples   runs the examples of schedulers in Airflow, Dagster, systemd and cron
+# make fuzz   feeds each reader of what comes from outside with odd bytes, for five minutes each;
+#             SECONDS=60: for one
+# make sbom   writes sbom.json: every library that requirements.lock installs, with its licence
+# make audit  looks up the known faults of these libraries, where there is a network to do it
 # make check  format, lint, types
 # make layers shows the rooms of the code, what each imports, and whether the rules hold
 # make lock   pins every dependency anew
@@ -24,7 +28,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: demo first-week report-shots test test-fast test-faults test-cluster test-examples test-mlflow \
+.PHONY: fuzz sbom audit demo first-week report-shots test test-fast test-faults test-cluster test-examples test-mlflow \
   check layers lock bench bench-listing bench-night bench-changed bench-kills bench-engine \
   bench-backfill bench-accuracy bench-train
 demo: $(VENV)/.installed
@@ -73,6 +77,23 @@ $(SCHEDULERS)/%/.installed: tests/examples/%_requirements.txt $(VENV)/.installed
 
 test-examples: $(SCHEDULERS)/airflow/.installed $(SCHEDULERS)/dagster/.installed
 	$(RUN) pytest tests/examples/test_schedulers.py
+
+FUZZ := benchmarks/out/fuzz/packages
+$(FUZZ)/.installed: tests/fuzz/requirements.txt $(VENV)/.installed
+	$(RUN) pip install --quiet --no-deps --target $(FUZZ) --upgrade --requirement $<
+	touch $@
+
+SECONDS := 300
+fuzz: $(FUZZ)/.installed
+	PYTHONPATH=$(CURDIR)/$(FUZZ) $(RUN) tests.fuzz $(SECONDS)
+
+sbom: $(VENV)/.installed
+	$(RUN) uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py environment \
+	  --pyproject pyproject.toml --output-reproducible --output-file sbom.json $(VENV)/bin/python
+
+audit: $(VENV)/.installed
+	$(RUN) uv tool run --quiet pip-audit==2.10.1 --strict --disable-pip --require-hashes \
+	  --requirement requirements.lock
 
 check: $(VENV)/.installed
 	$(RUN) ruff format --check .

@@ -54,12 +54,12 @@ def refusal(uri: str) -> str:
     ("name", "data"),
     [
         ("items.CSV", CSV),
-        ("items.csv.gz", gzip.compress(CSV)),
+        ("items.csv.gz", gzip.compress(CSV, mtime=0)),
         ("items.tsv", CSV.replace(b",", b"\t")),
-        ("items.TSV.GZ", gzip.compress(CSV.replace(b",", b"\t"))),
+        ("items.TSV.GZ", gzip.compress(CSV.replace(b",", b"\t"), mtime=0)),
         ("items.jsonl", LINES),
         ("items.ndjson", LINES),
-        ("items.jsonl.gz", gzip.compress(LINES)),
+        ("items.jsonl.gz", gzip.compress(LINES, mtime=0)),
         ("items.PARQUET", to_parquet(TABLE)),
     ],
 )
