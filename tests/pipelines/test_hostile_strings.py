@@ -143,11 +143,8 @@ def test_uris_that_lead_elsewhere_are_error_rows_and_nothing_is_read(
     rows = classify(s3, tmp_path, manifest, errors=1)
     by_uri = dict(zip(rows["uri"].to_pylist(), rows["error"].to_pylist(), strict=True))
     assert by_uri.pop(f"{s3.uri}/a.jpg") is None
-    # without a protocol it is a key below the manifest's folder, as file:/etc/passwd is
-    below = by_uri.pop(f"{s3.uri}/file:/etc/passwd")
-    assert below == "gone"
     assert by_uri == dict.fromkeys(by_uri, "outside_store")
-    assert len(by_uri) == len(ELSEWHERE) - 1
+    assert len(by_uri) == len(ELSEWHERE) - 1  # file:/etc/passwd is /etc/passwd
 
 
 @pytest.mark.parametrize("run_id", ["../night", "a/b", "", ".", "a b", "night\n", "x" * 200])
