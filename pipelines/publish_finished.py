@@ -9,6 +9,7 @@ from pathlib import Path
 from pyarrow import parquet
 
 from lib.errors import ConflictError, GateError
+from lib.labels.all_failed import all_failed
 from lib.labels.change import Change
 from lib.labels.delta_table import LabelsTable
 from lib.labels.gates import Acceptance, GateResult, judge, measure_changes
@@ -52,7 +53,7 @@ def publish_finished(
 
     Raises:
         InputError: the run is not finished, or the table cannot be written.
-        GateError: a gate failed; the table is as it was.
+        GateError: a gate failed, or every item did for one reason; the table is as it was.
         ConflictError: another run has changed the same items meanwhile.
     """
     manifest = read_manifest(run)
@@ -66,11 +67,17 @@ def publish_finished(
                 before, removed = publisher.compare(connection, finished)
                 measured = measure_changes(connection, finished.rows, before, removed)
                 moves, moved = moved_items(connection), moved_pairs(connection)
+                failed = all_failed(connection)
             drift = publisher.drift(finished, table)
             if drift:
                 measured = measured.model_copy(update={"drift": drift.value})
             gates = judge(config.gates, measured, accepted)
-        publication = _take_in(publisher, finished, table, gates, say)
+        error = _failed(failed, run) if failed else _refused_by(gates, run)
+        publication = (
+            Publication(table=table.name, error=error)
+            if error
+            else _take_in(publisher, finished, table, gates, say)
+        )
         judged = Judged(
             finished=finished,
             publication=publication,
@@ -128,8 +135,6 @@ def _take_in(
     say: Say,
 ) -> Publication:
     """Publish the run, or say why not."""
-    if error := _refused_by(gates, finished.run):
-        return Publication(table=table.name, error=error)
     change = publisher.change(finished)
     if change is None:
         return Publication(table=table.name, version=publisher.base_version, unchanged=True)
@@ -180,6 +185,13 @@ def user_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # as in a container, whose user has no name
         return f"uid {os.getuid()}"
+
+
+def _failed(why: str, run: Run) -> GateError:
+    return GateError(
+        f"{why}; not published, whatever the gates. Look at {run.at(files.REPORT)}, mend what is "
+        "wrong, and start a new run"
+    )
 
 
 def _refused_by(gates: list[GateResult], run: Run) -> GateError | None:

@@ -1,7 +1,7 @@
 """Embeddings of labelled items: the kept ones, and the others from their images."""
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -170,22 +170,38 @@ def embed_labelled(
         held_out=sum(ids[place] in unseen for place in kept),
         unusable=list(unusable.values()),
     )
+    why = _why(found.unusable)
+    _check_enough(found, leaves, is_judged=held_out.num_rows > 0, why=f"; {why}" if why else "")
+    if why:
+        backbone.say(why)
+    return found
+
+
+def _check_enough(found: Labelled, leaves: tuple[str, ...], *, is_judged: bool, why: str) -> None:
     empty = set(range(len(leaves))) - set(found.targets[found.train].tolist())
     if empty:
         raise InputError(
             "no photo to train on can be used of these categories: "
             f"{some_of(leaves[each] for each in sorted(empty))}; label others, or take the "
-            "categories out of the taxonomy"
+            f"categories out of the taxonomy{why}"
         )
     pairs = zip(found.targets[found.train].tolist(), found.photos, strict=False)
     if len(set(pairs)) == len(leaves):
         raise InputError(
             "no category has two photos to train on that can be used; a head is chosen by holding "
-            "some out in turn: label others"
+            f"some out in turn: label others{why}"
         )
-    if held_out.num_rows and not found.held_out:
-        raise InputError("no held-out photo can be used; give another 'validation'")
-    return found
+    if is_judged and not found.held_out:
+        raise InputError(f"no held-out photo can be used; give another 'validation'{why}")
+
+
+def _why(unusable: Sequence[ErrorItem]) -> str:
+    """Say how many labelled photos cannot be used, by reason; an empty text where all can."""
+    if not unusable:
+        return ""
+    reasons = Counter(each.code for each in unusable).most_common()
+    counts = ", ".join(f"{count:,} {code}" for code, count in reasons)
+    return f"labelled photos that cannot be used: {counts}"
 
 
 def without_embeddings(train: pa.Table, held_out: pa.Table, leaves: tuple[str, ...]) -> Labelled:

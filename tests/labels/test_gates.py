@@ -40,9 +40,10 @@ def known(item_id: str, category_id: str | None) -> dict[str, Any]:
     return {"item_id": item_id, "category_id": category_id, "category_path": category_id}
 
 
-def run(
+def write(
     folder: Path, rows: list[Any], before: list[Any], removed: tuple[str, ...] = ()
-) -> tuple[Measured, list[dict[str, Any]]]:
+) -> tuple[list[Path], Path, Path]:
+    """Write what `measure_changes` is given."""
     tables = {
         "rows": pa.Table.from_pylist(rows, ROW),
         "before": pa.Table.from_pylist(before, KNOWN),
@@ -51,8 +52,14 @@ def run(
     for name, table in tables.items():
         parquet.write_table(table, folder / f"{name}.parquet")
     rows_file, before_file, removed_file = (folder / f"{name}.parquet" for name in tables)
+    return [rows_file], before_file, removed_file
+
+
+def run(
+    folder: Path, rows: list[Any], before: list[Any], removed: tuple[str, ...] = ()
+) -> tuple[Measured, list[dict[str, Any]]]:
     with open_duckdb() as connection:
-        measured = measure_changes(connection, [rows_file], before_file, removed_file)
+        measured = measure_changes(connection, *write(folder, rows, before, removed))
         return measured, moved_items(connection)
 
 

@@ -207,6 +207,49 @@ def test_without_a_folder_for_them_no_embeddings_are_written(copy: Night) -> Non
     assert not (copy.folder / "runs/night/embeddings").exists()
 
 
+NOTHING = "all 2 items failed for one reason, gone: the object was listed but is no longer there"
+
+
+def test_a_night_in_which_nothing_worked_is_not_published_though_its_gates_are_open(
+    copy: Night,
+) -> None:
+    (copy.folder / "none.csv").write_text("uri\ngone-1.jpg\ngone-2.jpg\n")
+    copy.write_run_file(catalog={"uri": f"{copy.folder}/none.csv"}, gates={"max_error_rate": None})
+
+    result = run_job("classify", copy.run_file)
+
+    assert result.exit_code == 3, result.output
+    assert f"{NOTHING}; not published, whatever the gates" in result.output
+    assert NOTHING.capitalize() in Page((copy.folder / "runs/night/report.html").read_text()).text
+    assert not DeltaTable.is_deltatable(copy.table_uri)
+
+
+def test_a_night_in_which_nothing_worked_is_not_published_though_its_gate_is_accepted(
+    copy: Night,
+) -> None:
+    (copy.folder / "none.csv").write_text("uri\ngone-1.jpg\ngone-2.jpg\n")
+    copy.write_run_file(catalog={"uri": f"{copy.folder}/none.csv"})
+    assert run_job("classify", copy.run_file).exit_code == 3
+
+    options = ["--accept", "max_error_rate", "--reason", "no matter"]
+    result = run_job("publish", str(copy.folder / "runs/night"), *options)
+
+    assert result.exit_code == 3, result.output
+    assert NOTHING in result.output
+    assert not DeltaTable.is_deltatable(copy.table_uri)
+
+
+def test_a_night_whose_only_item_failed_is_published(copy: Night) -> None:
+    manifest = copy.folder / "none.csv"
+    manifest.write_text("uri\ngone-1.jpg\n")
+
+    gate = "gates.max_error_rate=null"
+    result = run_job("classify", copy.run_file, "--set", f"catalog.uri={manifest}", "--set", gate)
+
+    assert result.exit_code == 0, result.output
+    assert copy.rows["error"].to_pylist() == ["gone"]
+
+
 def test_a_file_whose_name_is_no_text_is_one_error_row_and_the_others_are_classified(
     copy: Night,
 ) -> None:

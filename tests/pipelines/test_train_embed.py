@@ -100,8 +100,9 @@ def test_a_held_out_photo_that_was_trained_on_judges_nothing(tmp_path: Path) -> 
 
 
 def test_a_category_of_which_no_photo_can_be_used_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="can be used of these categories: 'boot'; label"):
+    with pytest.raises(InputError, match="can be used of these categories: 'boot'; label") as error:
         embed(tmp_path, label(a1="hat", a2="boot", b="hat"))
+    assert str(error.value).endswith("labelled photos that cannot be used: 2 two_labels")
 
 
 def test_where_no_held_out_photo_can_be_used_that_is_said(tmp_path: Path) -> None:
