@@ -1,5 +1,6 @@
 """Items of a store's keys: which of them are images below a prefix, and their ids."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -9,6 +10,8 @@ from lib.catalog.left_out import HIDDEN, NO_SUFFIX, LeftOut, left_out_sentence
 from lib.catalog.manifest_kind import NAMES
 from lib.errors import InputError
 from lib.schemas import ITEM_SCHEMA
+
+Row = tuple[str, str | None, int | None]  # key, etag, size
 
 
 class NoImagesError(InputError):
@@ -105,3 +108,9 @@ class Images:
         raise NoImagesError(
             f"{source}: no image lies below this prefix; {left_out_sentence(counts)}{advice}"
         )
+
+
+def columns_of(rows: Sequence[Row]) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Return keys, etags and sizes as columns."""
+    keys, etags, sizes = zip(*rows, strict=True) if rows else ((), (), ())
+    return pa.array(keys, pa.string()), pa.array(etags, pa.string()), pa.array(sizes, pa.int64())

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 LINKED, HIDDEN_FOLDER, HIDDEN = "linked folder", "hidden folder", "hidden file"
+BROKEN_LINK, SPECIAL = "broken link", "special file"  # as a FIFO
 NO_SUFFIX, OTHER = "file without a suffix", "other file"
 MOST_KINDS = 100  # suffixes that are told apart; a store may have as many as files
 LONGEST_SUFFIX = 16

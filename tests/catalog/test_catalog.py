@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from lib.batches import Batches, in_units, regroup
 from lib.catalog.catalog import CatalogConfig, labels_of, read_catalog
 from lib.catalog.checks import make_snapshot
-from lib.catalog.listing import _middle
 from lib.catalog.parallel import gather
+from lib.catalog.s3_keys import _middle
 from lib.errors import InputError
 from lib.schemas import ITEM_SCHEMA
 from lib.storage.config import StorageConfig
