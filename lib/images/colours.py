@@ -7,17 +7,25 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
+from lib.images.profiles import Space, to_srgb
+
 _PHOTOMETRIC: Final = 262
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image, space: Space | None = None) -> Image.Image:
     """Return 8-bit RGB.
 
     Transparency is laid on white; 16-bit grey keeps its high byte, and deeper grey is scaled (see
     `_eight_bits`).
+
+    Args:
+        image: of any mode.
+        space: that its colours are in, where that may not be sRGB.
     """
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_eight_bits(image)).convert("RGB")
+        image = Image.fromarray(_eight_bits(image))
+    if space is not None:
+        image = to_srgb(image, space)
     if not image.has_transparency_data:
         return image if image.mode == "RGB" else image.convert("RGB")
     image = image if image.mode == "RGBA" else image.convert("RGBA")

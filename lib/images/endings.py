@@ -20,7 +20,7 @@ def ends_early(name: str, data: bytes, image: ImageFile | None) -> bool:
         return not re.search(_LAST_MARKS[name], data[-64:])
     if name == "WebP":
         return len(data) < 8 + int.from_bytes(data[4:8], "little")
-    if name in ("AVIF", "JPEG 2000"):
+    if name in ("AVIF", "HEIC", "JPEG 2000"):
         return _boxes_end(data) > len(data)
     return name == "TIFF" and _tiff_end(data, image) > len(data)
 

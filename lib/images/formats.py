@@ -57,9 +57,9 @@ class DecodeLimits:
 def read_image(
     data: bytes, limits: DecodeLimits, take: Callable[[ImageFile, bytes], Taken]
 ) -> Taken:
-    """Open an image file and return what `take` makes of it, as `to_rgb` and `orientation_of` do.
+    """Open an image file and return what `take` makes of it, as `lib.images.painted.paint` does.
 
-    Of several frames the first counts. Colour profiles are not applied. Any thread may call this.
+    Of several frames the first counts. Any thread may call this.
 
     Args:
         data: the file.

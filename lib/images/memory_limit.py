@@ -29,13 +29,13 @@ def limit_memory(more: int) -> None:
             resource.setrlimit(resource.RLIMIT_DATA, (taken + more, hard))
 
 
-def return_what_is_freed() -> None:
-    """Let blocks of a megabyte and more go back to the system as soon as they are freed.
+def return_what_is_freed(least: int = 2**20) -> None:
+    """Let blocks of so many bytes and more go back to the system as soon as they are freed.
 
     glibc learns from each large block that is freed to keep the next one, in an arena per thread.
     """
     with contextlib.suppress(AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 2**20)
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, least)
 
 
 def lacks_memory(error: BaseException | None) -> bool:

@@ -6,10 +6,12 @@ from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 
 from lib.images.colours import to_rgb
 from lib.images.formats import orientation_of
 from lib.images.jpeg import decode_jpeg
+from lib.images.profiles import Space
 
 Pixels = NDArray[np.uint8]
 
@@ -26,16 +28,30 @@ def paint(image: ImageFile, data: bytes) -> tuple[Pixels, int]:
     """
     picture: Image.Image = image
     if isinstance(image, JpegImageFile):
-        stored = decode_jpeg(image, data)
-        if image.mode != "CMYK":
-            return stored, orientation_of(image)
-        picture = Image.frombuffer("CMYK", image.size, stored, "raw", "CMYK", 0, 1)
+        pixels = decode_jpeg(image, data)
+        if image.mode != "CMYK" and _space_of(image) is None:
+            return pixels, orientation_of(image)
+        if image.mode == "L":
+            pixels = pixels[:, :, 0]
+        picture = Image.frombytes(image.mode, image.size, pixels.tobytes())
     elif isinstance(image, GifImageFile):
         picture = _first_frame(image)
     else:
         image.load()
+        vars(image).pop("_decoder", None)  # WebP's and AVIF's holds canvases of its own
     orientation = orientation_of(image)  # after load: some formats turn themselves
-    return np.asarray(to_rgb(picture)), orientation
+    return np.asarray(to_rgb(picture, _space_of(image))), orientation
+
+
+def _space_of(image: ImageFile) -> Space | None:
+    """Return the colour profile, or the gamma of a PNG file that says nothing better."""
+    profile: bytes | None = image.info.get("icc_profile")
+    if profile:
+        return profile
+    if isinstance(image, PngImageFile) and "srgb" not in image.info:
+        gamma: float | None = image.info.get("gamma")
+        return gamma
+    return None
 
 
 def _first_frame(image: GifImageFile) -> Image.Image:

@@ -15,6 +15,7 @@ from lib.images.config import ReadingConfig
 from lib.images.decode import decode
 from lib.images.fetch import Fetcher
 from lib.images.formats import DecodeLimits
+from lib.images.memory_limit import return_what_is_freed
 from lib.images.preprocessing import Preprocessing
 from lib.images.resize import resize
 from lib.reasons import ItemError
@@ -23,6 +24,7 @@ from lib.storage.file_names import check_name
 from lib.storage.retries import Retries
 
 PATIENCE = 2  # limits of time that an image is given among others, which use the same cores
+_LARGE_BYTES = 8 * 2**20  # Pillow's large images are made of blocks of 16 MiB
 _LOOK_S = 1.0  # how often a consumer that waits looks at the clock
 
 Decode = Callable[[bytes, DecodeLimits], Tensor]
@@ -92,6 +94,7 @@ class Preparer:
         self.retries = Retries(config.max_retries)
         self._fetcher = Fetcher(storage, self.retries, config)
         self._pool = ThreadPoolExecutor(config.threads)
+        return_what_is_freed(_LARGE_BYTES)
         self._budget = PixelBudget(config.max_image_pixels)  # as one image may have
         self._decoding: dict[int, tuple[str, float]] = {}  # by thread: what, and since when
 

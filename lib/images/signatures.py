@@ -26,7 +26,6 @@ _DECODED: Final[tuple[tuple[str, bytes, type[ImageFile]], ...]] = (
     ("JPEG 2000", rb"\x00{3}\x0cjP  \r\n\x87\n|\xffO\xffQ", Jpeg2KImageFile),
 )
 _NOT_DECODED: Final = (
-    ("HEIC", rb".{4}ftyp(?:hei|hev|mif1|msf1)"),
     ("MP4 or QuickTime", rb".{4}ftyp"),
     ("PDF", rb"%PDF-"),
     ("Photoshop", rb"8BPS"),
@@ -35,6 +34,7 @@ _NOT_DECODED: Final = (
     ("Netpbm", rb"P[1-7fF]\s"),
     ("JPEG XL", rb"\xff\x0a|\x00{3}\x0cJXL "),
 )
+_HEIC: Final = rb".{4}ftyp(?:hei|hev|mif1|msf1)"
 _TEXT_BYTES: Final = 4096  # as far as text is looked at
 
 
@@ -47,6 +47,8 @@ def recognise(data: bytes) -> tuple[str, type[ImageFile]]:
     for name, pattern, opener in _DECODED:
         if re.match(pattern, data, re.DOTALL):
             return name, opener
+    if re.match(_HEIC, data, re.DOTALL):
+        return "HEIC", _opener_of_heic()
     for name, pattern in _NOT_DECODED:
         if re.match(pattern, data, re.DOTALL):
             raise ItemError(Reason.UNSUPPORTED_FORMAT, f"{name} files are not decoded")
@@ -58,3 +60,15 @@ def recognise(data: bytes) -> tuple[str, type[ImageFile]]:
     if text.isascii() and text.decode().replace("\n", "").replace("\r", "").isprintable():
         raise ItemError(Reason.NOT_AN_IMAGE, "the bytes are text, not an image")
     raise ItemError(Reason.NOT_AN_IMAGE, "the bytes are of no known image format")
+
+
+def _opener_of_heic() -> type[ImageFile]:
+    try:
+        from pillow_heif import HeifImageFile  # noqa: PLC0415  # an extra, and few need it
+    except ImportError:
+        raise ItemError(
+            Reason.UNSUPPORTED_FORMAT,
+            "HEIC files are decoded where pillow-heif is installed: pip install 'reshelve[heic]'",
+        ) from None
+    opener: type[ImageFile] = HeifImageFile
+    return opener

@@ -79,10 +79,9 @@ class _ToJpeg:
 
 def _to_jpeg(image: ImageFile, data: bytes) -> bytes:
     pixels, orientation = paint(image, data)
-    picture = Image.fromarray(pixels)
+    small = Image.fromarray(pixels)
+    small.thumbnail((SIDE_PX, SIDE_PX))  # turned only then: it takes less memory
     turn = TURNS.get(orientation)
-    # turned when small: the same pixels, and less memory
-    small = ImageOps.contain(picture, (SIDE_PX, SIDE_PX))
     small = small.transpose(turn) if turn is not None else small
     file = io.BytesIO()
     ImageOps.pad(small, (SIDE_PX, SIDE_PX), color="white").save(file, "JPEG", quality=QUALITY)
