@@ -67,3 +67,24 @@ def gif_on(canvas: tuple[int, int], image: Image.Image, place: tuple[int, int]) 
     moved = struct.pack("<HHHH", *place, *image.size)
     assert data.count(b"," + frame) == 1
     return data[:6] + struct.pack("<HH", *canvas) + data[10:].replace(b"," + frame, b"," + moved)
+
+
+_LONG_TEXT = b"Comment\0\0" + zlib.compress(bytes(2**21))
+_LONG_XMP = b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(bytes(2**21))
+# beside the pixels of a PNG file, and no matter to them
+ODD_CHUNKS = {
+    "a damaged gamma": chunk(b"gAMA", struct.pack(">I", 20_000), damaged=True),
+    "a damaged transparent colour": chunk(b"tRNS", bytes(6), damaged=True),
+    "a damaged text": chunk(b"tEXt", b"Comment\0text", damaged=True),
+    "a text of an unknown method": chunk(b"zTXt", b"Comment\0\7text"),
+    "a text that is no zlib stream": chunk(b"zTXt", b"Comment\0\0text"),
+    "a text of two megabytes": chunk(b"zTXt", _LONG_TEXT),
+    "metadata of two megabytes": chunk(b"iTXt", _LONG_XMP),
+    "a profile of two megabytes": chunk(b"iCCP", b"p\0\0" + zlib.compress(bytes(2**21))),
+    "a profile of an unknown method": chunk(b"iCCP", b"p\0\7profile"),
+    "an unknown kind": chunk(b"juNk", b"anything"),
+    "an empty animation": chunk(b"acTL", bytes(8)),
+    "a short animation header": chunk(b"acTL", b"\0"),
+    "an animation without a first frame": chunk(b"acTL", struct.pack(">II", 1, 0)),
+    "a frame out of turn": chunk(b"acTL", struct.pack(">II", 1, 0)) + chunk(b"fcTL", bytes(26)),
+}

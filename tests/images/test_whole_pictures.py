@@ -1,6 +1,5 @@
 """A file that is odd where no pixel lies is a picture; one that lacks rows is none."""
 
-import struct
 import zlib
 
 import numpy as np
@@ -11,7 +10,15 @@ from PIL import Image
 from lib.images.decode import decode
 from lib.images.formats import DecodeLimits
 from lib.reasons import ItemError, Reason
-from tests.helpers.pictures import bitmap, chunk, drawn, encode, gif_on, with_chunks
+from tests.helpers.pictures import (
+    ODD_CHUNKS,
+    bitmap,
+    chunk,
+    drawn,
+    encode,
+    gif_on,
+    with_chunks,
+)
 
 LIMITS = DecodeLimits()
 JPEGS = {
@@ -22,24 +29,6 @@ JPEGS = {
     "restarts": encode(drawn(), "JPEG", quality=90, restart_marker_blocks=2),
 }
 PNG = encode(drawn(), "PNG")
-LONG_TEXT = b"Comment\0\0" + zlib.compress(bytes(2**21))
-LONG_XMP = b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(bytes(2**21))
-ODD_CHUNKS = {
-    "a damaged gamma": chunk(b"gAMA", struct.pack(">I", 20_000), damaged=True),
-    "a damaged transparent colour": chunk(b"tRNS", bytes(6), damaged=True),
-    "a damaged text": chunk(b"tEXt", b"Comment\0text", damaged=True),
-    "a text of an unknown method": chunk(b"zTXt", b"Comment\0\7text"),
-    "a text that is no zlib stream": chunk(b"zTXt", b"Comment\0\0text"),
-    "a text of two megabytes": chunk(b"zTXt", LONG_TEXT),
-    "metadata of two megabytes": chunk(b"iTXt", LONG_XMP),
-    "a profile of two megabytes": chunk(b"iCCP", b"p\0\0" + zlib.compress(bytes(2**21))),
-    "a profile of an unknown method": chunk(b"iCCP", b"p\0\7profile"),
-    "an unknown kind": chunk(b"juNk", b"anything"),
-    "an empty animation": chunk(b"acTL", bytes(8)),
-    "a short animation header": chunk(b"acTL", b"\0"),
-    "an animation without a first frame": chunk(b"acTL", struct.pack(">II", 1, 0)),
-    "a frame out of turn": chunk(b"acTL", struct.pack(">II", 1, 0)) + chunk(b"fcTL", bytes(26)),
-}
 
 
 def seen(data: bytes) -> torch.Tensor:
