@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 _END: Final = b"\xff\xd9"
 _SCAN, _PROGRESSIVE, _SEQUENTIAL, _PROFILE = 0xDA, 0xC2, (0xC0, 0xC1), 0xE2
 _LAST_COEFFICIENT: Final = 63
+_SEGMENTS_MOST: Final = 100_000  # no picture has as many, and each takes a microsecond
 _OWN_ZEROS: Final = 2  # at the end of what a file holds
 _NEXT_MARKER: Final = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 _SPACES: Final = {"RGB": "RGB", "L": "RGB", "CMYK": "CMYK"}
@@ -73,7 +75,7 @@ def with_end(data: bytes) -> bytes:
         return data
     wanted: dict[int, list[int]] = {}  # by component: bits that each coefficient still lacks
     is_progressive = False
-    for _, marker, segment in _segments(data):
+    for _, marker, segment in islice(_segments(data), _SEGMENTS_MOST):
         if marker in (*_SEQUENTIAL, _PROGRESSIVE):
             is_progressive = marker == _PROGRESSIVE
             wanted = {each: [1] * (_LAST_COEFFICIENT + 1) for each in segment[6::3]}

@@ -1,15 +1,16 @@
 """A PNG file's chunks that say nothing of its pixels are left out: they may be damaged."""
 
 import zlib
-from collections.abc import Iterator
 from typing import Final
 
 _SIGNATURE_BYTES: Final = 8
 _FRAME_BYTES: Final = 12  # of a chunk: length, kind, checksum
 _ANCILLARY: Final = 0x20  # of the kind's first byte
+_KEYWORD_MOST: Final = 80
 _TEXT_MOST: Final = 2**20  # what Pillow takes of a text or a profile
-_KEPT: Final = (b"tRNS", b"gAMA", b"sRGB", b"cICP", b"eXIf")
 _COMPRESSED: Final = (b"iCCP", b"zTXt", b"iTXt")
+_TEXTS: Final = (b"tEXt", b"zTXt", b"iTXt")
+_HEARD: Final = {b"tRNS", b"gAMA", b"sRGB", b"cICP", b"eXIf", *_COMPRESSED, *_TEXTS}
 _NOTES: Final = (b"XML:com.adobe.xmp", b"Raw profile type exif")  # these may turn the picture
 
 
@@ -20,34 +21,32 @@ def without_needless_chunks(data: bytes) -> bytes:
     """
     kept: list[memoryview] = []
     view = memoryview(data)
-    begun = 0
-    for start, end in _chunks(data):
-        if data[start + 4] & _ANCILLARY and not _is_needed(view[start:end]):
-            kept.append(view[begun:start])
-            begun = end
-    return b"".join((*kept, view[begun:])) if begun else data
-
-
-def _chunks(data: bytes) -> Iterator[tuple[int, int]]:
-    at = _SIGNATURE_BYTES
+    at, begun = _SIGNATURE_BYTES, 0
+    known: set[bytes] = set()
     while at + _FRAME_BYTES <= len(data):
         end = at + _FRAME_BYTES + int.from_bytes(data[at : at + 4])
         if end > len(data):
-            return
-        yield at, end
+            break
+        kind = data[at + 4 : at + 8]
+        if kind[0] & _ANCILLARY and not (kind in _HEARD and _is_needed(kind, view[at:end], known)):
+            if begun < at:
+                kept.append(view[begun:at])
+            begun = end
         at = end
+    return b"".join((*kept, view[begun:])) if begun else data
 
 
-def _is_needed(chunk: memoryview) -> bool:
-    kind = bytes(chunk[4:8])
-    if kind not in _KEPT:
-        if kind not in (*_COMPRESSED, b"tEXt"):
-            return False
-        keyword, _, content = bytes(chunk[8:-4]).partition(b"\0")
-        if kind != b"iCCP" and keyword not in _NOTES:
-            return False
-        if kind in _COMPRESSED and not _can_be_read(kind, content):
-            return False
+def _is_needed(kind: bytes, chunk: memoryview, known: set[bytes]) -> bool:
+    """Say so of a chunk that is sound, the first of its kind, and not too large."""
+    keyword = bytes(chunk[8 : 8 + _KEYWORD_MOST]).partition(b"\0")[0]
+    if kind in _TEXTS and keyword not in _NOTES:
+        return False
+    name = kind + keyword if kind in _TEXTS else kind
+    if name in known:
+        return False
+    known.add(name)
+    if kind in _COMPRESSED and not _can_be_read(kind, bytes(chunk[9 + len(keyword) : -4])):
+        return False
     return zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:])
 
 

@@ -103,6 +103,11 @@ def test_a_damaged_or_odd_chunk_beside_the_pixels_costs_no_picture(name: str) ->
         assert torch.equal(seen(odd), seen(PNG))
 
 
+def test_a_thousand_texts_that_unpack_to_megabytes_cost_no_picture() -> None:
+    bomb = chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(bytes(2**20)))
+    assert torch.equal(seen(with_chunks(PNG, *[bomb] * 1_000)), seen(PNG))
+
+
 def test_a_damaged_chunk_of_pixels_is_an_error() -> None:
     at = PNG.index(b"IDAT") + 30
     assert reason(PNG[:at] + b"damage" + PNG[at + 6 :]) is Reason.DECODE_FAILED
