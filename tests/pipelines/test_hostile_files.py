@@ -161,5 +161,5 @@ def test_a_folders_files_that_cannot_be_read_are_a_row_each(tmp_path: Path) -> N
     assert {item_id: error for item_id, (error, _) in errors.items()} == {
         "a.jpg": None,
         "loop.jpg": "fetch_failed",
-        "\\udcff.jpg": "gone",
+        r"\xff.jpg": "fetch_failed",
     }
