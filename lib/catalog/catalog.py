@@ -106,7 +106,7 @@ def iterate_catalog(
         items = _below(config, uri, storage, left_out)
     for batch in regroup(items, BATCH_ROWS):
         labelled = _label_by_folder(batch, config.uri) if config.labels == "folder" else batch
-        yield _with_composed_labels(labelled, config.uri)
+        yield _with_composed_labels(labelled)
 
 
 def labels_of(items: pa.Table) -> Sequence[str]:
@@ -153,11 +153,8 @@ def _label_by_folder(items: pa.RecordBatch, source: str) -> pa.RecordBatch:
     return items.set_column(index, ITEM_SCHEMA.field("category_id"), folders)
 
 
-def _with_composed_labels(items: pa.RecordBatch, source: str) -> pa.RecordBatch:
+def _with_composed_labels(items: pa.RecordBatch) -> pa.RecordBatch:
     """Write labels in Unicode's composed form, as taxonomies have them; ids and URIs stay."""
     index = items.schema.get_field_index("category_id")
-    try:
-        labels = pc.utf8_normalize(items.column(index), form="NFC")
-    except pa.ArrowInvalid:
-        raise InputError(f"{source}: a category_id is not text in UTF-8; expected an id") from None
+    labels = pc.utf8_normalize(items.column(index), form="NFC")
     return items.set_column(index, ITEM_SCHEMA.field("category_id"), labels)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from lib.catalog.manifest import FILE_NAME
+from lib.catalog.manifest import FILE_NAME, check_text
 from lib.catalog.manifest_files import manifest_files
 from lib.catalog.manifest_kind import NAMES
 from lib.catalog.manifest_rows import read_rows
@@ -63,4 +63,6 @@ def _as_text(
             kind = batch[name].type
             raise InputError(f"{uri}: column '{name}' is {kind}; expected one of plain values")
     found = [batch[name].cast(pa.string()) for name in columns]
+    for name, values in zip(columns, found, strict=True):
+        check_text(values, name, uri)
     return pa.RecordBatch.from_arrays(found, schema=schema)

@@ -62,10 +62,23 @@ def _to_items(batch: pa.RecordBatch, part: str, folder: str) -> pa.RecordBatch:
         except pa.ArrowException:
             kind = batch[column].type
             raise InputError(f"{part}: column '{column}' is {kind}, not {field.type}") from None
+        check_text(columns[field.name], column, part)
     columns["uri"] = _resolve(columns["uri"], folder)
     # HTTP has an etag in quotes, and so do boto3 and the aws command; S3's listing here has not
     columns["etag"] = pc.replace_substring_regex(columns["etag"], '^(?:W/)?"(.*)"$', r"\1")
     return pa.RecordBatch.from_arrays(list(columns.values()), schema=ITEM_SCHEMA)
+
+
+def check_text(values: pa.Array, column: str, uri: str) -> None:
+    """Refuse a column that a Parquet file calls text though it is not.
+
+    Raises:
+        InputError: names the column.
+    """
+    try:
+        values.validate(full=True)
+    except pa.ArrowException:
+        raise InputError(f"{uri}: column '{column}' is not text in UTF-8") from None
 
 
 def _resolve(uris: pa.Array, folder: str) -> pa.Array:

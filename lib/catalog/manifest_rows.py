@@ -121,7 +121,7 @@ def _batch(
         values = [row.get(name) for row in rows]
         try:
             columns[name] = pa.array(map(_text, values) if kind == pa.string() else values, kind)
-        except (pa.ArrowException, TypeError):
+        except (pa.ArrowException, TypeError, OverflowError):
             raise InputError(f"{uri}: column '{name}' holds something else than {kind}") from None
     return pa.RecordBatch.from_pydict(columns)
 

@@ -601,7 +601,8 @@ def test_a_label_in_either_of_unicodes_spellings_is_the_same_category(
     assert f"{tmp_path}/{DECOMPOSED}.jpg" in table["uri"].to_pylist()
 
 
-def test_a_label_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    label = pa.array([b"H\xfcte"], pa.binary()).view(pa.string())
-    parquet.write_table(pa.table({"uri": ["a.jpg"], "category_id": label}), tmp_path / "a.parquet")
-    assert refusal(str(tmp_path / "a.parquet")).endswith("is not text in UTF-8; expected an id")
+@pytest.mark.parametrize("column", ["uri", "item_id", "etag", "name", "category_id"])
+def test_a_value_that_is_no_text_is_refused_with_its_column(tmp_path: Path, column: str) -> None:
+    text = pa.array([b"file:/H\xfcte.jpg"], pa.binary()).view(pa.string())
+    parquet.write_table(pa.table({"uri": ["a.jpg"], column: text}), tmp_path / "a.parquet")
+    assert refusal(str(tmp_path / "a.parquet")) == f": column '{column}' is not text in UTF-8"

@@ -51,6 +51,14 @@ def test_a_column_of_lists_is_refused(tmp_path: Path) -> None:
         read_columns(str(tmp_path / "manifest.parquet"), ["tags"], LOCAL)
 
 
+def test_a_column_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    text = pa.array([b"H\xfcte"], pa.binary()).view(pa.string())
+    parquet.write_table(pa.table({"uri": ["a"], "hats": text}), tmp_path / "manifest.parquet")
+
+    with pytest.raises(InputError, match="column 'hats' is not text in UTF-8"):
+        read_columns(str(tmp_path / "manifest.parquet"), ["hats"], LOCAL)
+
+
 def test_a_folder_has_no_columns(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="only a manifest"):
         read_columns(str(tmp_path), ["season"], LOCAL)

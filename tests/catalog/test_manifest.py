@@ -259,6 +259,10 @@ def test_values_in_json_become_text(tmp_path: Path) -> None:
         ('{"uri": "a"}\n["b"]\n', 'line 2 is no JSON object; expected one, as {"uri": "a.jpg"}'),
         ("[" * 100_000, 'line 1 is no JSON object; expected one, as {"uri": "a.jpg"}'),
         ('{"uri": "a"}\n{"uri": ["b"]}\n', "column 'uri' holds something else than string"),
+        (
+            '{"uri": "a", "size": 10000000000000000000}\n',
+            "column 'size' holds something else than int64",
+        ),
         ('{"uri": "a", "size": "big"}\n', "column 'size' holds something else than int64"),
         ('{"path": "a"}\n', "a manifest needs the column 'uri'; this one has: path"),
         ('{"item_id": "a", "uri": "a"}\n{"item_id": "b"}\n', "item 2 has no uri"),
