@@ -21,6 +21,7 @@ from lib.taxonomy.ids import CategoryId
 from lib.taxonomy.taxonomy import Taxonomy, parse_taxonomy
 
 FORMAT = 1
+MODEL = "model.safetensors"
 # of model.safetensors, beside the model: what tells the parts of the head's split rows apart
 APART_WEIGHT, APART_BIAS = "apart.weight", "apart.bias"
 
@@ -170,3 +171,11 @@ def read_part(uri: str, name: str, digest: str | None, storage: Storage) -> byte
             "bundle's; copy the whole folder again"
         )
     return data
+
+
+def damaged(bundle: Bundle, why: str, part: str = MODEL) -> InputError:
+    """Return the error of a part that has its digest, but cannot be used."""
+    return InputError(
+        f"{bundle.uri}: {part} is damaged, or was made by another program: {why}; copy the whole "
+        "folder again, or train again"
+    )

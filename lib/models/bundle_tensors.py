@@ -8,11 +8,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from lib.errors import InputError
-from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
+from lib.models.bundle import APART_BIAS, APART_WEIGHT, MODEL, Bundle, damaged, read_part
 from lib.storage.storage import Storage
 
-_MODEL = "model.safetensors"
 _ORDER = "order"  # of the tensors in the network: a file has them in one of its own
 
 
@@ -50,7 +48,7 @@ def read_tensors(bundle: Bundle, storage: Storage) -> dict[str, Tensor]:
             what a training has made.
     """
     digest = bundle.info.digests.get("model")
-    data = read_part(bundle.uri, _MODEL, digest, storage)
+    data = read_part(bundle.uri, MODEL, digest, storage)
     try:
         tensors = unpack(data)
     # the library has no class of its own for a kind of number that torch lacks
@@ -68,14 +66,6 @@ def is_finite(value: Tensor) -> bool:
     if not value.is_floating_point() or not value.numel():
         return True
     return all(bool(end.isfinite()) for end in torch.aminmax(value.float()))
-
-
-def damaged(bundle: Bundle, why: str, part: str = _MODEL) -> InputError:
-    """Return the error of a part that has its digest, but cannot be used."""
-    return InputError(
-        f"{bundle.uri}: {part} is damaged, or was made by another program: {why}; copy the whole "
-        "folder again, or train again"
-    )
 
 
 def _check_head(bundle: Bundle, tensors: Mapping[str, Tensor]) -> None:

@@ -8,8 +8,8 @@ from torch import Tensor
 from lib.errors import InputError
 from lib.hashing import digest_bytes, digest_json
 from lib.images.preprocessing import Preprocessing
-from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, BundleInfo
-from lib.models.bundle_tensors import damaged, pack, read_tensors
+from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, BundleInfo, damaged
+from lib.models.bundle_tensors import pack, read_tensors
 from lib.models.classifier import Classifier, build_classifier, libraries_of
 from lib.models.pretrained import adapted_by_timm, in_order, parameters_of
 from lib.storage.storage import Storage

@@ -4,8 +4,7 @@ import pyarrow as pa
 
 from lib.drift.sample import Sample, read_sample
 from lib.hashing import digest_bytes
-from lib.models.bundle import Bundle, read_part
-from lib.models.bundle_tensors import damaged
+from lib.models.bundle import Bundle, damaged, read_part
 from lib.storage.storage import Storage
 from lib.storage.uris import join
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from lib.errors import InputError
-from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
-from lib.models.bundle_tensors import damaged, read_tensors
+from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, damaged, read_part
+from lib.models.bundle_tensors import read_tensors
 from lib.models.bundle_weights import load_classifier
 from lib.models.device import computes_bf16, pick_device
 from lib.models.head import Head
