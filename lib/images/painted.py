@@ -1,5 +1,7 @@
 """What a person would see of an opened image file, for models and for people alike."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -12,6 +14,8 @@ from lib.images.colours import to_rgb
 from lib.images.formats import orientation_of
 from lib.images.jpeg import decode_jpeg
 from lib.images.profiles import Space
+
+_STRIP_PIXELS: Final = 2**20
 
 Pixels = NDArray[np.uint8]
 
@@ -40,7 +44,23 @@ def paint(image: ImageFile, data: bytes) -> tuple[Pixels, int]:
         image.load()
         vars(image).pop("_decoder", None)  # WebP's and AVIF's holds canvases of its own
     orientation = orientation_of(image)  # after load: some formats turn themselves
-    return np.asarray(to_rgb(picture, _space_of(image))), orientation
+    return _to_array(to_rgb(picture, _space_of(image))), orientation
+
+
+def _to_array(picture: Image.Image) -> Pixels:
+    """Return RGB [height, width, 3]; of large ones in strips, since Pillow gives away in pieces.
+
+    Thousands of pieces at once would stay with the thread that they were made in.
+    """
+    width, height = picture.size
+    rows = max(1, _STRIP_PIXELS // width)
+    if rows >= height:
+        return np.asarray(picture)
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        pixels[top:bottom] = np.asarray(picture.crop((0, top, width, bottom)))
+    return pixels
 
 
 def _space_of(image: ImageFile) -> Space | None:
