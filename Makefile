@@ -23,6 +23,7 @@
 # make bench-kills     kills one run at fifty random moments
 # make bench-backfill  moves a table of a million rows to a new taxonomy
 # make bench-changed   takes in the one item in a hundred that has changed, of 100,000 on S3
+# make bench-hostile   classifies 200 small files of 64 million pixels each, in bounded memory
 # make bench-engine    streams a million items through the whole engine, with nothing to classify
 PYTHON ?= python3
 VENV := .venv
@@ -30,7 +31,7 @@ RUN := $(VENV)/bin/python -m
 
 .PHONY: fuzz sbom audit demo first-week report-shots test test-fast test-faults test-cluster test-examples test-mlflow \
   check layers lock bench bench-listing bench-night bench-changed bench-kills bench-engine \
-  bench-backfill bench-accuracy bench-train
+  bench-hostile bench-backfill bench-accuracy bench-train
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -154,6 +155,9 @@ bench-kills: $(VENV)/.installed
 
 bench-engine: $(VENV)/.installed
 	$(RUN) benchmarks.bench_engine
+
+bench-hostile: $(VENV)/.installed
+	$(RUN) benchmarks.hostile
 
 bench-backfill: $(VENV)/.installed
 	$(RUN) benchmarks.bench_backfill
