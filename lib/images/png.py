@@ -24,10 +24,12 @@ def without_needless_chunks(data: bytes) -> bytes:
     at, begun = _SIGNATURE_BYTES, 0
     known: set[bytes] = set()
     while at + _FRAME_BYTES <= len(data):
+        kind = data[at + 4 : at + 8]
         end = at + _FRAME_BYTES + int.from_bytes(data[at : at + 4])
         if end > len(data):
+            if kind[0] & _ANCILLARY:  # the file is cut short, but perhaps behind its pixels
+                return b"".join((*kept, view[begun:at]))
             break
-        kind = data[at + 4 : at + 8]
         if kind[0] & _ANCILLARY and not (kind in _HEARD and _is_needed(kind, view[at:end], known)):
             if begun < at:
                 kept.append(view[begun:at])

@@ -103,6 +103,13 @@ def test_a_damaged_or_odd_chunk_beside_the_pixels_costs_no_picture(name: str) ->
         assert torch.equal(seen(odd), seen(PNG))
 
 
+def test_a_png_file_that_is_cut_behind_its_pixels_is_the_picture() -> None:
+    for kind in (b"tEXt", b"fdAT"):
+        whole = with_chunks(PNG, chunk(kind, bytes(500)), before_end=True)
+        for lost in (12, 40, 400):
+            assert torch.equal(seen(whole[:-lost]), seen(PNG))
+
+
 def test_a_thousand_texts_that_unpack_to_megabytes_cost_no_picture() -> None:
     bomb = chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(bytes(2**20)))
     assert torch.equal(seen(with_chunks(PNG, *[bomb] * 1_000)), seen(PNG))
