@@ -157,7 +157,7 @@ bench-engine: $(VENV)/.installed
 	$(RUN) benchmarks.bench_engine
 
 bench-hostile: $(VENV)/.installed
-	$(RUN) benchmarks.hostile
+	$(RUN) benchmarks.bench_hostile
 
 bench-backfill: $(VENV)/.installed
 	$(RUN) benchmarks.bench_backfill

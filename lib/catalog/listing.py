@@ -21,7 +21,7 @@ from lib.storage.uris import protocol_of
 
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"),
-    *(".tif", ".tiff", ".avif", ".jp2", ".jfif", ".jpe"),
+    *(".tif", ".tiff", ".avif", ".jp2", ".jfif"),
 )
 LISTERS = 16
 ROWS = 10_000

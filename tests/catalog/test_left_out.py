@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from lib.catalog.catalog import CatalogConfig, read_catalog
 from lib.catalog.left_out import LeftOut, left_out_sentence
-from lib.catalog.listing import IMAGE_SUFFIXES
 from lib.storage.uris import join
 from tests.conftest import MOTO_PAGE, Bucket
 from tests.helpers.catalogs import LOCAL
@@ -109,7 +108,3 @@ def test_a_suffix_is_the_same_however_it_is_written(prefix: str, suffixes: list[
 def test_a_suffix_that_no_file_name_ends_in_is_refused(suffix: str) -> None:
     with pytest.raises(ValidationError, match="should hold ends of file names"):
         CatalogConfig(uri="shop", suffixes=(suffix,))
-
-
-def test_every_name_of_a_jpeg_is_an_image() -> None:
-    assert {".jpg", ".jpeg", ".jpe", ".jfif"} <= {*IMAGE_SUFFIXES}

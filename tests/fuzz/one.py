@@ -23,6 +23,7 @@ def main(target: str, seconds: str) -> None:
     options = [
         *(f"-max_total_time={seconds}", f"-timeout={LONGEST_S}", f"-rss_limit_mb={LARGEST_MIB}"),
         *(f"-artifact_prefix={FOUND}/fault-{target}-", "-print_final_stats=1", "-verbosity=0"),
+        "-seed=1",  # the same beginning each time
     ]
     atheris.Setup(
         [sys.argv[0], *options, str(found), str(CORPUS / target)],

@@ -121,8 +121,8 @@ def test_a_manifest_that_is_not_utf_8_says_so(tmp_path: Path) -> None:
     )
 
     assert refusal("train", str(run_file)) == (
-        f"{tmp_path}/items.csv: the manifest cannot be read: it is not text in UTF-8; save it as "
-        "'CSV UTF-8'"
+        f"{tmp_path}/items.csv: the manifest cannot be read: it is not text in UTF-8; in Excel, "
+        "save it as 'CSV UTF-8 (Comma delimited)', elsewhere export it with the encoding UTF-8"
     )
 
 

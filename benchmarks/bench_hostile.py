@@ -1,7 +1,7 @@
 # ruff: noqa: T201  # they speak to a person
 """What a night takes of pictures that are small files and many pixels.
 
-    python -m benchmarks.hostile [--images N]
+    python -m benchmarks.bench_hostile [--images N]
 
 The catalog is 200 files, most of them lossless WebP of 38 bytes and 64 million pixels, which take
 most memory of all; the rest are PNG, GIF and progressive JPEG of the same size. A night classifies
