@@ -1,4 +1,4 @@
-"""Catalogs: a prefix, a Parquet or CSV manifest, or an S3 Inventory, read as a stream of items."""
+"""Catalogs: a prefix, a manifest, or an S3 Inventory, read as a stream of items."""
 
 import re
 from collections.abc import Sequence

@@ -1,5 +1,6 @@
 """The readers of what comes from outside, each as a function of bytes alone."""
 
+import atexit
 import hashlib
 import json
 import shutil
@@ -113,6 +114,7 @@ def read_bundle_part(data: bytes) -> None:
 def whole_bundle() -> Path:
     """Make a bundle that can be used, once per process."""
     folder = Path(tempfile.mkdtemp(prefix="reshelve-fuzz-"))
+    atexit.register(shutil.rmtree, folder)
     rows = (["a", "b"], ["shirt", "hat"], torch.ones(2).numpy(), torch.ones(2, 8).half().numpy())
     catalogs.make_bundle(str(folder), architecture="squeezenet1_1", reference=sample_of(*rows))
     return folder
