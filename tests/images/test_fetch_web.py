@@ -1,5 +1,3 @@
-import http.server
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -10,56 +8,19 @@ from lib.reasons import ItemError, Reason
 from lib.storage.config import StorageConfig
 from lib.storage.retries import Retries
 from lib.storage.web import _may_reach
-
-
-class Answers(http.server.BaseHTTPRequestHandler):
-    """Redirects where the query says, else gives a photo."""
-
-    def do_GET(self) -> None:
-        assert isinstance(self.server, Site)
-        self.server.asked.append((self.path, self.headers.get("Authorization")))
-        path, _, elsewhere = self.path.partition("?")
-        if path == "/circle.jpg":
-            elsewhere = path
-        self.send_response(302 if elsewhere else 200)
-        if elsewhere:
-            self.send_header("Location", elsewhere)
-        self.end_headers()
-        self.wfile.write(b"" if elsewhere else b"photo")
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Site(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
-        self.asked: list[tuple[str, str | None]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-def serve() -> Iterator[Site]:
-    with Site() as site:
-        thread = threading.Thread(target=site.serve_forever, args=(0.05,))
-        thread.start()
-        yield site
-        site.shutdown()
-        thread.join()
+from tests.helpers.web_site import Site, serve
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    yield from serve()
+    with serve(b"photo") as site:
+        yield site
 
 
 @pytest.fixture
 def other() -> Iterator[Site]:
-    yield from serve()
+    with serve(b"photo") as site:
+        yield site
 
 
 def fetch(uri: str, *stores: str, config: StorageConfig | None = None) -> bytes:

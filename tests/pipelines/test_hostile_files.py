@@ -1,11 +1,8 @@
 """What may lie in a folder of photos, or stand in a manifest, beside photos: a row each."""
 
-import contextlib
-import http.server
 import io
 import os
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,49 +15,11 @@ from pyarrow import parquet
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job
 from tests.helpers.local_ray import local_ray
+from tests.helpers.web_site import serve
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 
 PICTURE = catalogs.encode(catalogs.draw(1), "jpg")
-
-
-class Answers(http.server.BaseHTTPRequestHandler):
-    """Redirects where the query says, else gives a photo, or zeros without end."""
-
-    def do_GET(self) -> None:
-        assert isinstance(self.server, Site)
-        self.server.asked.append(self.path)
-        path, _, elsewhere = self.path.partition("?")
-        self.send_response(302 if elsewhere else 200)
-        if elsewhere:
-            self.send_header("Location", elsewhere)
-        self.end_headers()
-        with contextlib.suppress(ConnectionError):
-            self.wfile.write(b"" if elsewhere else PICTURE)
-            while path == "/endless.jpg":
-                self.wfile.write(bytes(100_000))
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Site(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
-        self.asked: list[str] = []
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-
-@contextlib.contextmanager
-def serve() -> Iterator[Site]:
-    with Site() as site:
-        thread = threading.Thread(target=site.serve_forever, args=(0.05,))
-        thread.start()
-        yield site
-        site.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +85,11 @@ def write_manifest(path: Path, uris: dict[str, str]) -> None:
 
 @pytest.mark.usefixtures("ray_is_up")
 def test_a_manifests_web_servers_cost_a_row_each(tmp_path: Path) -> None:
-    with serve() as site, serve() as secret, socket.create_server(("127.0.0.1", 0)) as mute:
+    with (
+        serve(PICTURE) as site,
+        serve(PICTURE) as secret,
+        socket.create_server(("127.0.0.1", 0)) as mute,
+    ):
         silent = f"http://127.0.0.1:{mute.getsockname()[1]}"
         uris = {
             "good": f"{site.url}/photo.jpg",
