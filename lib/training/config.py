@@ -12,7 +12,7 @@ FEWEST_STEPS = 150
 # an epoch of few items is several passes: what is reported and resumed is worth its while
 STEPS_OF_AN_EPOCH = 25
 # passes over all items by how many there are: the more, the fewer are needed
-PASSES = ((2_000, 12), (10_000, 8), (50_000, 5))
+PASSES = ((500, 32), (2_000, 24), (10_000, 8), (50_000, 5))
 FEWEST_PASSES = 3
 PASSES_FROM_SCRATCH = 4  # times as many, since there is all to learn
 

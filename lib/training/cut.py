@@ -8,9 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lib.models.classifier import Classifier
-from lib.training.groups import layer_of
 
-LEAST_SHARE = 0.5  # of the parameters, that the last layers hold
 TOLERANCE = 1e-4  # of logits, relative: what another order of additions changes
 
 
@@ -35,11 +33,12 @@ class Cut:
         return features[0]
 
 
-def find_cut(whole: Classifier, size_px: int) -> Cut | None:
-    """Cut a classifier before the last layers that hold half of its parameters.
+def find_cut(whole: Classifier, layer: str, size_px: int) -> Cut | None:
+    """Cut a classifier before a layer.
 
     Args:
         whole: in its evaluation mode from now on.
+        layer: the first of the last layers.
         size_px: side of its input.
 
     Returns:
@@ -47,15 +46,6 @@ def find_cut(whole: Classifier, size_px: int) -> Cut | None:
         than one tensor from layer to layer.
     """
     backbone = whole.backbone
-    sizes: dict[str, int] = {}
-    for name, parameter in backbone.named_parameters():
-        sizes[layer_of(name)] = sizes.get(layer_of(name), 0) + parameter.numel()
-    names, held = [*sizes], 0
-    while names and held < LEAST_SHARE * sum(sizes.values()):
-        layer = names.pop()
-        held += sizes[layer]
-    if not names or layer not in dict(backbone.named_modules()):
-        return None
     whole.eval()
     weight = whole.head.weight
     images = torch.randn(2, 3, size_px, size_px, generator=torch.Generator().manual_seed(0))

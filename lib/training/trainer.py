@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.distributed as dist
@@ -23,9 +23,11 @@ from lib.training.history import EpochRecord
 from lib.training.inputs import Inputs, Pixels, make_features
 from lib.training.job import TrainingJob
 from lib.training.learner import Learner
+from lib.training.places import affordable_layers
 from lib.training.share import read_share, summed
 
 SPEAK_EVERY_S = 10.0
+SURE = 0.9  # of the time that is left: what a step takes is known after the cut
 
 
 class Trainer:
@@ -76,7 +78,7 @@ class Trainer:
         history, state = read_checkpoint(self.job.run) or ([], {})
         if history:
             if state["layer"]:
-                self._learn_last_layers()
+                self._learn_last_layers([state["layer"]])
             self.learner.load(state)
             epochs = history[-1].epochs
         else:
@@ -117,23 +119,32 @@ class Trainer:
             return self.dials.epochs
         ends = time.monotonic() + self.job.seconds
         self.say("timing a step of the whole network")
-        over = None
+        over, step_s = None, self._time_step()
         try:
-            epochs = self._affordable(self.job.seconds)
+            epochs = self._affordable(step_s, self.job.seconds)
         except OverBudgetError as error:
             epochs, over = 0, error
-        if epochs < self.dials.epochs and self._learn_last_layers():
-            return self._affordable(ends - time.monotonic())
+        # what the first layers give would change with norms that learn
+        if epochs < self.dials.epochs and self.dials.frozen_norms:
+            assert isinstance(self.inputs, Pixels)
+            steps = self.dials.epochs * self.dials.passes * self.share.steps
+            left_s = ends - time.monotonic()
+            with self._autocast():
+                layers = affordable_layers(
+                    self.learner.model, self.inputs, step_s * steps, SURE * left_s
+                )
+            if self._learn_last_layers(layers):
+                return self._affordable(self._time_step(), ends - time.monotonic())
         if over:
             raise over
         return epochs
 
-    def _learn_last_layers(self) -> bool:
-        """Keep the first layers as they are, where the network can be cut."""
+    def _learn_last_layers(self, layers: Sequence[str]) -> bool:
+        """Keep the layers before one of these as they are, where the network can be cut."""
         assert isinstance(self.inputs, Pixels)
-        if not self.dials.frozen_norms:  # what the first layers give would change with their norms
-            return False
-        cut = find_cut(self.learner.model, self.job.preprocessing.size_px)
+        size_px = self.job.preprocessing.size_px
+        cuts = (find_cut(self.learner.model, layer, size_px) for layer in layers)
+        cut = next((each for each in cuts if each), None)
         if cut is None:
             return False
         photos = f"{sum(self.share.counts):,} photos"
@@ -145,17 +156,21 @@ class Trainer:
         self.learner = Learner(self._placed(cut.last), self.dials)
         return True
 
-    def _affordable(self, budget_s: float) -> int:
+    def _time_step(self) -> float:
+        """Return the seconds of a step; nothing is learned."""
         chosen = torch.arange(-(-len(self.share.train.targets) // self.share.steps))
         ddp, model = self._ddp(), self.learner.model
         self.learner.set_mode()
         buffers = [each.clone() for each in model.buffers()]
         generator = torch.Generator().manual_seed(0)
-        # without a step of the optimizer: nothing is learned
+        # without a step of the optimizer
         step_s = time_step(lambda: self._loss(ddp, chosen, generator).backward())
         model.zero_grad()
         for buffer, before in zip(model.buffers(), buffers, strict=True):
             buffer.copy_(before)  # batch norms that learn have counted the trial
+        return step_s
+
+    def _affordable(self, step_s: float, budget_s: float) -> int:
         # the slowest worker's step, and the shortest time that any has left
         known = torch.tensor([step_s, -budget_s], device=self.device)
         dist.all_reduce(known, op=dist.ReduceOp.MAX)

@@ -29,7 +29,7 @@ def pixels(augmentation: AugmentationConfig, train: int = 5, held_out: int = 3) 
 
 def cut_network() -> Cut:
     torch.manual_seed(0)
-    cut = find_cut(build_classifier("squeezenet1_1", 3, 64), 64)
+    cut = find_cut(build_classifier("squeezenet1_1", 3, 64), "features.9", 64)
     assert cut
     return cut
 
