@@ -9,8 +9,8 @@ from torch.nn.functional import cross_entropy, linear
 
 from lib.evaluation.calibration import fit_temperature
 from lib.heads.folds import NEVER_HELD_OUT
-from lib.heads.lda import discriminants_of_few, moments_of
-from lib.heads.recipes import HeadRecipe, fit_head
+from lib.heads.lda import discriminants_of_few, sum_up
+from lib.heads.recipes import HeadRecipe, fit_logistic
 from lib.models.head import raise_to
 
 # roots even out embeddings that are mostly small (Tukey's ladder of powers; Yang et al. 2021, "Free
@@ -53,37 +53,37 @@ def choose_head(
         leaves: how many there are.
     """
     logits: dict[HeadRecipe, Tensor] = {}
-    for fold in range(int(folds.max()) + 1):
-        inside, outside = folds == fold, folds != fold
-        for recipe, (weight, bias) in _fit_all(vectors[outside], targets[outside], leaves):
+    for power in POWERS:
+        raised = raise_to(vectors.float(), power)
+        for inside, recipe, (weight, bias) in _fit_all(raised, power, targets, folds, leaves):
             found = logits.setdefault(recipe, torch.full((len(targets), leaves), torch.nan))
-            found[inside] = linear(raise_to(vectors[inside].float(), recipe.power), weight, bias)
+            found[inside] = linear(raised[inside], weight, bias)
     candidates = [_measure(recipe, found, targets, folds) for recipe, found in logits.items()]
     return sorted(candidates, key=lambda each: each.log_loss)
 
 
 def _fit_all(
-    vectors: Tensor, targets: Tensor, leaves: int
-) -> Iterator[tuple[HeadRecipe, tuple[Tensor, Tensor]]]:
-    for power in POWERS:
-        raised = raise_to(vectors.float(), power)
-        for shrinkage, rows in _fit_closed_forms(raised, targets, leaves):
-            yield HeadRecipe(kind="closed form", power=power, strength=shrinkage), rows
-        for strength in STRENGTHS if len(targets) <= MOST_FOR_LOGISTIC else ():
-            recipe = HeadRecipe(kind="logistic", power=power, strength=strength)
-            yield recipe, fit_head(vectors, targets, leaves, recipe)
-
-
-def _fit_closed_forms(
-    raised: Tensor, targets: Tensor, leaves: int
-) -> Iterator[tuple[float, tuple[Tensor, Tensor]]]:
-    if len(raised) < raised.shape[1]:
-        few = discriminants_of_few(raised, targets, leaves, SHRINKAGES_OF_FEW)
-        yield from zip(SHRINKAGES_OF_FEW, few, strict=True)
-        return
-    moments = moments_of([raised], targets, leaves)
-    for shrinkage in SHRINKAGES_OF_MANY:
-        yield shrinkage, moments.discriminants(shrinkage=shrinkage)
+    raised: Tensor, power: float, targets: Tensor, folds: Tensor, leaves: int
+) -> Iterator[tuple[Tensor, HeadRecipe, tuple[Tensor, Tensor]]]:
+    """Yield the items of each fold, a recipe, and the head that it fits on all others."""
+    is_few = len(raised) < raised.shape[1]
+    whole = None if is_few else sum_up([raised], targets, leaves)
+    for fold in range(int(folds.max()) + 1):
+        inside, outside = folds == fold, folds != fold
+        if whole:
+            some = sum_up([raised[inside]], targets[inside], leaves, middle=whole.middle)
+            moments = whole.without(some).moments()
+            found = [moments.discriminants(shrinkage=each) for each in SHRINKAGES_OF_MANY]
+            closed = zip(SHRINKAGES_OF_MANY, found, strict=True)
+        else:
+            few = discriminants_of_few(raised[outside], targets[outside], leaves, SHRINKAGES_OF_FEW)
+            closed = zip(SHRINKAGES_OF_FEW, [*few], strict=True)
+        for shrinkage, rows in closed:
+            yield inside, HeadRecipe(kind="closed form", power=power, strength=shrinkage), rows
+        if int(outside.sum()) <= MOST_FOR_LOGISTIC:
+            for strength in STRENGTHS:
+                recipe = HeadRecipe(kind="logistic", power=power, strength=strength)
+                yield inside, recipe, fit_logistic(raised[outside], targets[outside], strength)
 
 
 def _measure(recipe: HeadRecipe, logits: Tensor, targets: Tensor, folds: Tensor) -> HeadCandidate:

@@ -51,16 +51,64 @@ class Moments:
         return weight, -0.5 * (weight * centres).sum(dim=1)
 
 
+@dataclass(frozen=True)
+class Sums:
+    """What moments are made of; those of some items can be taken from those of all.
+
+    Attributes:
+        counts: float64 [leaves].
+        sums: of each leaf's embeddings less `middle`, float64 [leaves, d].
+        scatter: their products with one another, float64 [d, d].
+        middle: float32 [d]; near zero, float32 adds up well.
+    """
+
+    counts: Tensor
+    sums: Tensor
+    scatter: Tensor
+    middle: Tensor
+
+    def without(self, some: "Sums") -> "Sums":
+        """Leave out some of the items, whose sums have the same `middle`."""
+        return Sums(
+            self.counts - some.counts,
+            self.sums - some.sums,
+            self.scatter - some.scatter,
+            self.middle,
+        )
+
+    def moments(self) -> Moments:
+        """Return where the leaves lie, and how they vary."""
+        centres = self.sums / self.counts.unsqueeze(1)
+        within = (self.scatter - self.sums.T @ centres.nan_to_num()) / self.counts.sum()
+        return Moments(centres + self.middle.double(), within)
+
+
 def moments_of(
     parts: Iterable[Tensor], targets: Tensor, leaves: int, weights: Tensor | None = None
 ) -> Moments:
-    """Measure labelled embeddings, some thousands at a time.
+    """Measure labelled embeddings, some thousands at a time; the arguments are those of `sum_up`.
+
+    Each leaf that is told apart later has an item at least.
+    """
+    return sum_up(parts, targets, leaves, weights=weights).moments()
+
+
+def sum_up(
+    parts: Iterable[Tensor],
+    targets: Tensor,
+    leaves: int,
+    *,
+    weights: Tensor | None = None,
+    middle: Tensor | None = None,
+) -> Sums:
+    """Sum up labelled embeddings, some thousands at a time.
 
     Args:
         parts: embeddings, float16 or float32 [m, d] each, n in all.
         targets: int64 [n], columns of the leaves.
-        leaves: how many there are; each that is told apart later has an item at least.
+        leaves: how many there are.
         weights: float64 [n], how many items each one counts for; None where each is one.
+        middle: as in `Sums`; None for the mean of the first thousands.
     """
     counted = torch.ones(len(targets), dtype=torch.float64) if weights is None else weights
     chunks = (chunk.float() for part in parts for chunk in part.split(CHUNK_ROWS))
@@ -68,7 +116,7 @@ def moments_of(
     dimensions = first.shape[1]
     sums = torch.zeros(leaves, dimensions, dtype=torch.float64)
     scatter = torch.zeros(dimensions, dimensions, dtype=torch.float64)
-    middle = first.mean(dim=0)  # near zero, float32 adds up well
+    middle = first.mean(dim=0) if middle is None else middle
     start = 0
     for chunk in chain([first], chunks):
         some = chunk - middle
@@ -76,9 +124,7 @@ def moments_of(
         sums.index_add_(0, targets[start : start + len(some)], some.double() * weight)
         scatter += (some.T @ (some if weights is None else some * weight.float())).double()
         start += len(some)
-    centres = sums / torch.bincount(targets, counted, minlength=leaves).unsqueeze(1)
-    within = (scatter - sums.T @ centres.nan_to_num()) / counted.sum()
-    return Moments(centres + middle.double(), within)
+    return Sums(torch.bincount(targets, counted, minlength=leaves), sums, scatter, middle)
 
 
 def discriminants_of_few(

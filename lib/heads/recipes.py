@@ -43,10 +43,11 @@ def fit_head(
     raised = raise_to(vectors.float(), recipe.power)
     if recipe.kind == "closed form":
         return moments_of([raised], targets, leaves).discriminants(shrinkage=recipe.strength)
-    return _fit_logistic(raised, targets, recipe.strength)
+    return fit_logistic(raised, targets, recipe.strength)
 
 
-def _fit_logistic(vectors: Tensor, targets: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+def fit_logistic(vectors: Tensor, targets: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+    """Fit a head by logistic regression, on embeddings that are raised; as `fit_head`."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  # takes a second
 
     middle, spread = vectors.mean(dim=0), vectors.std().clamp(min=1e-6)
