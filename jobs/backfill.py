@@ -15,7 +15,8 @@ def main(
 ) -> None:
     """Move a labels table to a new taxonomy."""
     with ending("backfill", as_json=as_json) as (say, end):
-        from pipelines.backfill import BackfillRun, backfill
+        from pipelines.backfill import backfill
+        from pipelines.backfill_inputs import BackfillRun
 
         config = load_run_file(BackfillRun, run_file, settings or ())
         if dry_run:

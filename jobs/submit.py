@@ -14,7 +14,7 @@ from lib.storage.uris import protocol_of
 
 # the run file's model of each job that can be submitted; some take seconds to import
 RUN_FILES = {
-    "backfill": ("pipelines.backfill", "BackfillRun"),
+    "backfill": ("pipelines.backfill_inputs", "BackfillRun"),
     "classify": ("pipelines.classify", "ClassifyRun"),
     "embed": ("pipelines.embed", "EmbedRun"),
     "evaluate": ("pipelines.evaluate_inputs", "EvaluateRun"),

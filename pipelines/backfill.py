@@ -11,34 +11,22 @@ from lib.batches import to_parquet
 from lib.embeddings.store import EmbeddingStore
 from lib.errors import ReshelveError
 from lib.hashing import digest_bytes, digest_json
-from lib.images.config import ReadingConfig
-from lib.inference.config import EngineConfig, UnitJob
-from lib.labels.delta_table import LabelsTable
-from lib.labels.gates import GatesConfig
-from lib.models.bundle import Bundle, read_bundle
+from lib.models.bundle import read_bundle
 from lib.runs import files
 from lib.runs.compaction import compact, finished_parts
 from lib.runs.ending import Ending
 from lib.runs.manifest import Manifest, read_manifest, write_manifest
 from lib.runs.metrics_log import UnitFigures
-from lib.runs.notify import NotifyConfig
 from lib.runs.plan import Plan
 from lib.runs.progress import duration, stage
-from lib.runs.run import Intent, Run, RunFile
+from lib.runs.run import Intent, Run
 from lib.runs.shards import finished_units
 from lib.storage.storage import Storage
-from lib.taxonomy.migration import migrate
-from lib.taxonomy.taxonomy import read_taxonomy
-from pipelines.backfill_labelled import (
-    LabelledConfig,
-    locate,
-    read_labelled,
-    refuse_other_backbone,
-)
+from pipelines.backfill_inputs import BackfillRun, read_inputs, unit_job
+from pipelines.backfill_labelled import locate
 from pipelines.backfill_plan import BackfillPlan, FitRecord, Move, plan, read_plan, write_plan
 from pipelines.backfill_publish import BackfillPublisher
 from pipelines.classify_missing import classify_left, keep_embeddings
-from pipelines.current_bundle import find_bundle
 from pipelines.embed import EmbedRun, embed
 from pipelines.publication import PublishConfig
 from pipelines.publish_finished import publish_finished
@@ -46,21 +34,6 @@ from pipelines.steps import Say, carry_out
 
 if TYPE_CHECKING:
     from pipelines.backfill_fit import Fitted
-
-
-class BackfillRun(RunFile):
-    """A backfill's run file."""
-
-    bundle: str
-    taxonomy: str
-    through: tuple[str, ...] = ()
-    labels_table: str = "labels"
-    embeddings: str = "embeddings"
-    labelled: LabelledConfig = LabelledConfig()
-    engine: EngineConfig = EngineConfig()
-    reading: ReadingConfig = ReadingConfig()
-    gates: GatesConfig = GatesConfig()
-    notify: NotifyConfig = NotifyConfig()
 
 
 def backfill(
@@ -78,38 +51,6 @@ def backfill(
     move, labelled = read_inputs(config, storage, say)
     job = Backfill(config, move, labelled, storage, say, publish)
     carry_out(job, config, say, ending, config.notify)
-
-
-def read_inputs(config: BackfillRun, storage: Storage, say: Say) -> tuple[Move, Labelled]:
-    """Read what is moved, and the labelled items that a head may be fitted on.
-
-    Raises:
-        InputError: something given cannot be used.
-    """
-    with stage(say, "reading the bundle, the taxonomies and the labelled items"):
-        move = read_move(config, storage)
-        return move, read_labelled(config.labelled, move.table, move.migration, storage)
-
-
-def read_move(config: BackfillRun, storage: Storage) -> Move:
-    """Read what is moved, from where to where.
-
-    Raises:
-        InputError: the bundle or a taxonomy cannot be used, or does not follow the one before it.
-    """
-    table = LabelsTable(config.labels_table, storage)
-    bundle = find_bundle(config.bundle, table, storage)
-    following = [read_taxonomy(each, storage) for each in (*config.through, config.taxonomy)]
-    store = EmbeddingStore(config.embeddings, bundle.backbone_digest, storage)
-    migration = migrate([bundle.taxonomy, *following])
-    if migration.for_model:
-        refuse_other_backbone(store, config.embeddings, storage)
-    return Move(
-        table=table,
-        bundle=bundle,
-        migration=migration,
-        store=store,
-    )
 
 
 def make_head(move: Move, labelled: Labelled, say: Say) -> "Fitted | None":
@@ -281,14 +222,3 @@ class Backfill:
         )
         publish_finished(target, run, BackfillPublisher.of(run), self.say)
         self.say(f"bundle: {run.at(files.BUNDLE)}")
-
-
-def unit_job(config: BackfillRun, run: Run, bundle: Bundle) -> UnitJob:
-    """Return what the units have in common that are classified from their images."""
-    return UnitJob(
-        run=run,
-        bundle_uri=bundle.uri,
-        engine=config.engine,
-        reading=config.reading,
-        embeddings=True,
-    )

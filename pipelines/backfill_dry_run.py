@@ -8,7 +8,8 @@ from lib.runs.ending import Ending
 from lib.runs.progress import duration, stage
 from lib.runs.run import Run
 from lib.storage.storage import Storage
-from pipelines.backfill import BackfillRun, make_head, read_inputs, unit_job
+from pipelines.backfill import make_head
+from pipelines.backfill_inputs import BackfillRun, read_inputs, unit_job
 from pipelines.backfill_plan import plan, route_files
 from pipelines.classify_dry_run import seconds_ahead
 from pipelines.steps import Say

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from lib.backfill.labelled_items import Labelled, find_examples, map_labels, read_examples
 from lib.catalog.catalog import CatalogConfig, labels_of
+from lib.catalog.left_out import LeftOut
 from lib.catalog.split import read_sides
 from lib.config.config import Config
 from lib.embeddings.index import streamed_places
@@ -33,16 +34,26 @@ class LabelledConfig(Config):
 
 
 def read_labelled(
-    config: LabelledConfig, table: LabelsTable, migration: Migration, storage: Storage
+    config: LabelledConfig,
+    table: LabelsTable,
+    migration: Migration,
+    storage: Storage,
+    left_out: LeftOut,
 ) -> Labelled:
     """Read all that a head may be fitted on.
+
+    `left_out` learns what lies in the catalogs' places and is no item.
 
     Raises:
         InputError: a catalog or the examples cannot be used.
     """
     train = held_out = examples = ITEM_SCHEMA.empty_table()
     if config.catalog:
-        train, held_out = _read_catalogs(config, config.catalog, migration, storage)
+        train, held_out = read_sides(
+            config.catalog, config.validation, config.validation_fraction, storage, left_out
+        )
+        for side in (train, held_out):
+            migration.old.check_labels(labels_of(side), config.catalog.uri)
     if config.examples:
         wanted = read_examples(config.examples, migration.new, storage)
         known = pa.concat_tables([train.select(KNOWN), held_out.select(KNOWN)])
@@ -58,15 +69,6 @@ def _of_the_table(item_ids: pa.ChunkedArray, table: LabelsTable) -> pa.Table:
     batches = table.batches(version, KNOWN) if version is not None else ()
     found = [b.filter(pc.is_in(b["item_id"], wanted)).cast(schema) for b in batches]
     return pa.Table.from_batches(found, schema)
-
-
-def _read_catalogs(
-    config: LabelledConfig, catalog: CatalogConfig, migration: Migration, storage: Storage
-) -> tuple[pa.Table, pa.Table]:
-    sides = read_sides(catalog, config.validation, config.validation_fraction, storage)
-    for side in sides:
-        migration.old.check_labels(labels_of(side), catalog.uri)
-    return sides
 
 
 def locate(labelled: Labelled, files: Sequence[ParquetParts]) -> tuple[pa.Table, pa.Table]:

@@ -20,7 +20,7 @@ from lib.runs.ending import Ending
 from lib.runs.run import Intent, begin_run
 from lib.schemas import TABLE_SCHEMA
 from lib.tracking.config import MlflowConfig
-from pipelines.backfill import BackfillRun
+from pipelines.backfill_inputs import BackfillRun
 from pipelines.classify import ClassifyRun
 from pipelines.embed import EmbedRun
 from pipelines.evaluate_inputs import EvaluateRun

@@ -48,6 +48,7 @@ def test_jobs_are_thin() -> None:
         ("pipelines.classify_dry_run", {"torch", "ray"}),
         ("pipelines.embed", {"torch", "ray"}),
         ("pipelines.backfill", {"torch", "ray"}),
+        ("pipelines.backfill_inputs", {"torch", "ray"}),
         ("pipelines.backfill_dry_run", {"torch", "ray"}),
         # two seconds and half a GB: the actors'
         ("lib.cluster.classify_units", {"torch", "torchvision"}),

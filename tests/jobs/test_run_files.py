@@ -5,7 +5,7 @@ import pytest
 from lib.config.config import load_run_file
 from lib.taxonomy.migration import migrate
 from lib.taxonomy.taxonomy import parse_taxonomy
-from pipelines.backfill import BackfillRun
+from pipelines.backfill_inputs import BackfillRun
 from pipelines.classify import ClassifyRun
 from pipelines.embed import EmbedRun
 from pipelines.evaluate_inputs import EvaluateRun

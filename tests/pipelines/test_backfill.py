@@ -469,6 +469,21 @@ def test_a_dry_run_says_the_routes_and_writes_nothing(shop: Shop) -> None:
     assert told["by_rule"] + told["by_model"] + told["by_pixels"] == told["items"]
 
 
+def test_what_a_labelled_catalog_leaves_out_is_said(shop: Shop, tmp_path: Path) -> None:
+    for leaf in ("shirt", "skirt"):
+        (tmp_path / leaf).mkdir()
+        for name, data in catalogs.pictures(5).items():
+            (tmp_path / leaf / name).write_bytes(data)
+    (tmp_path / "shirt" / "040.heic").write_bytes(b"of a phone")
+    (tmp_path / "linked").symlink_to(shop.folder)
+    labelled = {"catalog": {"uri": str(tmp_path), "labels": "folder"}}
+
+    result = run_job("backfill", "--dry-run", shop.write(MERGED, labelled=labelled))
+
+    assert result.exit_code == 0, result.output
+    assert "left out: 1 linked folder (not followed), 1 .heic" in result.stdout.splitlines()
+
+
 @pytest.mark.ray
 @pytest.mark.timeout(240)
 def test_rows_without_an_embedding_go_the_way_of_pixels_and_get_one(shop: Shop) -> None:

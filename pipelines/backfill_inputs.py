@@ -1,0 +1,82 @@
+"""What a backfill is given: its run file, and what that names, read and checked."""
+
+from lib.backfill.labelled_items import Labelled
+from lib.catalog.left_out import LeftOut, left_out_sentence
+from lib.embeddings.store import EmbeddingStore
+from lib.images.config import ReadingConfig
+from lib.inference.config import EngineConfig, UnitJob
+from lib.labels.delta_table import LabelsTable
+from lib.labels.gates import GatesConfig
+from lib.models.bundle import Bundle
+from lib.runs.notify import NotifyConfig
+from lib.runs.progress import stage
+from lib.runs.run import Run, RunFile
+from lib.storage.storage import Storage
+from lib.taxonomy.migration import migrate
+from lib.taxonomy.taxonomy import read_taxonomy
+from pipelines.backfill_labelled import LabelledConfig, read_labelled, refuse_other_backbone
+from pipelines.backfill_plan import Move
+from pipelines.current_bundle import find_bundle
+from pipelines.steps import Say
+
+
+class BackfillRun(RunFile):
+    """A backfill's run file."""
+
+    bundle: str
+    taxonomy: str
+    through: tuple[str, ...] = ()
+    labels_table: str = "labels"
+    embeddings: str = "embeddings"
+    labelled: LabelledConfig = LabelledConfig()
+    engine: EngineConfig = EngineConfig()
+    reading: ReadingConfig = ReadingConfig()
+    gates: GatesConfig = GatesConfig()
+    notify: NotifyConfig = NotifyConfig()
+
+
+def read_inputs(config: BackfillRun, storage: Storage, say: Say) -> tuple[Move, Labelled]:
+    """Read what is moved, and the labelled items that a head may be fitted on.
+
+    Raises:
+        InputError: something given cannot be used.
+    """
+    left_out = LeftOut()
+    with stage(say, "reading the bundle, the taxonomies and the labelled items"):
+        move = read_move(config, storage)
+        labelled = read_labelled(config.labelled, move.table, move.migration, storage, left_out)
+    if sentence := left_out_sentence(left_out.counts):
+        say(sentence)
+    return move, labelled
+
+
+def read_move(config: BackfillRun, storage: Storage) -> Move:
+    """Read what is moved, from where to where.
+
+    Raises:
+        InputError: the bundle or a taxonomy cannot be used, or does not follow the one before it.
+    """
+    table = LabelsTable(config.labels_table, storage)
+    bundle = find_bundle(config.bundle, table, storage)
+    following = [read_taxonomy(each, storage) for each in (*config.through, config.taxonomy)]
+    store = EmbeddingStore(config.embeddings, bundle.backbone_digest, storage)
+    migration = migrate([bundle.taxonomy, *following])
+    if migration.for_model:
+        refuse_other_backbone(store, config.embeddings, storage)
+    return Move(
+        table=table,
+        bundle=bundle,
+        migration=migration,
+        store=store,
+    )
+
+
+def unit_job(config: BackfillRun, run: Run, bundle: Bundle) -> UnitJob:
+    """Return what the units have in common that are classified from their images."""
+    return UnitJob(
+        run=run,
+        bundle_uri=bundle.uri,
+        engine=config.engine,
+        reading=config.reading,
+        embeddings=True,
+    )
