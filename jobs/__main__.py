@@ -13,6 +13,7 @@ from jobs import (
     embed,
     evaluate,
     history,
+    predict,
     publish,
     status,
     submit,
@@ -45,6 +46,7 @@ def reshelve(
 
 app.command("train")(train.main)
 app.command("classify")(classify.main)
+app.command("predict")(predict.main)
 app.command("evaluate")(evaluate.main)
 app.command("backfill")(backfill.main)
 app.command("embed")(embed.main)

@@ -50,6 +50,7 @@ def test_jobs_are_thin() -> None:
         ("pipelines.backfill", {"torch", "ray"}),
         ("pipelines.backfill_inputs", {"torch", "ray"}),
         ("pipelines.backfill_dry_run", {"torch", "ray"}),
+        ("lib.inference.classifier", {"ray"}),
         # two seconds and half a GB: the actors'
         ("lib.cluster.classify_units", {"torch", "torchvision"}),
         (
