@@ -28,8 +28,11 @@ LABELS_SCHEMA = pa.schema(
         pa.field("taxonomy_version", pa.string(), nullable=False),
         pa.field("run_id", pa.string(), nullable=False),
         pa.field("classified_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("name", pa.string()),
     ]
 )
+# columns that came later: what earlier versions wrote lacks them, and they are null there
+ADDED = ("name",)
 
 # the labels table's: of an error, what the item was labelled before, in the taxonomy of that time
 TABLE_SCHEMA = pa.schema(
@@ -51,3 +54,11 @@ ITEM_SCHEMA = pa.schema(
         pa.field("split", pa.string()),  # train or validation, where the catalog says
     ]
 )
+
+
+def as_labels(rows: pa.Table) -> pa.Table:
+    """Return rows with the columns of `LABELS_SCHEMA` alone; those of `ADDED` may be missing."""
+    lacking = pa.nulls(rows.num_rows)
+    there = set(rows.column_names)
+    columns = [rows[n] if n in there or n not in ADDED else lacking for n in LABELS_SCHEMA.names]
+    return pa.table(columns, names=LABELS_SCHEMA.names).cast(LABELS_SCHEMA)

@@ -21,7 +21,7 @@ from lib.storage.parquet_reader import ParquetParts
 from lib.storage.storage import Storage
 from lib.taxonomy.migration import Migration
 
-KNOWN = ("item_id", "uri", "etag")
+KNOWN = ("item_id", "uri", "etag", "name")
 
 
 class LabelledConfig(Config):
@@ -63,7 +63,7 @@ def read_labelled(
 
 
 def _of_the_table(item_ids: pa.ChunkedArray, table: LabelsTable) -> pa.Table:
-    """Return the rows of some items of the labels table, columns item_id, uri and etag."""
+    """Return the rows of some items of the labels table, columns of `KNOWN`."""
     schema = pa.schema([ITEM_SCHEMA.field(name) for name in KNOWN])
     version, wanted = table.version(), item_ids.combine_chunks()
     batches = table.batches(version, KNOWN) if version is not None else ()

@@ -13,7 +13,7 @@ from lib.backfill.score_unit import Scorer
 from lib.embeddings.index import PlacedReader
 from lib.embeddings.store import store_file
 from lib.labels.decisions import Decider
-from lib.schemas import LABELS_SCHEMA
+from lib.schemas import as_labels
 from lib.storage.storage import Storage
 from lib.taxonomy.migration import Migration
 from pipelines.backfill_plan import BackfillPlan, route_files
@@ -42,7 +42,7 @@ def time_sample(
         rows = next(file.iter_batches(SAMPLE_ROWS, row_groups=[0]))
         before = time.perf_counter()
         relabeller = Relabeller(migration, decider)
-        relabeller.relabel(pa.Table.from_batches([rows]).select(LABELS_SCHEMA.names))
+        relabeller.relabel(as_labels(pa.Table.from_batches([rows])))
         seconds += (time.perf_counter() - before) * routes.rule / rows.num_rows
     if routes.model_units:
         rows = next(file.iter_batches(SAMPLE_ROWS, row_groups=[routes.rule_units]))

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pytest
 import yaml
 
+from lib.schemas import as_labels
 from tests.conftest import Server
 from tests.formats.restored import Restored, restored, succeed
 from tests.helpers.jobs import run_job
@@ -176,7 +177,7 @@ def of_run(rows: pa.Table, run_id: str) -> pa.Table:
 
 def assert_kept(before: pa.Table, after: pa.Table) -> int:
     """Rows of items that both tables have must be the same, to the time; give how many."""
-    now = {row["item_id"]: row for row in after.to_pylist()}
-    kept = [row for row in before.to_pylist() if row["item_id"] in now]
+    now = {row["item_id"]: row for row in as_labels(after).to_pylist()}
+    kept = [row for row in as_labels(before).to_pylist() if row["item_id"] in now]
     assert [now[row["item_id"]] for row in kept] == kept
     return len(kept)

@@ -69,7 +69,7 @@ def find_examples(examples: pa.Table, known: pa.Table, uri: str) -> pa.Table:
 
     Args:
         examples: as `read_examples` gives them.
-        known: items by id, columns item_id, uri and etag; the first of an id counts.
+        known: items by id, columns item_id, uri, etag and name; the first of an id counts.
         uri: of the examples, for the error.
 
     Raises:
@@ -84,7 +84,7 @@ def find_examples(examples: pa.Table, known: pa.Table, uri: str) -> pa.Table:
         )
     items = known.take(place)
     columns = {"item_id": examples["item_id"], "category_id": examples["category_id"]}
-    columns |= {"uri": items["uri"], "etag": items["etag"]}
+    columns |= {name: items[name] for name in ("uri", "etag", "name")}
     nothing = {f.name: pa.nulls(examples.num_rows, f.type) for f in ITEM_SCHEMA}
     return pa.table([(nothing | columns)[f.name] for f in ITEM_SCHEMA], schema=ITEM_SCHEMA)
 

@@ -28,7 +28,7 @@ _COLUMNS = ", ".join(LABELS_SCHEMA.names)
 # top_k is what makes rows wide, and the model makes its own
 _SLIM = ", ".join("NULL AS top_k" if n == "top_k" else n for n in LABELS_SCHEMA.names)
 _ITEM = ", ".join(
-    name if name in ("item_id", "uri", "etag") else f"NULL AS {name}" for name in ITEM_SCHEMA.names
+    n if n in ("item_id", "uri", "etag", "name") else f"NULL AS {n}" for n in ITEM_SCHEMA.names
 )
 BY_RULE = f"SELECT {_COLUMNS}, NULL::BIGINT AS place FROM rows_before WHERE settled"  # noqa: S608  # our own columns
 PLACED = f"""CREATE TEMP TABLE placed AS

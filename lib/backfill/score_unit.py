@@ -22,7 +22,7 @@ from lib.runs.plan import Plan
 from lib.runs.receipt import Receipt
 from lib.runs.run import Run
 from lib.runs.shards import with_receipt
-from lib.schemas import LABELS_SCHEMA
+from lib.schemas import LABELS_SCHEMA, as_labels
 from lib.taxonomy.migration import Migration
 
 CHUNK_ROWS = 2_048  # of probabilities held at a time
@@ -98,10 +98,10 @@ class UnitScorer:
         started = time.perf_counter()
         rows = self._plan.read(unit)
         if unit < self._job.rule_units:
-            labels, read_s = self._relabeller.relabel(rows.select(LABELS_SCHEMA.names)), 0.0
+            labels, read_s = self._relabeller.relabel(as_labels(rows)), 0.0
         else:
             decided, read_s = self._score(rows["place"].to_numpy())
-            labels = rows.select(LABELS_SCHEMA.names)
+            labels = as_labels(rows)
             for name in DECIDED:
                 place = labels.schema.get_field_index(name)
                 labels = labels.set_column(place, LABELS_SCHEMA.field(name), decided[name])

@@ -165,5 +165,6 @@ class UnitClassifier:
             "classified_at": pa.repeat(
                 pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC")), count
             ),
+            "name": items["name"],
         }
         return pa.table([rows[field.name] for field in LABELS_SCHEMA], schema=LABELS_SCHEMA)

@@ -9,7 +9,7 @@ from pyarrow import parquet
 
 from lib.labels.history import Made
 from lib.labels.last_label import MERGED
-from lib.schemas import LABELS_SCHEMA, TABLE_SCHEMA
+from lib.schemas import LABELS_SCHEMA, TABLE_SCHEMA, as_labels
 from lib.storage.storage import Storage
 
 GONE = "gone"
@@ -54,7 +54,8 @@ class Change:
 
     def _labels(self, storage: Storage) -> Iterator[pa.RecordBatch]:
         for part in self.parts:
-            yield from _batches(part, storage)
+            for batch in _batches(part, storage):
+                yield from as_labels(pa.Table.from_batches([batch])).to_batches()
 
 
 def _batches(part: str, storage: Storage) -> Iterator[pa.RecordBatch]:

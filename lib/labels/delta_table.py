@@ -18,7 +18,7 @@ from lib.labels.delta_words import why_not_opened
 from lib.labels.history import Version, versions_of
 from lib.labels.last_label import MERGED, add_columns, with_last_labels
 from lib.labels.rows import stream_rows
-from lib.schemas import LABELS_SCHEMA, TABLE_SCHEMA
+from lib.schemas import ADDED, LABELS_SCHEMA, TABLE_SCHEMA
 from lib.sql import open_duckdb, streamed
 from lib.storage.errors import refuses, store_words
 from lib.storage.s3 import delta_options
@@ -155,7 +155,8 @@ class LabelsTable:
             why = why_not_opened(self._uri, error)
             raise kind(f"{self.name}: {what} cannot be opened: {why}") from error
         known = {field.name for field in table.schema().fields}
-        if lacking := [name for name in LABELS_SCHEMA.names if name not in known]:
+        needed = [name for name in LABELS_SCHEMA.names if name not in ADDED]
+        if lacking := [name for name in needed if name not in known]:
             raise InputError(
                 f"{self.name}: this Delta table has no column '{lacking[0]}', and is no labels "
                 "table of Reshelve; give another labels_table"

@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from lib.batches import to_parquet
 from lib.labels.rows import stream_rows
-from lib.schemas import TABLE_SCHEMA
+from lib.schemas import ADDED, TABLE_SCHEMA, as_labels
 
 CATEGORY, CLASSIFIED_AT = "last_category_id", "last_classified_at"
 # what a merge sets them to, of the row `old` of the table and the row `new` of a run
@@ -23,10 +23,12 @@ MERGED = {
 
 
 def add_columns(table: DeltaTable) -> None:
-    """Give a table of an earlier version the columns, in a commit of its own."""
-    if CATEGORY not in {field.name for field in table.schema().fields}:
-        text, time = PrimitiveType("string"), PrimitiveType("timestamp")
-        table.alter.add_columns([Field(CATEGORY, text), Field(CLASSIFIED_AT, time)])
+    """Give a table of an earlier version the columns that it lacks, in a commit of its own."""
+    text, time = PrimitiveType("string"), PrimitiveType("timestamp")
+    known = {field.name for field in table.schema().fields}
+    later = {CATEGORY: text, CLASSIFIED_AT: time, **dict.fromkeys(ADDED, text)}
+    if lacking := [Field(name, kind) for name, kind in later.items() if name not in known]:
+        table.alter.add_columns(lacking)
 
 
 def with_last_labels(part: bytes, table: DeltaTable, name: str) -> bytes:
@@ -40,7 +42,7 @@ def with_last_labels(part: bytes, table: DeltaTable, name: str) -> bytes:
     Raises:
         InputError, StoreError: as `stream_rows`.
     """
-    rows = parquet.read_table(io.BytesIO(part))
+    rows = as_labels(parquet.read_table(io.BytesIO(part)))
     errors = rows.filter(pc.is_valid(rows["error"]))["item_id"].combine_chunks()
     if not len(errors):
         return part

@@ -6,6 +6,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
 from lib.labels.delta_words import readable
+from lib.schemas import ADDED
 
 
 def stream_rows(table: DeltaTable, schema: pa.Schema, name: str) -> Iterator[pa.RecordBatch]:
@@ -16,14 +17,20 @@ def stream_rows(table: DeltaTable, schema: pa.Schema, name: str) -> Iterator[pa.
 
     Args:
         table: at the version to read.
-        schema: columns that it has, in the types that are wanted.
+        schema: columns that it has, in the types that are wanted; those of `ADDED` are null in a
+            table of an earlier version.
         name: of the table, for messages.
 
     Raises:
         InputError: a file of the table is damaged or gone.
         StoreError: the store does not answer.
     """
-    columns = ", ".join(f'"{column}"' for column in schema.names)
+    known = {field.name for field in table.schema().fields}
+    lacking = [each for each in schema.names if each in ADDED and each not in known]
+    columns = ", ".join(
+        f'CAST(NULL AS VARCHAR) AS "{each}"' if each in lacking else f'"{each}"'
+        for each in schema.names
+    )
     query = f"SELECT {columns} FROM labels"  # noqa: S608  # our own column names
     with readable(name):
         found = QueryBuilder().register("labels", table).execute(query)

@@ -12,7 +12,7 @@ from lib.embeddings import store
 from lib.runs import files
 from lib.runs.receipt import Receipt
 from lib.runs.run import Run
-from lib.schemas import LABELS_SCHEMA
+from lib.schemas import as_labels
 
 RECEIPT_KEY = b"reshelve.receipt"
 READERS = 16
@@ -67,7 +67,7 @@ def read_shards(run: Run, units: Iterable[int]) -> Iterator[tuple[Receipt, pa.Ta
     def read(unit: int) -> tuple[Receipt, pa.Table]:
         data = run.read(f"{files.SHARDS}/{shard_name(unit)}")
         table = parquet.read_table(pa.BufferReader(data))
-        return receipt_of(table.schema), table.replace_schema_metadata(None).cast(LABELS_SCHEMA)
+        return receipt_of(table.schema), as_labels(table.replace_schema_metadata(None))
 
     ahead: deque[Future[tuple[Receipt, pa.Table]]] = deque()
     with ThreadPoolExecutor(READERS) as pool:

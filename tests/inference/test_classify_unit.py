@@ -95,6 +95,17 @@ def test_every_item_is_one_row_in_the_order_given(fp32: UnitClassifier, items: p
         assert rows[column].to_pylist() == shuffled[column].to_pylist()
 
 
+def test_every_row_has_its_items_name_an_error_too(fp32: UnitClassifier, items: pa.Table) -> None:
+    names = [f"Title of {each}" for each in items["item_id"].to_pylist()]
+    place = items.schema.get_field_index("name")
+    titled = items.set_column(place, items.schema.field("name"), pa.array(names))
+
+    rows, _ = fp32.classify(titled)
+
+    assert rows["error"].null_count < rows.num_rows
+    assert rows["name"].to_pylist() == names
+
+
 def test_the_rows_have_exactly_the_columns_of_the_labels_table(rows: pa.Table) -> None:
     assert rows.schema.equals(LABELS_SCHEMA, check_metadata=True)
     assert [f.nullable for f in rows.schema] == [f.nullable for f in LABELS_SCHEMA]

@@ -17,7 +17,7 @@ from lib.labels.change import Change
 from lib.labels.delta_table import LabelsTable
 from lib.labels.history import Made, standing
 from lib.labels.rows import stream_rows
-from lib.schemas import LABELS_SCHEMA, TABLE_SCHEMA
+from lib.schemas import LABELS_SCHEMA, TABLE_SCHEMA, as_labels
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from lib.storage.uris import join
@@ -36,9 +36,18 @@ class Shop:
         self.storage = Storage(StorageConfig())
         self.uri, self.table_uri = uri, join(uri, "labels")
 
-    def write(self, run_id: str, item_ids: Sequence[str], broken: Sequence[str] = ()) -> list[str]:
-        """Write a run's labels as two parts."""
+    def write(
+        self, run_id: str, item_ids: Sequence[str], broken: Sequence[str], *, names: bool
+    ) -> list[str]:
+        """Write a run's labels as two parts; without names, as earlier versions wrote them."""
         rows = catalogs.label_rows(item_ids, run_id, broken=broken)
+        place = rows.schema.get_field_index("name")
+        titles = pa.array([f"Title of {each}" for each in item_ids])
+        rows = (
+            rows.set_column(place, LABELS_SCHEMA.field("name"), titles)
+            if names
+            else rows.remove_column(place)
+        )
         half = rows.num_rows // 2
         parts = [join(self.uri, "runs", run_id, f"part-{n}.parquet") for n in range(2)]
         for part, table in zip(parts, (rows.slice(0, half), rows.slice(half)), strict=True):
@@ -52,6 +61,7 @@ class Shop:
         *,
         broken: Sequence[str] = (),
         whole_catalog: bool = True,
+        names: bool = False,
     ) -> Change:
         """Plan a run against the table as it is now, and write what it is to publish."""
         base = self.labels.version()
@@ -60,7 +70,7 @@ class Shop:
         gone = sorted(known - set(item_ids)) if whole_catalog else []
         ids = pa.table({"item_id": pa.array(gone, pa.string())})
         self.storage.write(removed, to_parquet(ids))
-        parts = self.write(run_id, item_ids, broken)
+        parts = self.write(run_id, item_ids, broken, names=names)
         made = Made(run_id=run_id, run=join(self.uri, "runs", run_id))
         return Change(run_id=run_id, base=base, parts=parts, removed=removed, made=made)
 
@@ -85,7 +95,7 @@ class Shop:
         return DeltaTable(self.table_uri, version=version, storage_options=options)
 
     def rows(self, version: int | None = None) -> pa.Table:
-        return self.table(version).to_pyarrow_table(columns=LABELS_SCHEMA.names).sort_by("item_id")
+        return as_labels(pa.table(self.table(version).to_pyarrow_table())).sort_by("item_id")
 
     def runs(self, version: int | None = None) -> dict[str, str]:
         """Which run each item's row is of."""
@@ -198,6 +208,27 @@ def test_the_table_has_the_columns_types_and_nullability_of_the_labels(shop: Sho
         shop.publish(run_id, ["a", "b"])
         schema = pa.schema(shop.table().schema().to_arrow())
         assert described(schema) == described(TABLE_SCHEMA)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_table_of_an_earlier_version_gets_names_with_the_next_run(
+    shop: Shop, *, whole: bool
+) -> None:
+    shop.publish("one", ["a", "b"])
+    earlier = shop.rows().drop_columns(["name"])
+    table = join(shop.uri, "earlier")
+    options = {"AWS_ALLOW_HTTP": "true"} if shop.uri.startswith("s3:") else None
+    write_deltalake(table, earlier, storage_options=options)
+    shop.table_uri = table
+    assert shop.labels.read()["name"].to_pylist() == [None, None]
+
+    change = shop.plan("two", ["b", "c"], whole_catalog=False, names=True)
+    shop.labels.publish(replace(change, whole=whole))
+
+    rows = shop.labels.read().sort_by("item_id")
+    named = {"b": "Title of b", "c": "Title of c"}
+    known = named if whole else {"a": None, **named}
+    assert dict(zip(*(rows[n].to_pylist() for n in ("item_id", "name")), strict=True)) == known
 
 
 def last_labels(shop: Shop) -> dict[str, tuple[str | None, bool]]:
