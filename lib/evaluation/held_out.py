@@ -2,20 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lib.evaluation.calibration import Scaling, choose_scaling
 from lib.evaluation.metrics import evaluate
 from lib.evaluation.paired import Comparison, compare
+from lib.evaluation.promise_test import Floats
 from lib.evaluation.reliability import calibration_error, reliability
 from lib.evaluation.results import Evaluation, ReliabilityBin
-from lib.evaluation.thresholds import Thresholds, choose_thresholds
+from lib.evaluation.thresholds import Ints, Thresholds, choose_thresholds
 from lib.labels.decisions import Decision
 from lib.labels.promises import Accept, Claim
 from lib.reasons import ErrorItem
 from lib.taxonomy.taxonomy import Taxonomy
+
+Scores = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +76,7 @@ class Calibrated:
     Attributes:
         scaling: what the model's logits are scaled by; `Scaling.fold` puts a scale and an offset
             into its head.
+        probabilities: float64 [n, categories], of the items, each by the other folds' scaling.
         thresholds: the least confidence of each category, and what it rests on.
         evaluation: of the predictions.
         error_before: calibration error of the logits as they are, 0 to 1.
@@ -79,6 +85,7 @@ class Calibrated:
     """
 
     scaling: Scaling
+    probabilities: Floats
     thresholds: Thresholds
     evaluation: Evaluation
     error_before: float
@@ -140,6 +147,7 @@ def calibrate(scored: Scored, taxonomy: Taxonomy, accept: Accept) -> Calibrated:
     leaves = taxonomy.leaves
     return Calibrated(
         scaling=scaled.scaling,
+        probabilities=probabilities.numpy(),
         thresholds=choose_thresholds(
             probabilities.numpy(), scored.targets.numpy(), taxonomy, accept
         ),
@@ -150,5 +158,36 @@ def calibrate(scored: Scored, taxonomy: Taxonomy, accept: Accept) -> Calibrated:
         ),
         error_before=calibration_error(reliability(raw, first == scored.targets)),
         error_after=calibration_error(bins),
+        bins=bins,
+    )
+
+
+def calibrated_on(
+    probabilities: Scores, targets: Ints, taxonomy: Taxonomy, accept: Accept
+) -> Calibrated:
+    """Choose thresholds of probabilities that are calibrated already, and evaluate them.
+
+    Args:
+        probabilities: [n, leaves], each item's by a calibration that has not seen it.
+        targets: int64 [n], true columns.
+        taxonomy: whose leaves the columns are.
+        accept: what is promised.
+    """
+    found, leaves = probabilities.astype(np.float64), taxonomy.leaves
+    predicted = found.argmax(axis=1)
+    right = torch.from_numpy(predicted == targets)
+    bins = reliability(torch.from_numpy(found.max(axis=1)), right)
+    error = calibration_error(bins)
+    return Calibrated(
+        scaling=Scaling(),
+        probabilities=found,
+        thresholds=choose_thresholds(found, targets, taxonomy, accept),
+        evaluation=evaluate(
+            [leaves[column] for column in targets.tolist()],
+            [leaves[column] for column in predicted.tolist()],
+            taxonomy,
+        ),
+        error_before=error,
+        error_after=error,
         bins=bins,
     )

@@ -15,6 +15,7 @@ from lib.labels.decisions import NEVER, Decider
 from lib.labels.history import Made
 from lib.labels.promises import Accept, Claim
 from lib.models.int8 import Int8
+from lib.models.names import Kept, NamesInfo
 from lib.storage.storage import Storage
 from lib.storage.uris import absolute, join
 from lib.taxonomy.ids import CategoryId
@@ -64,7 +65,18 @@ class BundleInfo(Config):
     # whose code builds the network, and in which version, as {"timm": "1.0.31"}
     libraries: dict[str, str] = Field(default_factory=dict)
     int8: Int8 | None = None  # where labels in int8 are as good: how they are made
+    names: NamesInfo | None = None  # where titles are used: how
     digests: dict[str, str] = Field(default_factory=dict)
+
+    def to_json(self) -> bytes:
+        """Return what stands in the file; a bundle without names says nothing of them."""
+        without = {"names"} if self.names is None else None
+        return self.model_dump_json(indent=2, exclude=without).encode()
+
+    @property
+    def claims_in_use(self) -> tuple[Claim, ...]:
+        """What held-out items say of the score that most are decided by: fused, where it can be."""
+        return self.names.both.claims if self.names else self.claims
 
     @property
     def promise(self) -> Accept:
@@ -89,11 +101,16 @@ class Bundle:
     @property
     def decider(self) -> Decider:
         """What turns the model's probabilities into decisions."""
+        kept = Kept(threshold=self.info.threshold, thresholds=self.info.thresholds)
+        return self.decider_by(kept)
+
+    def decider_by(self, kept: Kept) -> Decider:
+        """Return what decides by other thresholds than the image's."""
         return Decider(
             taxonomy=self.taxonomy,
             category_ids=self.info.leaves,
-            threshold=self.info.threshold,
-            thresholds=self.info.thresholds,
+            threshold=kept.threshold,
+            thresholds=kept.thresholds,
         )
 
     @property
@@ -149,6 +166,10 @@ def read_bundle(uri: str, storage: Storage) -> Bundle:
     taxonomy_yaml = read_part(uri, "taxonomy.yaml", info.digests.get("taxonomy"), storage)
     place = join(uri, "taxonomy.yaml")
     taxonomy = parse_taxonomy(text_of(taxonomy_yaml, place), place)
+    if info.names and set(info.names.category_ids) - set(taxonomy.leaves):
+        raise InputError(
+            f"{uri}: the names' categories are not the taxonomy's leaves; copy the bundle again"
+        )
     if set(info.leaves) != set(taxonomy.leaves):
         raise InputError(
             f"{uri}: the head's categories are not the taxonomy's leaves; copy the bundle again"

@@ -49,7 +49,7 @@ def write_bundle(
     described = info.model_copy(
         update={"digests": digests, "libraries": libraries_of(info.architecture)}
     )
-    data = described.model_dump_json(indent=2).encode()
+    data = described.to_json()
     storage.write(join(uri, "model.safetensors"), model)
     storage.write(join(uri, "taxonomy.yaml"), taxonomy_yaml)
     storage.write(join(uri, "bundle.json"), data)

@@ -1,0 +1,1 @@
+"""Names: a calibrated classifier of titles, and how its scores are put beside the image's."""

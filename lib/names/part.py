@@ -1,0 +1,106 @@
+"""A bundle's classifier of titles, as a file: written after training, looked over when read."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from lib.errors import InputError
+from lib.hashing import digest_bytes
+from lib.models.bundle import Bundle, damaged, read_part
+from lib.models.bundle_tensors import is_finite, pack, unpack
+from lib.names.classifier import NameClassifier, NameWeights
+from lib.names.text import FEATURES, VERSION
+from lib.storage.storage import Storage
+from lib.storage.uris import join
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+NAMES = "names.safetensors"
+
+
+def write_names(uri: str, storage: Storage, weights: NameWeights) -> dict[str, str]:
+    """Write a classifier of titles, before the bundle; return its digest for `BundleInfo.digests`.
+
+    Args:
+        uri: the bundle's folder.
+        storage: how to reach it.
+        weights: what was learned.
+    """
+    sparse = weights.weight
+    data = pack(
+        {
+            "ends": torch.from_numpy(sparse.indptr.astype(np.int32)),
+            "columns": torch.from_numpy(sparse.indices.astype(np.int32)),
+            "weights": torch.from_numpy(sparse.data.astype(np.float16)),
+            "bias": torch.from_numpy(weights.bias),
+        }
+    )
+    storage.write(join(uri, NAMES), data)
+    return {NAMES: digest_bytes(data)}
+
+
+def read_names(bundle: Bundle, storage: Storage) -> NameClassifier | None:
+    """Read a bundle's classifier of titles, or None where the bundle uses none.
+
+    Raises:
+        InputError: the file is not there, is not the one that bundle.json describes, cannot be what
+            a training has made, or is of a version that takes titles apart in another way.
+    """
+    info = bundle.info.names
+    if info is None:
+        return None
+    if info.version != VERSION:
+        raise InputError(
+            f"{bundle.uri}: its names are of version {info.version}, and this version of Reshelve "
+            f"knows {VERSION} alone; train it again, or take the version that made it"
+        )
+    data = read_part(bundle.uri, NAMES, bundle.info.digests.get(NAMES), storage)
+    try:
+        tensors = unpack(data)
+    except (SafetensorError, ValueError, KeyError, AttributeError, RecursionError) as error:
+        why = f"it cannot be read ({' '.join(str(error).split()):.200})"
+        raise damaged(bundle, why, NAMES) from None
+    count = len(info.category_ids)
+    if fault := _fault_in(tensors, count):
+        raise damaged(bundle, fault, NAMES)
+    return NameClassifier(
+        weights=NameWeights(weight=_matrix(tensors, count), bias=tensors["bias"].numpy()),
+        category_ids=info.category_ids,
+        leaves=bundle.info.leaves,
+        temperature=info.temperature,
+    )
+
+
+def _matrix(tensors: dict[str, Tensor], categories: int) -> "csr_matrix":
+    from scipy.sparse import csr_matrix  # noqa: PLC0415  # only where names are used
+
+    parts = (tensors["weights"].float(), tensors["columns"], tensors["ends"])
+    return csr_matrix(tuple(each.numpy() for each in parts), shape=(FEATURES, categories))
+
+
+def _fault_in(tensors: dict[str, Tensor], categories: int) -> str:
+    """Say what is wrong with the tensors; an empty text where nothing is."""
+    kinds = {
+        "ends": (torch.int32, FEATURES + 1),
+        "columns": (torch.int32, len(tensors.get("weights", ()))),
+        "weights": (torch.float16, len(tensors.get("columns", ()))),
+        "bias": (torch.float32, categories),
+    }
+    for name, (kind, length) in kinds.items():
+        if name not in tensors:
+            return f"it lacks '{name}'"
+        found = tensors[name]
+        if found.dtype != kind or tuple(found.shape) != (length,):
+            return f"'{name}' is not {length:,} numbers of {str(kind).removeprefix('torch.')}"
+        if not is_finite(found):
+            return f"'{name}' holds a number that is not finite"
+    ends, columns = tensors["ends"], tensors["columns"]
+    if ends[0] != 0 or ends[-1] != len(columns) or bool((ends.diff() < 0).any()):
+        return "'ends' does not divide the weights among the features"
+    if len(columns) and not 0 <= int(columns.min()) <= int(columns.max()) < categories:
+        return "'columns' names categories that are none of bundle.json's"
+    return ""
