@@ -91,7 +91,13 @@ def _diff(
     version = table.version()
     labels = folder / "labels.parquet"
     table.dump(version, COMPARED, labels)
-    night = Night(source.night, bundle.digest, bundle.taxonomy.version, full=source.full)
+    night = Night(
+        source.night,
+        bundle.digest,
+        bundle.taxonomy.version,
+        full=source.full,
+        names=bundle.info.names is not None,
+    )
     whole = source.limit is None
     with open_duckdb() as connection:
         rows = count_versions(connection, labels)

@@ -18,7 +18,12 @@ TRANSIENT = (Reason.GONE, Reason.CHANGED, Reason.FETCH_FAILED)
 
 
 # of the labels table, what an item is compared by, and what it is labelled
-COMPARED = ("item_id", "uri", "etag", "category_id", "error", "bundle_digest", "taxonomy_version")
+COMPARED = ("item_id", "uri", "etag", "category_id", "error", "error_detail", "bundle_digest",
+            "taxonomy_version", "name")  # fmt: skip
+
+
+# why an image failed: of an error, or of what is labelled by its name alone, in its detail
+FAILED = "coalesce(l.error, regexp_extract(l.error_detail, '^[a-z_]+'))"
 
 
 class NightConfig(Config):
@@ -76,10 +81,24 @@ class Night:
     """Compares a snapshot with the labels that are published, and writes what is to be done."""
 
     def __init__(
-        self, config: NightConfig, bundle_digest: str, taxonomy_version: str, *, full: bool
+        self,
+        config: NightConfig,
+        bundle_digest: str,
+        taxonomy_version: str,
+        *,
+        full: bool,
+        names: bool = False,
     ) -> None:
-        """Keep what decides whether a published label still stands; with `full` none does."""
-        self._config, self._full = config, full
+        """Keep what decides whether a published label still stands; with `full` none does.
+
+        Args:
+            config: which labels are made again.
+            bundle_digest: of the bundle that classifies.
+            taxonomy_version: of its taxonomy.
+            full: whether all are.
+            names: whether the bundle uses names, so that another name is another item.
+        """
+        self._config, self._full, self._names = config, full, names
         self._bundle_digest, self._taxonomy_version = bundle_digest, taxonomy_version
 
     def plan(
@@ -124,11 +143,16 @@ class Night:
     def _status(self) -> str:
         """Return the case expression; without any etag the uri stands for the version."""
         redo = [f"l.{column} <> ${column}" for column in self._redo()]
+        renamed = "false"
+        if self._names:  # what another bundle, or an earlier version, wrote without a name stands
+            renamed = """s.name IS DISTINCT FROM l.name
+                AND (l.name IS NOT NULL OR l.bundle_digest = $own)"""
         rest = "redone" if self._full else "unchanged"
         return f"""CASE
             WHEN l.item_id IS NULL THEN 'new'
             WHEN s.etag IS DISTINCT FROM l.etag OR s.uri <> l.uri THEN 'changed'
-            WHEN list_contains($retry, l.error) THEN 'retried'
+            WHEN {renamed} THEN 'changed'
+            WHEN list_contains($retry, {FAILED}) THEN 'retried'
             WHEN l.error IS NULL AND ({" OR ".join(redo) or "false"}) THEN 'redone'
             ELSE '{rest}' END"""
 
@@ -136,7 +160,8 @@ class Night:
         retry = {"transient": TRANSIENT, "all": tuple(Reason), "none": ()}[self._config.retry]
         digests = {"bundle_digest": self._bundle_digest, "taxonomy_version": self._taxonomy_version}
         chosen = {column: digests[column] for column in self._redo()}
-        return {"retry": [str(reason) for reason in retry], **chosen}
+        own = {"own": self._bundle_digest} if self._names else {}
+        return {"retry": [str(reason) for reason in retry], **chosen, **own}
 
     def _redo(self) -> list[str]:
         columns = {"bundle": "bundle_digest", "taxonomy": "taxonomy_version"}

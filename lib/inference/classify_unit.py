@@ -2,13 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
@@ -17,13 +15,13 @@ from lib.images.isolated import CarefulPreparer
 from lib.images.preparer import Prepared, Preparer
 from lib.inference.attempts import Turns, begin, begin_again
 from lib.inference.config import UnitJob
+from lib.inference.decide_unit import decide_unit
 from lib.inference.predictor import Predictor
-from lib.labels.decisions import Decision
 from lib.models.bundle import read_bundle
 from lib.models.int8 import Probabilities
 from lib.models.options import UNITS_AT_ONCE
 from lib.models.runtimes import Networks
-from lib.reasons import ItemError
+from lib.names.labeller import labeller_of
 from lib.runs.plan import Plan
 from lib.runs.receipt import Receipt
 from lib.runs.shards import read_receipt, write_embeddings, write_shard
@@ -62,7 +60,7 @@ class UnitClassifier:
             precision=engine.precision,
             batch=engine.batch_size,
         )
-        self._decider = self._bundle.decider
+        self._labeller = labeller_of(self._bundle, storage)
         self._preparer = (prepare or Preparer)(info.preprocessing, job.reading, storage.config)
         self._plan = Plan(job.run)
         self._turns = Turns(UNITS_AT_ONCE)
@@ -111,19 +109,31 @@ class UnitClassifier:
         """
         started = time.perf_counter()
         prepared: list[Prepared] = []
+        usable: list[int] = []
+        named = self._labeller.read(items["name"].to_pylist())
         preparer = CarefulPreparer(self._preparer) if careful else self._preparer
 
         def pixels() -> Iterator[Tensor]:
             for each in preparer.stream(items["uri"].to_pylist(), items["etag"].to_pylist()):
                 prepared.append(replace(each, pixels=None))
                 if each.pixels is not None:
+                    usable.append(len(prepared) - 1)
                     yield each.pixels
 
-        found = self._predictor.predict(pixels())
-        rows = self._to_rows(items, [each.error for each in prepared], found.probabilities)
-        usable = items.filter(pa.array([each.error is None for each in prepared], pa.bool_()))
-        kept = to_table(usable["uri"], usable["etag"], found.embeddings)
-        errors = Counter(str(each.error.reason) for each in prepared if each.error)
+        def fuse(places: Sequence[int], probabilities: Probabilities) -> Probabilities:
+            assert named is not None
+            return named.fused([usable[place] for place in places], probabilities)
+
+        found = self._predictor.predict(pixels(), fuse if named else None)
+        probabilities = found.probabilities
+        if named:
+            probabilities = named.fused(usable, probabilities)
+        failed = [each.error for each in prepared]
+        decided = decide_unit(self._labeller, named, failed, usable, probabilities)
+        rows = self._to_rows(items, decided)
+        seen = items.take(pa.array(usable, pa.int64()))
+        kept = to_table(seen["uri"], seen["etag"], found.embeddings)
+        errors = Counter(rows["error"].drop_null().to_pylist())
         receipt = Receipt(
             unit=unit,
             items=items.num_rows,
@@ -140,25 +150,13 @@ class UnitClassifier:
         )
         return Classified(rows, kept, receipt)
 
-    def _to_rows(
-        self,
-        items: pa.Table,
-        errors: list[ItemError | None],
-        probabilities: Probabilities,
-    ) -> pa.Table:
+    def _to_rows(self, items: pa.Table, decided: pa.Table) -> pa.Table:
         count = items.num_rows
-        # the place of each item's decision among the decisions; an error has none
-        places = np.cumsum([error is None for error in errors]) - 1
-        index = pa.array(places, pa.int64(), mask=np.array([e is not None for e in errors]))
-        decided = self._decider.decide(probabilities).take(index)
         rows = {
             "item_id": items["item_id"],
             "uri": items["uri"],
             "etag": items["etag"],
             **{name: decided[name] for name in decided.column_names},
-            "decision": pc.fill_null(decided["decision"], Decision.ERROR),
-            "error": pa.array([str(e.reason) if e else None for e in errors], pa.string()),
-            "error_detail": pa.array([e.detail if e else None for e in errors], pa.string()),
             "bundle_digest": pa.repeat(self._bundle.digest, count),
             "taxonomy_version": pa.repeat(self._bundle.taxonomy.version, count),
             "run_id": pa.repeat(self._job.run.run_id, count),

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeVar
@@ -26,6 +26,8 @@ FINER: Final[Mapping[ChosenPrecision, tuple[ChosenPrecision, ...]]] = {
     "fp32": (),
 }
 T = TypeVar("T")
+# from places of images, and probabilities float32 [n, categories] of theirs, to others
+Fuse = Callable[[Sequence[int], Probabilities], Probabilities]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,15 +87,18 @@ class Predictor:
             return self._opened[precision]
 
     @torch.inference_mode()
-    def predict(self, images: Iterable[Tensor]) -> Predicted:
+    def predict(self, images: Iterable[Tensor], fuse: Fuse | None = None) -> Predicted:
         """Return calibrated probabilities, and the embeddings that they follow from.
 
         Calls that are close are made again at the end, in a finer precision.
 
         Args:
             images: each uint8 [3, s, s], as `resize` gives it; they are taken as they come.
+            fuse: what labels follow from, of the images at some places and their probabilities;
+                then these are what is close or not. None: the probabilities themselves.
         """
         first = self._first
+        fuse = fuse or _as_they_are
         found = [self._nothing]
         close: list[tuple[int, Tensor]] = []
         count, seconds = 0, 0.0
@@ -101,7 +106,8 @@ class Predictor:
             before = time.perf_counter()
             done = self._run(first, batch)
             found.append(done)
-            close += [(count + place, batch[place]) for place in _close(done, first)]
+            decided = fuse(range(count, count + len(batch)), done.probabilities)
+            close += [(count + place, batch[place]) for place in _close(decided, first)]
             count += len(batch)
             seconds += time.perf_counter() - before
         probabilities = np.concatenate([each.probabilities for each in found])
@@ -117,7 +123,8 @@ class Predictor:
                 done = self._run(each, again)
                 probabilities[list(places)] = done.probabilities
                 embeddings[list(places)] = done.embeddings
-                left += [some[place] for place in _close(done, each)]
+                decided = fuse(places, done.probabilities)
+                left += [some[place] for place in _close(decided, each)]
             close = left
         seconds += time.perf_counter() - before
         return Predicted(probabilities=probabilities, embeddings=embeddings, seconds=seconds)
@@ -145,7 +152,9 @@ def _margin(precision: ChosenPrecision, bundle: Bundle) -> float:
     if precision == "int8":
         assert bundle.info.int8
         return bundle.info.int8.margin
-    return CLOSE if precision == "bf16" else 0.0
+    # a weight above 1 moves what is fused by as much more
+    weight = max(1.0, bundle.info.names.image_weight) if bundle.info.names else 1.0
+    return weight * CLOSE if precision == "bf16" else 0.0
 
 
 def _measured(precision: ChosenPrecision, bundle: Bundle) -> str:
@@ -156,9 +165,13 @@ def _measured(precision: ChosenPrecision, bundle: Bundle) -> str:
     return f", {int8.agreement:.1%} of {int8.items:,} held-out labels as in fp32"
 
 
-def _close(done: Predicted, by: Pass) -> list[int]:
+def _as_they_are(_: Sequence[int], probabilities: Probabilities) -> Probabilities:
+    return probabilities
+
+
+def _close(decided: Probabilities, by: Pass) -> list[int]:
     """Places of the calls that are closer than a pass may make them."""
-    places: list[int] = np.flatnonzero(margins(done.probabilities) < by.margin).tolist()
+    places: list[int] = np.flatnonzero(margins(decided) < by.margin).tolist()
     return places
 
 

@@ -1,6 +1,8 @@
 """A linear classifier of titles: fitted in seconds on CPUs, kept as few sparse weights."""
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -100,15 +102,17 @@ def fit_names(names: Sequence[str | None], targets: Ints, leaves: int) -> NameWe
     if len(there) < 2:
         return None
     passes = min(max(SEEN // len(known), FEWEST_PASSES), MOST_PASSES)
-    fitted = SGDClassifier(
-        loss="log_loss", alpha=PENALTY, average=True, max_iter=passes, tol=None, random_state=0,
-        n_jobs=-1,
-    ).fit(features, known)  # fmt: skip
     weight = np.zeros((leaves, FEATURES), np.float32)
     bias = np.full(leaves, UNKNOWN, np.float32)
-    # of two categories one is fitted, and the other is its opposite
-    signs = np.array([[-1.0], [1.0]]) if len(there) == 2 else 1.0
-    weight[there], bias[there] = signs * fitted.coef_, (signs * fitted.intercept_[:, None])[:, 0]
+
+    def fit(column: int) -> None:
+        one = SGDClassifier(
+            loss="log_loss", alpha=PENALTY, average=True, max_iter=passes, tol=None, random_state=0
+        ).fit(features, known == column)
+        weight[column], bias[column] = one.coef_[0], one.intercept_[0]
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # it lets other threads run
+        list(pool.map(fit, there))
     return NameWeights(weight=largest(weight.T), bias=bias)
 
 

@@ -125,3 +125,51 @@ def test_rows_leave_the_table_only_where_the_whole_catalog_was_seen(
         count = write_removed(connection, snapshot, labels, tmp_path / "r.parquet", whole=whole)
     assert parquet.read_table(tmp_path / "r.parquet")["item_id"].to_pylist() == gone
     assert count == len(gone)
+
+
+def names_plan(
+    folder: Path, items: list[dict[str, Any]], labels: list[dict[str, Any]], *, names: bool
+) -> list[str]:
+    snapshot = write(folder / "s.parquet", items, tuple(ITEM_SCHEMA.names))
+    known = write(folder / "l.parquet", labels, COMPARED)
+    night = Night(NightConfig(), "b1", "1", full=False, names=names)
+    with open_duckdb() as connection:
+        night.plan(connection, snapshot, known, folder / "p.parquet", 2)
+    found: list[str] = parquet.read_table(folder / "p.parquet")["item_id"].to_pylist()
+    return found
+
+
+@pytest.mark.parametrize("names", [False, True])
+def test_another_name_is_another_item_only_where_the_bundle_uses_names(
+    tmp_path: Path, *, names: bool
+) -> None:
+    items = [
+        item("same", name="Shirt"),
+        item("changed", name="Blue shirt"),
+        item("lost"),
+        item("of-another-bundle", name="Shirt"),
+        item("without", name="Shirt"),
+    ]
+    labels = [
+        label("same", name="Shirt"),
+        label("changed", name="Shirt"),
+        label("lost", name="Shirt"),
+        label("of-another-bundle", bundle_digest="b0"),
+        label("without"),
+    ]
+
+    planned = names_plan(tmp_path, items, labels, names=names)
+
+    # what another bundle, or an earlier version, has labelled without a name stands
+    assert planned == (["changed", "lost", "without"] if names else [])
+
+
+def test_a_label_by_name_alone_is_tried_again_as_the_error_would_be(tmp_path: Path) -> None:
+    items = [item("gone"), item("broken"), item("fine")]
+    labels = [
+        label("gone", error_detail="gone: it is not there (labelled by its name)"),
+        label("broken", error_detail="decode_failed: it is damaged (labelled by its name)"),
+        label("fine"),
+    ]
+
+    assert names_plan(tmp_path, items, labels, names=True) == ["gone"]

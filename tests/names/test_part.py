@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -13,39 +12,17 @@ from lib.errors import InputError
 from lib.hashing import digest_bytes
 from lib.models.bundle import Bundle, read_bundle
 from lib.models.bundle_tensors import pack, unpack
-from lib.models.names import Kept, NamesInfo
-from lib.names.classifier import fit_names
-from lib.names.part import NAMES, read_names, write_names
+from lib.names.part import NAMES, read_names
 from lib.names.text import VERSION
 from tests.helpers import catalogs
+from tests.helpers.named import LEAVES, fitted, make_named_bundle
 
-LEAVES = catalogs.TAXONOMY.leaves
-TITLES = [f"{leaf} number {n}" for n in range(6) for leaf in LEAVES]
-WEIGHTS = fit_names(TITLES, np.arange(len(TITLES)) % len(LEAVES), len(LEAVES))
+WEIGHTS = fitted()
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    """A bundle that uses names."""
-    folder = tmp_path / "bundle"
-    made = catalogs.make_bundle(str(folder), architecture="squeezenet1_1")
-    assert WEIGHTS
-    digests = write_names(str(folder), catalogs.LOCAL, WEIGHTS)
-    kept = Kept(threshold=0.5)
-    info = NamesInfo(
-        version=VERSION,
-        category_ids=LEAVES,
-        temperature=1.5,
-        image_weight=1.0,
-        name_weight=0.5,
-        both=kept,
-        alone=kept,
-    )
-    described = made.info.model_copy(
-        update={"names": info, "digests": {**made.info.digests, **digests}}
-    )
-    (folder / "bundle.json").write_bytes(described.to_json())
-    return folder
+    return Path(make_named_bundle(tmp_path / "bundle").uri)
 
 
 def opened(folder: Path) -> Bundle:
@@ -70,7 +47,6 @@ def test_what_was_written_is_read_back(bundle: Path) -> None:
     found = read_names(opened(bundle), catalogs.LOCAL)
 
     assert found
-    assert WEIGHTS
     assert (found.weights.weight != WEIGHTS.weight).nnz == 0
     probabilities, says = found.probabilities([*LEAVES, ""])
     best = [found.leaves[column] for column in probabilities.argmax(axis=1)]
