@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from lib.catalog.left_out import LeftOut, left_out_sentence
 from lib.cluster.connection import connected
 from lib.errors import InputError
-from lib.models.bundle import Bundle, read_bundle
+from lib.models.bundle import Bundle, BundleInfo, read_bundle
 from lib.models.choice import choose_model
 from lib.runs import files
 from lib.runs.ending import Ending
@@ -93,7 +93,15 @@ def train(
         }
     )
     say(sentence)
-    for claim in bundle.info.claims:
-        say(claim.sentence)
+    for promise in promised(bundle.info):
+        say(promise)
     say(f"bundle: {bundle.uri}\nreport: {run.at(files.REPORT)}")
     return bundle
+
+
+def promised(info: BundleInfo) -> list[str]:
+    """Say what a bundle promises, of items with a name and without."""
+    sentences = [claim.sentence for claim in info.claims_in_use]
+    if info.names:
+        sentences += [f"without a name: {claim.sentence}" for claim in info.claims]
+    return sentences

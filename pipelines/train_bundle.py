@@ -11,19 +11,20 @@ from torch import Tensor
 from lib.drift.sample import sample_of
 from lib.evaluation.held_out import Calibrated, Scored
 from lib.evaluation.predictions import make_predictions, write_predictions
-from lib.labels.decisions import Decider
 from lib.labels.promises import Accept
 from lib.models.bundle import Bundle, BundleInfo
 from lib.models.bundle_weights import write_bundle, write_compiled
 from lib.models.config import ChosenModel
 from lib.models.int8 import FEWEST_ITEMS, Int8, judge_int8
 from lib.models.reference import write_reference
+from lib.names.part import write_names
 from lib.runs import files
 from lib.runs.run import Run
 from lib.storage.uris import join
 from lib.taxonomy.taxonomy import Taxonomy
 from pipelines.train_embed import Backbone
 from pipelines.train_head import FittedHead
+from pipelines.train_names import TrainedNames, decide
 
 MOST_JUDGES, SCALE_ITEMS = 2_000, 300
 # mean cosine of embeddings in int8 and in float32: they are kept, and serve heads to come
@@ -31,8 +32,8 @@ LEAST_LIKENESS = 0.98
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trained:
-    """A model and what judges it.
+class Model:
+    """A model and the items that judge it.
 
     Attributes:
         backbone: its backbone.
@@ -41,7 +42,6 @@ class Trained:
         by_head: the head fitted on embeddings, where it was.
         places: int64 [m], the labelled items that judge it.
         scored: what it says of them.
-        calibrated: and what follows.
         folds: int64 [m], in which fold each was held out, or None.
         recipe: how it was trained, dial by dial.
     """
@@ -52,9 +52,28 @@ class Trained:
     by_head: FittedHead | None
     places: Tensor
     scored: Scored
-    calibrated: Calibrated
     folds: Tensor | None
     recipe: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained(Model):
+    """A model, and what the items that judge it say of it.
+
+    Attributes:
+        calibrated: of the image alone.
+        names: what titles say of the same items; None where too few have one.
+        used: of images and names together, where both are used.
+    """
+
+    calibrated: Calibrated
+    names: TrainedNames | None
+    used: Calibrated
+
+    @property
+    def names_in_use(self) -> TrainedNames | None:
+        """The titles' classifier, where it makes labels better."""
+        return self.names if self.names and self.names.judged.used else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +99,7 @@ def write_trained_bundle(
         with_int8: whether to compile it in int8 too, which takes its time.
     """
     run, model, taxonomy = described.run, described.model, described.taxonomy
+    names = trained.names_in_use
     uri, accept = run.at(name), described.accept
     storage, calibrated, backbone = run.storage, trained.calibrated, trained.backbone
     leaves = taxonomy.leaves
@@ -89,13 +109,9 @@ def write_trained_bundle(
     int8 = judge(trained, judging, embedded, vectors, items) if with_int8 else None
     compiled = backbone.job.kept("fp32") | (backbone.job.kept("int8") if int8 else {})
     scaled = calibrated.scaling.apply(trained.scored.logits)
-    probabilities = torch.softmax(scaled, dim=1).float().numpy()
-    decided = Decider(
-        taxonomy=taxonomy,
-        category_ids=leaves,
-        threshold=calibrated.threshold,
-        thresholds=calibrated.thresholds.by_category,
-    ).decide(probabilities)
+    probabilities, decided = decide(
+        torch.softmax(scaled, dim=1).float().numpy(), calibrated, trained.names_in_use, taxonomy
+    )
     predictions = make_predictions(
         judging,
         leaves,
@@ -128,12 +144,14 @@ def write_trained_bundle(
         target_precision=accept.precision,
         accept=accept,
         claims=calibrated.claims,
-        metrics=calibrated.metrics,
+        metrics=trained.used.metrics,
         recipe=trained.recipe,
         int8=int8,
+        names=names.judged.describe(taxonomy) if names else None,
         digests={
             **write_compiled(uri, storage, compiled),
             **write_reference(uri, storage, reference),
+            **(write_names(uri, storage, names.weights) if names else {}),
         },
     )
     return write_bundle(uri, storage, classifier, taxonomy, info), predictions
@@ -173,7 +191,17 @@ def judge(
         return found
 
     targets = trained.scored.targets[rows].numpy()
-    return judge_int8(probabilities(exact), probabilities(coarse), targets)
+    found = judge_int8(probabilities(exact), probabilities(coarse), targets)
+    if found is None or trained.names_in_use is None:
+        return found
+    # what labels follow from is judged, too: a call may be close by image and name together
+    named = trained.names_in_use.judged.beside
+    both = judge_int8(
+        named.fused(rows.tolist(), probabilities(exact)),
+        named.fused(rows.tolist(), probabilities(coarse)),
+        targets,
+    )
+    return both and both.model_copy(update={"margin": max(found.margin, both.margin)})
 
 
 def _spread(items: pa.Table, count: int) -> pa.Table:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lib.evaluation.answers import Answers, answers_of
+from lib.evaluation.assessment import Share
 from lib.evaluation.candidates import Candidate
 from lib.evaluation.held_out import Calibrated
 from lib.evaluation.label_issues import find_label_issues
@@ -24,10 +25,11 @@ from lib.models.bundle import Bundle
 from lib.reasons import ErrorItem
 from lib.reports.advice import advise
 from lib.reports.render import render_training
-from lib.reports.training_data import TrainingReport
+from lib.reports.training_data import NamesFigures, TrainingReport
 from lib.runs import files
 from lib.runs.run import Run
 from lib.training.history import EpochRecord
+from pipelines.train_names import TrainedNames
 from pipelines.train_pictures import Photos
 
 SHEETS, MISTAKES_EACH = 12, 6  # categories, and photos of each
@@ -60,6 +62,7 @@ class Shown:
         workers: how many have trained.
         dials: the recipe that was chosen, by name.
         adaptation: what an unlabelled catalog did, as a sentence.
+        names: what names say; None where too few labelled items have one.
     """
 
     bundle: Bundle
@@ -81,6 +84,7 @@ class Shown:
     workers: int = 1
     dials: Mapping[str, object] = field(default_factory=dict)
     adaptation: str | None = None
+    names: TrainedNames | None = None
 
 
 def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> None:
@@ -152,9 +156,26 @@ def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> None:
         growth=curve.overall if curve else None,
         dials={name: str(value) for name, value in shown.dials.items()},
         adaptation=shown.adaptation,
+        names=names_figures(shown),
         first_bundle_s=shown.first_bundle_s,
     )
     run.write(files.REPORT, render_training(report).encode())
+
+
+def names_figures(shown: Shown) -> NamesFigures | None:
+    """Return what the report shows of names; None where too few items have one."""
+    if shown.names is None:
+        return None
+    judged = shown.names.judged
+    return NamesFigures(
+        used=judged.used,
+        accuracies={
+            name: Share(part=right, whole=judged.items, share=estimate)
+            for name, (right, estimate) in judged.accuracies.items()
+        },
+        without_name=shown.bundle.info.claims,
+        alone=judged.alone.claims,
+    )
 
 
 def evaluated_on(predictions: pa.Table) -> str:

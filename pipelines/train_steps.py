@@ -24,11 +24,12 @@ from lib.training.checkpoint import TRAINED, read_checkpoint
 from lib.training.history import EpochRecord, epoch_sentence
 from pipelines.steps import Say
 from pipelines.train_adapt import adapt_fitted, describe_adaptation, embed_unlabelled
-from pipelines.train_bundle import Described, Trained, write_trained_bundle
+from pipelines.train_bundle import Described, Model, Trained, write_trained_bundle
 from pipelines.train_config import TrainRun
 from pipelines.train_embed import Backbone, Labelled, embed_labelled, without_embeddings
 from pipelines.train_finetune import FineTuning
 from pipelines.train_head import fit_best_head, on_folds, scored_by
+from pipelines.train_names import Promise, judged_together, train_names
 from pipelines.train_report import Shown, write_report
 
 HEAD, FINETUNE = "head", "finetune"
@@ -87,7 +88,8 @@ class TrainingSteps:
             items=labelled.items,
             train_items=labelled.train.stop,
             predictions=predictions,
-            calibrated=trained.calibrated,
+            calibrated=trained.used,
+            names=trained.names,
             strategy=chosen.strategy,
             seconds=time.monotonic() - self.started,
             why=chosen.why,
@@ -187,17 +189,27 @@ class TrainingSteps:
             recipe |= describe_adaptation(head, found)
             self.adaptations.append(found.sentence)
             self.say(found.sentence)
-        return Trained(
+        model = Model(
             backbone=backbone,
             head=head.rows,
             power=head.recipe.power,
             by_head=head,
             places=head.judged,
             scored=scored,
-            calibrated=calibrate(scored, self.taxonomy, self.config.accept),
             folds=head.folds[head.judged] if head.by_fold else None,
             recipe=recipe,
-        ), head.seconds
+        )
+        return self._judged(model, labelled), head.seconds
+
+    def _judged(self, model: Model, labelled: Labelled) -> Trained:
+        """Calibrate a model, and put the labelled items' names beside it."""
+        promise = Promise(taxonomy=self.taxonomy, accept=self.config.accept)
+        image = calibrate(model.scored, promise.taxonomy, promise.accept)
+        names = train_names(labelled, model.places, model.folds, image, promise)
+        if names:
+            self.say(names.judged.sentence)
+        used = judged_together(image, names, model.scored.targets, promise)
+        return Trained(**vars(model), calibrated=image, names=names, used=used)
 
     def _tuning(self, labelled: Labelled) -> FineTuning:
         return FineTuning(
@@ -227,17 +239,17 @@ class TrainingSteps:
             "epochs": len(history),
             "layers": f"layers from {layer} on" if layer else "all layers",
         }
-        return Trained(
+        model = Model(
             backbone=backbone,
             head=(head.weight.detach(), head.bias.detach()),
             power=1.0,
             by_head=None,
             places=places,
             scored=scored,
-            calibrated=calibrate(scored, self.taxonomy, self.config.accept),
             folds=None if labelled.held_out else tuning.folds[places],
             recipe={"strategy": FINETUNE, **dials, **learned},
         )
+        return self._judged(model, labelled)
 
     def _write(
         self, name: str, trained: Trained, labelled: Labelled, *, with_int8: bool = False

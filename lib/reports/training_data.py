@@ -21,6 +21,23 @@ MANY_WRONG, LEAST_WRONG = 0.02, 3
 
 
 @dataclass(frozen=True, kw_only=True)
+class NamesFigures:
+    """What names say beside images, on the held-out items that have both.
+
+    Attributes:
+        used: whether the bundle uses names.
+        accuracies: of image alone, name alone and both.
+        without_name: what is promised of items without a name.
+        alone: what is promised of items whose image cannot be had.
+    """
+
+    used: bool
+    accuracies: dict[str, Share]
+    without_name: tuple[Claim, ...]
+    alone: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingReport(RunReport):
     """A training run, with its evaluation on items that the model has not seen.
 
@@ -36,6 +53,7 @@ class TrainingReport(RunReport):
         growth: accuracy by the number of labels; None where it was not measured.
         dials: the recipe that was chosen, by name.
         adaptation: what an unlabelled catalog did, as a sentence.
+        names: what the items' names say beside their images; None where too few have one.
         first_bundle_s: seconds until the first bundle that could be used.
     """
 
@@ -68,6 +86,7 @@ class TrainingReport(RunReport):
     growth: "Curve | None" = None
     dials: dict[str, str] = field(default_factory=dict)
     adaptation: str | None = None
+    names: NamesFigures | None = None
     first_bundle_s: float | None = None
 
     @property

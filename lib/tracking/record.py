@@ -65,7 +65,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 def final_figures(info: BundleInfo) -> dict[str, float]:
     """Return a bundle's figures, and of shares of items the ends of their 95 % intervals."""
     items = round(info.metrics["validation_items"])
-    accepting = [each for each in info.claims if each.decision == Decision.ACCEPT]
+    accepting = [each for each in info.claims_in_use if each.decision == Decision.ACCEPT]
     accepted = sum(each.accepted for each in accepting)
     counts = {
         "validation_accuracy": (round(info.metrics["validation_accuracy"] * items), items),

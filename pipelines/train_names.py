@@ -1,0 +1,140 @@
+"""Names in a training: a classifier of titles beside the network's, judged on the same items."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+from torch import Tensor
+
+from lib.evaluation.held_out import Calibrated, calibrated_on
+from lib.heads.folds import NEVER_HELD_OUT
+from lib.labels.decisions import Decider
+from lib.labels.promises import Accept
+from lib.names.classifier import Floats, NameWeights, Probabilities, fit_names
+from lib.names.judged import HeldOut, JudgedNames, judge_names
+from lib.names.labeller import Labeller
+from lib.taxonomy.taxonomy import Taxonomy
+from pipelines.train_embed import Labelled
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedNames:
+    """A classifier of titles, and what held-out items say of it beside the image."""
+
+    weights: NameWeights
+    judged: JudgedNames
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """What is promised of labels, and the taxonomy that they are of."""
+
+    taxonomy: Taxonomy
+    accept: Accept
+
+
+def train_names(
+    labelled: Labelled,
+    places: Tensor,
+    folds: Tensor | None,
+    image: Calibrated,
+    promise: Promise,
+) -> TrainedNames | None:
+    """Fit a classifier of titles, and judge it on the items that judge the network.
+
+    Args:
+        labelled: the labelled items.
+        places: int64 [m], of those that judge the network.
+        folds: int64 [m], in which fold each was held out, or None where they are held out for good.
+        image: what these say of the network alone.
+        promise: what is promised, and of which categories.
+
+    Returns:
+        None where too few items have a name, or names of one category alone.
+    """
+    names, targets = labelled.items["name"].to_pylist(), labelled.targets.numpy()
+    leaves = len(promise.taxonomy.leaves)
+    train = np.arange(labelled.train.stop)
+
+    def fit(rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> NameWeights | None:
+        return fit_names([names[row] for row in rows], targets[rows], leaves)
+
+    weights = fit(train)
+    if weights is None:
+        return None
+    judging = places.numpy()
+    margins: Floats = np.zeros((len(judging), leaves))
+    named = np.zeros(len(judging), np.bool_)
+    fold_of = np.full(len(targets), NEVER_HELD_OUT)
+    if folds is not None:
+        fold_of[judging] = folds.numpy()
+    for fold in np.unique(fold_of[judging]):
+        mine = fold_of[judging] == fold
+        without = weights if folds is None else fit(train[fold_of[train] != fold])
+        if without is not None:
+            asked = [names[row] for row in judging[mine]]
+            margins[mine], named[mine] = without.margins(asked)
+    held_out = HeldOut(
+        image=image.probabilities, margins=margins, named=named, targets=targets[judging]
+    )
+    judged = judge_names(held_out, promise.taxonomy, promise.accept)
+    return TrainedNames(weights=weights, judged=judged) if judged else None
+
+
+def decide(
+    image: Probabilities, calibrated: Calibrated, names: TrainedNames | None, taxonomy: Taxonomy
+) -> tuple[Probabilities, pa.Table]:
+    """Return the probabilities that labels of the held-out items follow from, and the labels.
+
+    Args:
+        image: float32 [m, leaves], of the image alone.
+        calibrated: whose thresholds are those of items without a name.
+        names: what names say; None where they are not used.
+        taxonomy: whose leaves the columns are.
+
+    Returns:
+        float32 [m, leaves], fused where a name says something, and columns of `Decider.decide`.
+    """
+
+    def decider(by: Calibrated) -> Decider:
+        return Decider(
+            taxonomy=taxonomy,
+            category_ids=taxonomy.leaves,
+            threshold=by.threshold,
+            thresholds=by.thresholds.by_category,
+        )
+
+    if names is None:
+        return image, decider(calibrated).decide(image)
+    named = names.judged.beside
+    fused = named.fused(range(len(image)), image)
+    by_image, by_both = decider(calibrated), decider(names.judged.fused)
+    labeller = Labeller(names=None, weights=named.weights, image=by_image, both=by_both,
+                        alone=by_image)  # fmt: skip
+    return fused, labeller.decide(fused, named.says)
+
+
+def judged_together(
+    image: Calibrated, names: TrainedNames | None, targets: Tensor, promise: Promise
+) -> Calibrated:
+    """Return what held-out items say of all that is used: of both where there is a name.
+
+    Its thresholds are those of items with a name, where names are used.
+
+    Args:
+        image: of the image alone.
+        names: what names say; None where they are not used.
+        targets: int64 [m], true columns.
+        promise: what is promised, and of which categories.
+    """
+    if names is None or not names.judged.used:
+        return image
+    judged, found = names.judged, image.probabilities.copy()
+    found[judged.named] = judged.both
+    whole = calibrated_on(found, targets.numpy(), promise.taxonomy, promise.accept)
+    return replace(
+        whole,
+        scaling=image.scaling,
+        thresholds=judged.fused.thresholds,
+        error_before=image.error_before,
+    )
