@@ -13,6 +13,7 @@ from jobs import (
     embed,
     evaluate,
     history,
+    index,
     predict,
     publish,
     status,
@@ -50,6 +51,7 @@ app.command("predict")(predict.main)
 app.command("evaluate")(evaluate.main)
 app.command("backfill")(backfill.main)
 app.command("embed")(embed.main)
+app.command("index")(index.main)
 app.command("publish")(publish.main)
 app.command("history")(history.main)
 app.command("clean")(clean.main)

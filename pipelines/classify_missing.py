@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 import pyarrow as pa
 
-from lib.embeddings.store import EmbeddingStore
+from lib.embeddings.store import EmbeddingStore, name_of
 from lib.inference.config import UnitJob
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
@@ -14,6 +14,7 @@ from lib.runs.progress import counted, plural, stage
 from lib.runs.receipt import Receipt
 from lib.runs.run import Run
 from lib.runs.shards import finished_units, read_embeddings
+from lib.search.build import index_store
 from pipelines.steps import Say, work_off
 
 
@@ -59,7 +60,7 @@ def keep_embeddings(
     say: Say,
     watch: Callable[[Iterator[pa.Table]], Iterator[pa.Table]] = iter,
 ) -> None:
-    """Put the embeddings of a run's units into the store.
+    """Put the embeddings of a run's units into the store, and index them for searches.
 
     Args:
         store: takes them.
@@ -71,6 +72,14 @@ def keep_embeddings(
     units = Plan(run).units
     with stage(say, "keeping the embeddings", f"of {len(units):,} units", short=not units) as count:
         store.append(name, watch(counted(read_embeddings(run, units), count)))
+    keep_index(store, name, say)
+
+
+def keep_index(store: EmbeddingStore, name: str, say: Say) -> None:
+    """Index what a run has put into the store, and nothing else."""
+    only = {each for each in store.names if name_of(each) == name}
+    with stage(say, "indexing the embeddings", "embeddings", short=True) as count:
+        index_store(store.uri, store.storage, only, count=count)
 
 
 @contextmanager

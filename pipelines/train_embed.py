@@ -19,6 +19,7 @@ from lib.reasons import ErrorItem
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import some_of
 from lib.training.backbone import BackboneJob, Precision
+from pipelines.classify_missing import keep_index
 from pipelines.steps import Say
 
 TWO_LABELS, COPY = "two_labels", "copy"
@@ -89,6 +90,8 @@ class Backbone:
             self.unusable.update({each.item_id: each for each in found.unusable})
             if found.rows.num_rows:
                 store.append(file_name(missing), [found.rows])
+                if precision == "fp32":  # what searches ask
+                    keep_index(store, file_name(missing), self.say)
             rows, vectors = look_up(items, store)
         order = np.argsort(rows.to_numpy())
         return items.take(rows.take(pa.array(order))), torch.from_numpy(vectors[order])

@@ -98,14 +98,18 @@ class EmbeddingStore:
     def __init__(self, uri: str, backbone_digest: str, storage: Storage) -> None:
         """Keep the place; nothing is read yet."""
         self.uri = join(absolute(uri), backbone_digest)
-        self._storage = storage
+        self.storage = storage
+
+    @property
+    def names(self) -> list[str]:
+        """Names of its files, in their order."""
+        names = self.storage.names(self.uri)
+        return sorted(n for n in names if n.endswith(".parquet") and not n.startswith("."))
 
     @property
     def files(self) -> list[ParquetParts]:
         """Its files, in the order of their names."""
-        names = self._storage.names(self.uri)
-        wanted = sorted(n for n in names if n.endswith(".parquet") and not n.startswith("."))
-        return [store_file(join(self.uri, name), self._storage) for name in wanted]
+        return [store_file(join(self.uri, name), self.storage) for name in self.names]
 
     def read_keys(self, but_of: str | None = None) -> Iterator[pa.RecordBatch]:
         """Stream the keys of all embeddings, except of the files appended under a name."""
@@ -135,7 +139,7 @@ class EmbeddingStore:
         found = read_rows(connection, NEW, {}).read_all()
         rows = rows.take(found["place"].combine_chunks())
         if rows.num_rows:
-            self._storage.write(join(self.uri, name), to_parquet([rows], rows.schema))
+            self.storage.write(join(self.uri, name), to_parquet([rows], rows.schema))
             connection.register("written", rows.select(KEY))
             connection.execute("INSERT INTO stored FROM written")
         return int(rows.num_rows)

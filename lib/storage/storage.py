@@ -4,9 +4,10 @@ import contextlib
 import hashlib
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import fsspec
 from botocore.exceptions import FlexibleChecksumError
@@ -184,3 +185,28 @@ class Storage:
                 return set()
             raise
         return {each.rstrip("/").rsplit("/", 1)[-1] for each in listed}
+
+    def versions(self, uri: str) -> dict[str, str]:
+        """Versions of the objects right below a folder, by name; empty where it does not exist.
+
+        A version is the store's etag, else size and time; it changes where an object is another.
+        """
+        filesystem, path = self.open(uri)
+        try:
+            with explained(uri):
+                listed = filesystem.ls(path, detail=True)
+        except InputError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return {}
+            raise
+        return {
+            each["name"].rsplit("/", 1)[-1]: _version(each)
+            for each in listed
+            if each["type"] == "file"
+        }
+
+
+def _version(listed: Mapping[str, Any]) -> str:
+    if etag := listed.get("ETag"):
+        return str(etag).strip('"')
+    return f"{listed['size']}-{listed.get('mtime', listed.get('created', ''))}"

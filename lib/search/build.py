@@ -1,0 +1,173 @@
+"""Making the indexes that a store of embeddings lacks."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from usearch.index import Index
+
+from lib.embeddings.store import EMBEDDING, store_file, to_matrix
+from lib.errors import InputError
+from lib.search.local_copies import cache_folder, local_copy
+from lib.search.segments import (
+    DESCRIPTION,
+    INDEX,
+    Covered,
+    Segment,
+    disjoint,
+    group,
+    read_segments,
+    segment_id,
+    store_files,
+)
+from lib.storage.parquet_reader import ParquetParts
+from lib.storage.storage import Storage
+from lib.storage.uris import join
+
+# chosen by measurement, see benchmarks/LOG.md
+CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 16, 64, 128
+DTYPE = "f16"  # as the embeddings are kept, so that nothing is lost
+
+
+@dataclass(frozen=True, kw_only=True)
+class Indexed:
+    """What was done: so many embeddings were put into so many indexes."""
+
+    rows: int
+    segments: int
+
+
+def index_store(
+    uri: str,
+    storage: Storage,
+    only: Collection[str] | None = None,
+    *,
+    check: bool = False,
+    count: Callable[[int], object] = lambda _: None,
+) -> Indexed:
+    """Make the indexes that a store lacks; each appears whole, and none is made twice.
+
+    Args:
+        uri: of the store of one backbone.
+        storage: how to reach it.
+        only: names of the files that are to get one, of those that have none; None for all.
+        check: read all indexes, make those again that are damaged, and remove those of files
+            that are gone.
+        count: takes how many embeddings have been indexed more.
+
+    Raises:
+        InputError: a file of the store is damaged.
+    """
+    versions = storage.versions(uri)
+    files = store_files(versions)
+    known = disjoint(read_segments(uri, versions, storage))
+    if check:
+        known = [each for each in known if _is_whole(uri, each, storage)]
+    covered = {each.name for segment in known for each in segment.files}
+    wanted = [n for n in files if n not in covered and (only is None or n in only)]
+    opened = {name: store_file(join(uri, name), storage) for name in wanted}
+    rows = {name: file.metadata.num_rows for name, file in opened.items()}
+    done = 0
+    groups = group({name: rows[name] for name in wanted if rows[name]}, known)
+    for names in groups:
+        parts = {name: store_file(join(uri, name), storage) for name in names}
+        segment = _write(uri, {name: files[name] for name in names}, parts, storage, count)
+        done += segment.rows
+        _remove_merged(uri, known, segment, storage)
+    if check:
+        _remove_lost(uri, storage)
+    return Indexed(rows=done, segments=len(groups))
+
+
+def _write(
+    uri: str,
+    versions: dict[str, str],
+    parts: dict[str, ParquetParts],
+    storage: Storage,
+    count: Callable[[int], object],
+) -> Segment:
+    """Index some files, and write the index before its description."""
+    covered = [
+        Covered(name=name, version=versions[name], rows=part.metadata.num_rows)
+        for name, part in parts.items()
+    ]
+    index = build_index([*parts.values()], count)
+    place = join(uri, segment_id(versions))
+    with tempfile.TemporaryDirectory(prefix="reshelve-") as folder:
+        path = Path(folder) / "index"
+        index.save(str(path))
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        segment = Segment(dimensions=index.ndim, files=tuple(covered), digest=digest)
+        storage.upload(path, f"{place}{INDEX}")
+    storage.write(f"{place}{DESCRIPTION}", segment.model_dump_json(indent=1).encode())
+    return segment
+
+
+def build_index(
+    parts: Sequence[ParquetParts], count: Callable[[int], object] = lambda _: None
+) -> Index:
+    """Index the rows of files, one after the other, a row group at a time, on all cores.
+
+    Raises:
+        InputError: the files hold embeddings of different lengths.
+    """
+    width = _width(parts[0])
+    index = Index(
+        ndim=width,
+        metric="cos",
+        dtype=DTYPE,
+        connectivity=CONNECTIVITY,
+        expansion_add=EXPANSION_ADD,
+    )
+    first = 0
+    for part in parts:
+        if _width(part) != width:
+            raise InputError(
+                f"{part.uri}: these embeddings have {_width(part)} values, those of {parts[0].uri} "
+                f"{width}; one of the two is no file of this backbone"
+            )
+        for number in range(part.metadata.num_row_groups):
+            column = part.read(number, [EMBEDDING])[EMBEDDING].combine_chunks()
+            matrix = to_matrix(column)
+            keys = np.arange(first, first + len(matrix), dtype=np.uint64)
+            index.add(keys, matrix, threads=_cores())
+            first += len(matrix)
+            count(len(matrix))
+    return index
+
+
+def _remove_merged(uri: str, known: Sequence[Segment], segment: Segment, storage: Storage) -> None:
+    """Remove the indexes whose files another one covers now; who reads them has them open."""
+    names = {each.name for each in segment.files}
+    for old in known:
+        if old.segment_id != segment.segment_id and names >= {each.name for each in old.files}:
+            storage.delete(join(uri, f"{old.segment_id}{DESCRIPTION}"))
+            storage.delete(join(uri, f"{old.segment_id}{INDEX}"))
+
+
+def _remove_lost(uri: str, storage: Storage) -> None:
+    versions = storage.versions(uri)
+    used = {each.segment_id for each in disjoint(read_segments(uri, versions, storage))}
+    for name in versions:
+        if name.endswith((INDEX, DESCRIPTION)) and name.rpartition(".")[0] not in used:
+            storage.delete(join(uri, name))
+
+
+def _is_whole(uri: str, segment: Segment, storage: Storage) -> bool:
+    place = join(uri, f"{segment.segment_id}{INDEX}")
+    return local_copy(place, segment.digest, storage, cache_folder()) is not None
+
+
+def _width(part: ParquetParts) -> int:
+    kind = part.schema.field(EMBEDDING).type
+    width: int = kind.byte_width // 2
+    return width
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
