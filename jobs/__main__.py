@@ -16,6 +16,7 @@ from jobs import (
     index,
     predict,
     publish,
+    search,
     status,
     submit,
     taxonomy,
@@ -52,6 +53,7 @@ app.command("evaluate")(evaluate.main)
 app.command("backfill")(backfill.main)
 app.command("embed")(embed.main)
 app.command("index")(index.main)
+app.command("search")(search.main)
 app.command("publish")(publish.main)
 app.command("history")(history.main)
 app.command("clean")(clean.main)

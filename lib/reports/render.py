@@ -18,6 +18,7 @@ from lib.reports.growth_chart import growth_chart
 from lib.reports.migration_data import MigrationReport
 from lib.reports.sankey import flow_picture
 from lib.reports.scores import ROWS_LIMIT, scores
+from lib.reports.search_data import SearchReport
 from lib.reports.training_data import TrainingReport
 from lib.reports.training_verdict import training_verdict
 from lib.reports.trends import trends
@@ -123,6 +124,11 @@ def render_evaluation(report: EvaluationReport) -> str:
         left_out=findings.left_out[:_ERRORS_LIMIT],
         reliability=charts.reliability_diagram(calibration.bins) if calibration else None,
     )
+
+
+def render_search(report: SearchReport) -> str:
+    """Lay out what a search has found as a page."""
+    return _render("search.html.j2", report=report, verdict=report.verdict)
 
 
 def _waiting(report: PublishedReport) -> list[CategoryCount]:

@@ -57,6 +57,18 @@ class Part:
             chunks.append(cosine(np.asarray(matrix), vector))
         return np.concatenate(chunks)
 
+    def vector(self, row: int) -> Embeddings:
+        """Return the embedding of a row."""
+        if self.index is not None:
+            found: Embeddings = np.asarray(self.index.get(np.array([row], np.uint64)))[0]
+            return found
+        for matrix in self._matrices():
+            if row < len(matrix):
+                one: Embeddings = matrix[row]
+                return one
+            row -= len(matrix)
+        raise AssertionError("a place lies in its part")
+
     def _one_by_one(
         self, vector: Embeddings, rows: Places | None, count: int
     ) -> tuple[Places, Floats]:
@@ -120,6 +132,11 @@ class Nearest:
                     yield pa.RecordBatch.from_arrays(
                         [*batch.columns, places], schema=KEY_SCHEMA.append(PLACE)
                     )
+
+    def read(self, place: int) -> Embeddings:
+        """Return the embedding at a place, float16 [d]."""
+        part = self._parts[place // FILE_ROWS]
+        return part.vector(place % FILE_ROWS)
 
     def search(
         self, vector: Embeddings, count: int, allowed: Places | None = None

@@ -5,8 +5,21 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from lib.batches import to_parquet
 from lib.embeddings.store import Embeddings, EmbeddingStore, to_table
-from tests.helpers.catalogs import LOCAL
+from lib.labels.change import Change
+from lib.labels.delta_table import LabelsTable
+from lib.schemas import LABELS_SCHEMA
+from lib.search.query import ImageEmbedder
+from tests.helpers.catalogs import (
+    LOCAL,
+    TAXONOMY,
+    label_rows,
+    make_bundle,
+    pictures,
+    read_items,
+    write_catalog,
+)
 
 WIDTH = 32
 
@@ -22,3 +35,29 @@ def append(folder: Path, digest: str, name: str, count: int, seed: int = 0) -> N
     etags = pa.chunked_array([pa.nulls(count, pa.string())])
     store = EmbeddingStore(str(folder), digest, LOCAL)
     store.append(name, [to_table(uris, etags, vectors(count, seed))])
+
+
+def make_shop(folder: Path, count: int = 12) -> None:
+    """Make a catalog that was classified: images, bundle, embeddings, and the table `labels`.
+
+    Item `n` is named and labelled by `n`; pictures lie in `images`.
+    """
+    bundle = make_bundle(str(folder / "bundle"))
+    files = pictures(count)
+    images = write_catalog(str(folder / "images"), files)
+    items = read_items(images)
+    embedder = ImageEmbedder(bundle, LOCAL)
+    found = np.stack([embedder.embed(uri) for uri in items["uri"].to_pylist()])
+    store = EmbeddingStore(str(folder / "embeddings"), bundle.backbone_digest, LOCAL)
+    store.append("night", [to_table(items["uri"], items["etag"], found)])
+    rows = label_rows(items["item_id"].to_pylist()).to_pylist()
+    for number, (row, item) in enumerate(zip(rows, items.to_pylist(), strict=True)):
+        row |= {"uri": item["uri"], "etag": item["etag"]}  # the rows are ours
+        if number % 2:
+            row |= {"category_id": "skirt", "category_path": TAXONOMY.path("skirt")}
+            row["decision"] = "review"
+    part = str(folder / "part.parquet")
+    LOCAL.write(part, to_parquet(pa.Table.from_pylist(rows, schema=LABELS_SCHEMA)))
+    made = bundle.made.model_copy(update={"run_id": "night"})
+    table = LabelsTable(str(folder / "labels"), LOCAL)
+    table.publish(Change(run_id="night", base=None, parts=[part], removed=None, made=made))

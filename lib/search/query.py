@@ -1,0 +1,49 @@
+"""The embedding of one image, made as those of a catalog are, without a cluster."""
+
+import os
+from functools import cached_property
+
+import torch
+
+from lib.embeddings.store import LARGEST, Embeddings
+from lib.errors import InputError
+from lib.images.config import ReadingConfig
+from lib.images.preparer import Preparer
+from lib.models.bundle import Bundle
+from lib.models.runtimes import Network, Networks
+from lib.reasons import MEANINGS
+from lib.storage.storage import Storage
+
+
+class ImageEmbedder:
+    """A bundle's backbone, which is loaded at the first image."""
+
+    def __init__(self, bundle: Bundle, storage: Storage) -> None:
+        """Keep the bundle, and how to reach it and the images."""
+        self._bundle, self._storage = bundle, storage
+
+    def embed(self, uri: str) -> Embeddings:
+        """Return the embedding of an image, float16 [d].
+
+        Raises:
+            InputError: it is not there, or is no image that can be used; or the bundle is damaged.
+        """
+        reading = ReadingConfig(threads=1, max_retries=3)
+        preparer = Preparer(self._bundle.info.preprocessing, reading, self._storage.config)
+        prepared = preparer.prepare(uri, None)
+        if prepared.pixels is None:
+            assert prepared.error
+            meaning = MEANINGS[prepared.error.reason]
+            raise InputError(f"{uri}: {meaning}: {prepared.error.detail}")
+        with torch.inference_mode():
+            found = self._network(prepared.pixels.unsqueeze(0))[0]
+            vector: Embeddings = found.clamp(-LARGEST, LARGEST).half().cpu().numpy()
+        return vector
+
+    @cached_property
+    def _network(self) -> Network:
+        threads = len(os.sched_getaffinity(0))
+        networks = Networks(
+            self._bundle, self._storage, device="auto", runtime="auto", threads=threads
+        )
+        return networks.open("fp32", 1, networks.open_head().weight.shape[1])
