@@ -7,6 +7,7 @@ import typer
 
 from jobs import (
     backfill,
+    check,
     classify,
     clean,
     demo,
@@ -46,6 +47,7 @@ def reshelve(
     """Keep an image catalog on the right shelves."""
 
 
+app.command("check")(check.main)
 app.command("train")(train.main)
 app.command("classify")(classify.main)
 app.command("predict")(predict.main)

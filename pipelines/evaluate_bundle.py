@@ -172,7 +172,7 @@ def cross_validate(seen: Seen, bundle: Bundle, folds: int, source: str) -> Answe
     vectors = torch.from_numpy(seen.embeddings.copy())
     best, *_ = choose_head(vectors, torch.tensor(targets), fold_of, len(there))
     probabilities = np.zeros((len(labels), len(leaves)), np.float32)
-    probabilities[:, [leaves.index(each) for each in there]] = _calibrated(
+    probabilities[:, [leaves.index(each) for each in there]] = calibrate_folds(
         best.logits.numpy(), np.array(targets), fold_of.numpy()
     )
     predictions = make_predictions(seen.items, leaves, probabilities, folds=fold_of.numpy())
@@ -199,8 +199,14 @@ def check_enough(labels: Sequence[str], source: str) -> None:
         )
 
 
-def _calibrated(logits: Probabilities, targets: Ints, folds: Ints) -> Probabilities:
-    """Scale each fold's logits by a temperature of the other folds, and make them probabilities."""
+def calibrate_folds(logits: Probabilities, targets: Ints, folds: Ints) -> Probabilities:
+    """Scale each fold's logits by a temperature of the other folds, and make them probabilities.
+
+    Args:
+        logits: float32 [n, categories], of heads that have not seen the item's fold.
+        targets: int64 [n], columns of the categories.
+        folds: int64 [n].
+    """
     import torch  # noqa: PLC0415  # takes seconds
 
     from lib.evaluation.calibration import fit_temperature  # noqa: PLC0415  # as above

@@ -1,6 +1,6 @@
 """Embeddings of labelled items: the kept ones, and the others from their images."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -21,8 +21,7 @@ from lib.taxonomy.taxonomy import some_of
 from lib.training.backbone import BackboneJob, Precision
 from pipelines.classify_missing import keep_index
 from pipelines.steps import Say
-
-TWO_LABELS, COPY = "two_labels", "copy"
+from pipelines.train_copies import find_copies_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +109,10 @@ class Labelled:
         items: n items, columns of `ITEM_SCHEMA`; the held-out ones come last.
         vectors: float16 [n, d].
         targets: int64 [n], columns of the leaves.
-        photos: n names of photos; copies have one name.
+        photos: n names of photos; copies and near copies have one name.
         held_out: how many are held out; none where each item is in turn.
         unusable: the items that were left out, and why.
+        copies: what copies there are, as a sentence; empty where there are none.
     """
 
     items: pa.Table
@@ -121,6 +121,7 @@ class Labelled:
     photos: list[str]
     held_out: int
     unusable: list[ErrorItem]
+    copies: str = ""
 
     @property
     def train(self) -> slice:
@@ -137,46 +138,27 @@ def embed_labelled(
         InputError: a category has no photo that can be used, or all have one alone.
     """
     items, vectors = backbone.embed(pa.concat_tables([train, held_out]))
-    labels = items["category_id"].to_pylist()
     unseen = set(held_out["item_id"].to_pylist())
-    ids = items["item_id"].to_pylist()
-    places: dict[bytes, list[int]] = defaultdict(list)
-    for place, vector in enumerate(vectors.numpy()):
-        places[vector.tobytes()].append(place)
-    unusable = dict(backbone.unusable)
-    photos = list(ids)
-    for same in places.values():
-        if len(same) == 1:
-            continue
-        names = sorted({labels[place] for place in same})
-        first = next((place for place in same if ids[place] not in unseen), same[0])
-        for place in same:
-            photos[place] = ids[first]
-            uri = items["uri"][place].as_py()
-            if len(names) > 1:
-                detail = f"the same photo is labelled '{names[0]}' and '{names[1]}'"
-                unusable[ids[place]] = ErrorItem(
-                    item_id=ids[place], uri=uri, code=TWO_LABELS, detail=detail
-                )
-            elif ids[place] in unseen and place != first:
-                detail = f"it is the photo of item '{ids[first]}'"
-                unusable[ids[place]] = ErrorItem(
-                    item_id=ids[place], uri=uri, code=COPY, detail=detail
-                )
+    copies = find_copies_of(items, vectors.numpy(), unseen)
+    unusable = backbone.unusable | copies.unusable
+    ids, labels = items["item_id"].to_pylist(), items["category_id"].to_pylist()
     kept = [place for place, item_id in enumerate(ids) if item_id not in unusable]
     column = {leaf: index for index, leaf in enumerate(leaves)}
     found = Labelled(
         items=items.take(pa.array(kept, pa.int64())),
         vectors=vectors[kept],
         targets=torch.tensor([column[labels[place]] for place in kept], dtype=torch.int64),
-        photos=[photos[place] for place in kept],
+        photos=[copies.photos[place] for place in kept],
         held_out=sum(ids[place] in unseen for place in kept),
         unusable=list(unusable.values()),
+        copies=copies.sentence,
     )
     why = _why(found.unusable)
     _check_enough(found, leaves, is_judged=held_out.num_rows > 0, why=f"; {why}" if why else "")
     if why:
         backbone.say(why)
+    if copies.sentence:
+        backbone.say(copies.sentence)
     return found
 
 

@@ -63,6 +63,7 @@ class Shown:
         dials: the recipe that was chosen, by name.
         adaptation: what an unlabelled catalog did, as a sentence.
         names: what names say; None where too few labelled items have one.
+        copies: what copies there are among the photos, as a sentence.
     """
 
     bundle: Bundle
@@ -85,6 +86,7 @@ class Shown:
     dials: Mapping[str, object] = field(default_factory=dict)
     adaptation: str | None = None
     names: TrainedNames | None = None
+    copies: str = ""
 
 
 def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> None:
@@ -157,6 +159,7 @@ def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> None:
         dials={name: str(value) for name, value in shown.dials.items()},
         adaptation=shown.adaptation,
         names=names_figures(shown),
+        copies=shown.copies,
         first_bundle_s=shown.first_bundle_s,
     )
     run.write(files.REPORT, render_training(report).encode())

@@ -12,11 +12,9 @@ from lib.evaluation.candidates import Candidate
 from lib.evaluation.held_out import Scored, calibrate, compare_scored
 from lib.evaluation.paired import Verdict
 from lib.models.bundle import Bundle
-from lib.models.bundle_weights import backbone_digest
 from lib.models.config import ChosenModel
 from lib.runs import files
 from lib.runs.run import Run
-from lib.storage.uris import absolute, join
 from lib.taxonomy.taxonomy import Taxonomy
 from lib.training.backbone import BackboneJob
 from lib.training.budget import OverBudgetError
@@ -24,6 +22,7 @@ from lib.training.checkpoint import TRAINED, read_checkpoint
 from lib.training.history import EpochRecord, epoch_sentence
 from pipelines.steps import Say
 from pipelines.train_adapt import adapt_fitted, describe_adaptation, embed_unlabelled
+from pipelines.train_backbone import open_backbone
 from pipelines.train_bundle import Described, Model, Trained, write_trained_bundle
 from pipelines.train_config import TrainRun
 from pipelines.train_embed import Backbone, Labelled, embed_labelled, without_embeddings
@@ -102,6 +101,7 @@ class TrainingSteps:
             workers=self.config.workers.most,
             dials=trained.recipe,
             adaptation=self.adaptations[0] if self.adaptations else None,
+            copies=labelled.copies,
         )
         self.say("writing the report")
         write_report(self.run, shown, self.config.reading)
@@ -163,17 +163,7 @@ class TrainingSteps:
             preprocessing=self.model.preprocessing,
             reading=self.config.reading,
         )
-        digest = backbone_digest(job.load(), self.model.preprocessing)
-        folder = absolute(kept or self.config.embeddings)
-        kept_uri = join(folder, f"{digest}-network")
-        return Backbone(
-            job=replace(job, kept_uri=kept_uri),
-            digest=digest,
-            folder=folder,
-            workers=self.config.workers,
-            connect=self.connect,
-            say=self.say,
-        )
+        return open_backbone(job, self.config, self.connect, self.say, kept)
 
     def _fit_head(
         self, backbone: Backbone, labelled: Labelled, unlabelled: pa.Table | None

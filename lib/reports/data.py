@@ -17,7 +17,7 @@ class Thumbnail:
         item_id: the whole of it.
         name: of the item, or None.
         category: what the item is called.
-        confidence: in that, from 0 to 1.
+        confidence: in that, from 0 to 1; None where nobody was asked.
         for_review: whether a person is to look at it.
         other: what else it is or may be, in a few words, or None.
         other_confidence: in that, or None.
@@ -28,7 +28,7 @@ class Thumbnail:
     item_id: str
     name: str | None
     category: str
-    confidence: float
+    confidence: float | None
     for_review: bool = False
     other: str | None = None
     other_confidence: float | None = None

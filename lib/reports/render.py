@@ -9,6 +9,8 @@ from lib.printable import printable
 from lib.reports import charts, formats
 from lib.reports.advice import shares_of
 from lib.reports.changes import changes_sentence
+from lib.reports.check_data import CheckReport
+from lib.reports.check_verdict import check_verdict
 from lib.reports.data import CategoryCount, ClassificationReport, PublishedReport
 from lib.reports.estimates import between, counted
 from lib.reports.evaluation_data import EvaluationReport
@@ -129,6 +131,11 @@ def render_evaluation(report: EvaluationReport) -> str:
 def render_search(report: SearchReport) -> str:
     """Lay out what a search has found as a page."""
     return _render("search.html.j2", report=report, verdict=report.verdict)
+
+
+def render_check(report: CheckReport) -> str:
+    """Lay out a check of labelled items as a page."""
+    return _render("check.html.j2", report=report, verdict=check_verdict(report))
 
 
 def _waiting(report: PublishedReport) -> list[CategoryCount]:

@@ -54,6 +54,7 @@ class TrainingReport(RunReport):
         dials: the recipe that was chosen, by name.
         adaptation: what an unlabelled catalog did, as a sentence.
         names: what the items' names say beside their images; None where too few have one.
+        copies: what copies there are among the photos, as a sentence, or an empty text.
         first_bundle_s: seconds until the first bundle that could be used.
     """
 
@@ -87,6 +88,7 @@ class TrainingReport(RunReport):
     dials: dict[str, str] = field(default_factory=dict)
     adaptation: str | None = None
     names: NamesFigures | None = None
+    copies: str = ""
     first_bundle_s: float | None = None
 
     @property

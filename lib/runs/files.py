@@ -46,3 +46,6 @@ PREDICTIONS: Final = "predictions.parquet"
 AGAINST: Final = "against"  # a run in units within the run
 AGAINST_PREDICTIONS: Final = "against.parquet"
 EVALUATION: Final = "evaluation.json"
+
+# of a check
+FINDINGS: Final = "findings.csv"
