@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import torch
@@ -12,6 +12,7 @@ from lib.backfill.carried_thresholds import carry_thresholds
 from lib.backfill.head_bundle import NewHead
 from lib.backfill.head_split import LabelledEmbeddings, can_split, split_head
 from lib.backfill.labelled_items import Labelled, check_enough
+from lib.backfill.new_names import NewNames
 from lib.embeddings.index import PlacedReader
 from lib.embeddings.store import EMBEDDING
 from lib.evaluation.held_out import Scored, calibrate
@@ -20,6 +21,8 @@ from lib.evaluation.results import Evaluation
 from lib.heads.lda import Moments, moments_of
 from lib.models.head import Head, raise_to
 from lib.models.runtimes import read_head
+from lib.names.classifier import fit_names
+from lib.names.judged import HeldOut, judge_names
 from lib.runs.progress import plural
 from lib.storage.parquet_reader import ParquetParts
 from pipelines.backfill_labelled import locate
@@ -79,6 +82,10 @@ def fit(labelled: Labelled, move: Move, say: Say) -> Fitted:
         head, evaluation = _split(move, old, moments, unseen)
     else:
         head, evaluation = _refit(move, old.power, moments, unseen, train.num_rows)
+    if move.bundle.info.names:
+        asked = [side["name"].to_pylist() for side in (train, held_out)]
+        scored = NamedItems(asked[0], asked[1], targets, held_targets)
+        head = replace(head, names=fit_new_names(scored, head, unseen, move, say))
     seconds = time.monotonic() - started
     return Fitted(head, evaluation, train.num_rows, missing, seconds)
 
@@ -130,6 +137,45 @@ def _refit(
         metrics=calibrated.metrics,
     )
     return new, calibrated.evaluation
+
+
+@dataclass(frozen=True)
+class NamedItems:
+    """Titles of labelled items to fit on and of those held out, and their columns, int64."""
+
+    train: list[str | None]
+    held_out: list[str | None]
+    targets: torch.Tensor
+    held_targets: torch.Tensor
+
+
+def fit_new_names(
+    items: NamedItems, head: NewHead, unseen: LabelledEmbeddings, move: Move, say: Say
+) -> NewNames | None:
+    """Fit a classifier of titles for the new taxonomy, and judge it beside the new head.
+
+    Returns:
+        None where too few items have a name, or names make labels no better.
+    """
+    taxonomy = move.migration.new
+    weights = fit_names(items.train, items.targets.numpy(), len(taxonomy.leaves))
+    if weights is None:
+        return None
+    margins, named = weights.margins(items.held_out)
+    columns = [head.head.leaves.index(leaf) for leaf in taxonomy.leaves]
+    held_out = HeldOut(
+        image=head.head.probabilities(unseen.embeddings)[:, columns].numpy(),
+        margins=margins,
+        named=named,
+        targets=items.held_targets.numpy(),
+    )
+    judged = judge_names(held_out, taxonomy, move.bundle.info.promise)
+    if judged is None:
+        return None
+    say(judged.sentence)
+    if not judged.used:
+        return None
+    return NewNames(info=judged.describe(taxonomy), weights=weights)
 
 
 def read_vectors(located: pa.Table, files: Sequence[ParquetParts]) -> Iterator[torch.Tensor]:

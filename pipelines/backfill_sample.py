@@ -13,6 +13,7 @@ from lib.backfill.score_unit import Scorer
 from lib.embeddings.index import PlacedReader
 from lib.embeddings.store import store_file
 from lib.labels.decisions import Decider
+from lib.names.labeller import Labeller
 from lib.schemas import as_labels
 from lib.storage.storage import Storage
 from lib.taxonomy.migration import Migration
@@ -48,8 +49,25 @@ def time_sample(
         rows = next(file.iter_batches(SAMPLE_ROWS, row_groups=[routes.rule_units]))
         before = time.perf_counter()
         stored = [store_file(uri, storage) for uri in planned.embeddings]
+        scorer, start = Scorer(head, decider, labeller_by(new, decider)), 0
+        names = as_labels(pa.Table.from_batches([rows]))["name"]
         for some in PlacedReader(stored, head.weight.shape[1]).read(rows["place"].to_numpy()):
-            Scorer(head, decider).score(some)
+            scorer.score(some, names.slice(start, len(some)))
+            start += len(some)
         seconds += (time.perf_counter() - before) * routes.model / rows.num_rows
     torch.set_num_threads(threads)
     return seconds / cores()
+
+
+def labeller_by(new: NewHead, decider: Decider) -> Labeller | None:
+    """Return what decides by names, too; it takes as long whatever the thresholds are."""
+    if new.names is None:
+        return None
+    info = new.names.info
+    return Labeller(
+        names=new.names.classifier(new.head.leaves),
+        weights=(info.image_weight, info.name_weight),
+        image=decider,
+        both=decider,
+        alone=decider,
+    )

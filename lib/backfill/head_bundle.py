@@ -6,6 +6,7 @@ import torch
 
 from lib.backfill.carried_thresholds import carry_thresholds
 from lib.backfill.head_split import carry_rows
+from lib.backfill.new_names import NewNames, carry_names
 from lib.hashing import digest_bytes
 from lib.labels.promises import Claim
 from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
@@ -14,6 +15,7 @@ from lib.models.head import Head
 from lib.models.openvino_runtime import FILES
 from lib.models.reference import read_reference, write_reference
 from lib.models.runtimes import read_head
+from lib.names.part import NAMES, write_names
 from lib.storage.storage import Storage
 from lib.storage.uris import join
 from lib.taxonomy.migration import Migration
@@ -32,6 +34,7 @@ class NewHead:
         metrics: on held-out items; none where the head was not fitted.
         keeps_int8: whether labels in int8 are as good as the old bundle's; for a head that was
             fitted, no one has looked.
+        names: the names that belong to it, or None where the bundle uses none.
     """
 
     head: Head
@@ -40,6 +43,7 @@ class NewHead:
     claims: tuple[Claim, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)
     keeps_int8: bool = False
+    names: NewNames | None = None
 
 
 def carry_head(bundle: Bundle, migration: Migration, storage: Storage) -> NewHead:
@@ -55,6 +59,7 @@ def carry_head(bundle: Bundle, migration: Migration, storage: Storage) -> NewHea
         info.threshold,
         thresholds=carry_thresholds(info.thresholds, migration),
         keeps_int8=True,
+        names=carry_names(bundle, migration, storage),
     )
 
 
@@ -84,6 +89,9 @@ def write_head_bundle(
         same = head.rows == old.info.category_ids
         reference = reference if same else reference.without_predictions
         digests |= write_reference(uri, storage, reference)
+    kept = {name: digest for name, digest in old.info.digests.items() if name != NAMES}
+    if new.names:
+        digests |= write_names(uri, storage, new.names.weights)
     described = old.info.model_copy(
         update={
             "run_id": uri.rsplit("/", 2)[-2],
@@ -96,9 +104,10 @@ def write_head_bundle(
             "claims": new.claims,
             "metrics": new.metrics,
             "int8": old.info.int8 if new.keeps_int8 else None,
-            "digests": {**old.info.digests, **digests},
+            "names": new.names.info if new.names else None,
+            "digests": {**kept, **digests},
         }
     )
     storage.write(join(uri, "model.safetensors"), model)
     storage.write(join(uri, "taxonomy.yaml"), text)
-    storage.write(join(uri, "bundle.json"), described.model_dump_json(indent=2).encode())
+    storage.write(join(uri, "bundle.json"), described.to_json())

@@ -17,6 +17,7 @@ from lib.labels.decisions import TOP_K, Decider, Floats, Ints
 from lib.models.bundle import read_bundle
 from lib.models.head import Head
 from lib.models.runtimes import read_head
+from lib.names.labeller import Labeller, labeller_of
 from lib.runs.compaction import check_rows, part_path
 from lib.runs.plan import Plan
 from lib.runs.receipt import Receipt
@@ -52,24 +53,42 @@ class ScoreJob:
 
 @dataclass(frozen=True)
 class Scorer:
-    """A head and what is decided by it."""
+    """A head and what is decided by it; and by names, where the labeller uses them."""
 
     head: Head
     decider: Decider
+    labeller: Labeller | None = None
 
-    def score(self, embeddings: Embeddings) -> pa.Table:
-        """Decide on embeddings, float16 [n, d]; columns as `Decider.decide`, n rows."""
-        vectors = torch.from_numpy(embeddings)
+    def score(self, embeddings: Embeddings, names: pa.ChunkedArray | None = None) -> pa.Table:
+        """Decide on items.
+
+        Args:
+            embeddings: float16 [n, d].
+            names: n titles; None: of none is a name known.
+
+        Returns:
+            Columns as `Decider.decide`, n rows.
+        """
+        vectors, start, found = torch.from_numpy(embeddings), 0, []
         chunk = torch.empty(min(CHUNK_ROWS, len(vectors)), len(self.head.leaves))
-        return pa.concat_tables(self._decide(some, chunk) for some in vectors.split(CHUNK_ROWS))
+        for some in vectors.split(CHUNK_ROWS):
+            titles = None if names is None else names.slice(start, len(some)).to_pylist()
+            found.append(self._decide(some, chunk, titles))
+            start += len(some)
+        return pa.concat_tables(found)
 
-    def _decide(self, vectors: torch.Tensor, chunk: torch.Tensor) -> pa.Table:
+    def _decide(
+        self, vectors: torch.Tensor, chunk: torch.Tensor, names: list[str | None] | None
+    ) -> pa.Table:
         """Decide on vectors, by way of the first rows of `chunk`."""
         size = max(1, CACHED_BYTES // (4 * chunk.shape[1]))
         probabilities = chunk[: len(vectors)]
         with torch.inference_mode():
             for block, made in zip(vectors.split(size), probabilities.split(size), strict=True):
                 made.copy_(self.head.probabilities(block))
+            if self.labeller and names and (named := self.labeller.read(names)):
+                fused = named.fused(range(len(names)), probabilities.numpy())
+                return self.labeller.decide(fused, named.says)
             order, values = best_of(probabilities)
         return self.decider.decide_among(order, values, probabilities.numpy())
 
@@ -83,7 +102,9 @@ class UnitScorer:
         self._bundle = read_bundle(job.bundle_uri, storage)
         decider = self._bundle.decider
         head = read_head(self._bundle, storage, torch.device("cpu"))
-        self._scorer, self._relabeller = Scorer(head, decider), Relabeller(job.migration, decider)
+        labeller = labeller_of(self._bundle, storage)
+        self._scorer = Scorer(head, decider, labeller if labeller.names else None)
+        self._relabeller = Relabeller(job.migration, decider)
         self._dimensions = head.weight.shape[1]
         files = [store_file(uri, storage) for uri in job.embeddings]
         self._reader = PlacedReader(files, self._dimensions)
@@ -100,8 +121,8 @@ class UnitScorer:
         if unit < self._job.rule_units:
             labels, read_s = self._relabeller.relabel(as_labels(rows)), 0.0
         else:
-            decided, read_s = self._score(rows["place"].to_numpy())
             labels = as_labels(rows)
+            decided, read_s = self._score(rows["place"].to_numpy(), labels["name"])
             for name in DECIDED:
                 place = labels.schema.get_field_index(name)
                 labels = labels.set_column(place, LABELS_SCHEMA.field(name), decided[name])
@@ -111,13 +132,14 @@ class UnitScorer:
         self._job.run.write(part_path(unit), with_receipt(labels, receipt))
         return receipt
 
-    def _score(self, places: Ints) -> tuple[pa.Table, float]:
-        """Return what the head says of the embeddings at these places, and seconds of reading."""
-        found, read_s = [], 0.0
+    def _score(self, places: Ints, names: pa.ChunkedArray) -> tuple[pa.Table, float]:
+        """Return what is said of the embeddings at these places, and seconds of reading."""
+        found, read_s, start = [], 0.0, 0
         before = time.perf_counter()
         for embeddings in self._reader.read(places):
             read_s += time.perf_counter() - before
-            found.append(self._scorer.score(embeddings))
+            found.append(self._scorer.score(embeddings, names.slice(start, len(embeddings))))
+            start += len(embeddings)
             before = time.perf_counter()
         return pa.concat_tables(found), read_s
 
