@@ -106,10 +106,13 @@ def _classify(job: UnitJob, units: list[int]) -> Iterator[Receipt]:
 
 def _read(run: Run, plan: Plan, items: pa.Table) -> Seen:
     rows = pa.concat_tables([rows for _, rows in read_shards(run, plan.units)])
-    usable = pc.is_null(rows["error"])
+    usable = pc.is_null(rows["error_detail"])  # a label by name alone says there why
     left_out = [
         ErrorItem(
-            item_id=row["item_id"], uri=row["uri"], code=row["error"], detail=row["error_detail"]
+            item_id=row["item_id"],
+            uri=row["uri"],
+            code=row["error"] or row["error_detail"].partition(":")[0],
+            detail=row["error_detail"],
         )
         for row in rows.filter(pc.invert(usable)).to_pylist()
     ]
@@ -125,7 +128,7 @@ def _read(run: Run, plan: Plan, items: pa.Table) -> Seen:
 
 
 def answer(seen: Seen, bundle: Bundle, run: Run, *, own: bool) -> Answered:
-    """Return what a bundle's own head says.
+    """Return what a bundle's own head says, beside the items' names where the bundle uses them.
 
     Args:
         seen: by its backbone.
@@ -136,9 +139,12 @@ def answer(seen: Seen, bundle: Bundle, run: Run, *, own: bool) -> Answered:
     import torch  # noqa: PLC0415  # takes seconds
 
     from lib.models.runtimes import read_head  # noqa: PLC0415  # as above
+    from lib.names.labeller import labeller_of  # noqa: PLC0415  # as above
 
     head = read_head(bundle, run.storage, torch.device("cpu"))
     found = head.probabilities(torch.from_numpy(seen.embeddings.copy())).numpy()
+    if named := labeller_of(bundle, run.storage).read(seen.items["name"].to_pylist()):
+        found = named.fused(range(len(found)), found)
     decided = seen.labels if own else None
     predictions = make_predictions(seen.items, bundle.info.leaves, found, decided=decided)
     return Answered(predictions, seen.left_out)

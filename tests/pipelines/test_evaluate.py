@@ -27,6 +27,7 @@ from pipelines.evaluate_inputs import EvaluateRun
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job, told_by
 from tests.helpers.local_ray import local_ray
+from tests.helpers.named import make_named_bundle
 from tests.helpers.report_reading import Page
 
 PICTURES = catalogs.pictures(40)
@@ -74,7 +75,8 @@ def shop(folder: Path, truth: dict[str, str], **columns: list[str]) -> str:
     manifest = Path(catalogs.write_catalog(str(folder), files, labels=labels))
     rows = list(csv.reader(manifest.read_text().splitlines()))
     for name, values in columns.items():
-        for row, value in zip(rows, [name, *values, ""], strict=True):
+        last = "a shirt" if name == "name" else ""
+        for row, value in zip(rows, [name, *values, last], strict=True):
             row.append(value)
     with manifest.open("w", newline="") as file:
         csv.writer(file).writerows(rows)
@@ -115,6 +117,23 @@ def test_a_bundle_is_right_as_often_as_the_labels_say_and_each_prediction_is_kep
     assert page.unbalanced == []
     assert "Right on 80.0\u00a0% of 40 items" in page.text.replace(" %", "\u00a0%")
     assert len([tag for tag in page.tags("img") if tag["src"].startswith("data:")]) == 8
+
+
+def test_a_bundle_that_uses_names_is_asked_with_them_and_not_without_an_image(
+    labels: pa.Table, tmp_path: Path
+) -> None:
+    named = make_named_bundle(tmp_path / "named", (0.0, 1.0), both=0.0, alone=0.0)
+    truth = truth_with_mistakes(labels)
+    titles = [f"a {truth[each]}" for each in sorted(truth)]
+    manifest = shop(tmp_path, truth, name=titles)
+
+    found, run, _ = evaluated(tmp_path, bundle=named.uri, catalog={"uri": manifest})
+
+    accuracy = found["assessment"]["accuracy"]
+    assert (accuracy["part"], accuracy["whole"]) == (40, 40)
+    assert [(e["item_id"], e["code"]) for e in found["left_out"]] == [("x-empty.jpg", "empty")]
+    predictions = parquet.read_table(run / "predictions.parquet")
+    assert predictions["label"].to_pylist() == predictions["predicted"].to_pylist()
 
 
 def test_an_ended_evaluation_answers_again_without_work(
