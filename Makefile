@@ -24,6 +24,7 @@
 # make bench-backfill  moves a table of a million rows to a new taxonomy
 # make bench-changed   takes in the one item in a hundred that has changed, of 100,000 on S3
 # make bench-hostile   classifies 200 small files of 64 million pixels each, in bounded memory
+# make bench-search  indexes and asks a million embeddings, beside faiss and scikit-learn
 # make bench-engine    streams a million items through the whole engine, with nothing to classify
 PYTHON ?= python3
 VENV := .venv
@@ -31,7 +32,7 @@ RUN := $(VENV)/bin/python -m
 
 .PHONY: fuzz sbom audit demo first-week report-shots test test-fast test-faults test-cluster test-examples test-mlflow \
   check layers lock bench bench-listing bench-night bench-changed bench-kills bench-engine \
-  bench-hostile bench-backfill bench-accuracy bench-train
+  bench-search bench-hostile bench-backfill bench-accuracy bench-train
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -161,3 +162,11 @@ bench-hostile: $(VENV)/.installed
 
 bench-backfill: $(VENV)/.installed
 	$(RUN) benchmarks.bench_backfill
+
+SEARCH_PEERS := benchmarks/out/search-peers
+$(SEARCH_PEERS)/.installed: benchmarks/peers/search_requirements.txt $(VENV)/.installed
+	$(RUN) pip install --quiet --no-deps --target $(SEARCH_PEERS) --upgrade --requirement $<
+	touch $@
+
+bench-search: $(SEARCH_PEERS)/.installed
+	$(RUN) benchmarks.bench_search

@@ -95,6 +95,15 @@ def processor() -> str:
     return f"{name}, {'with' if 'amx_int8' in text else 'without'} AMX"
 
 
+def most_memory_gib() -> float:
+    """Return the most memory that this process has had, with what it maps, in GiB.
+
+    Not `ru_maxrss`: that also counts what the process had from which this one was forked.
+    """
+    found = re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(found[1]) / 2**20 if found else 0.0
+
+
 def _children_cpu_s() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

@@ -74,7 +74,7 @@ def index_store(
     done = 0
     groups = group({name: rows[name] for name in wanted if rows[name]}, known)
     for names in groups:
-        parts = {name: store_file(join(uri, name), storage) for name in names}
+        parts = {n: opened.get(n) or store_file(join(uri, n), storage) for n in names}
         segment = _write(uri, {name: files[name] for name in names}, parts, storage, count)
         done += segment.rows
         _remove_merged(uri, known, segment, storage)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rapidfuzz import fuzz, process, utils
 
+from lib.embeddings.index import Places
 from lib.embeddings.store import Embeddings
 from lib.errors import InputError
 from lib.labels.decisions import Decision
@@ -59,12 +60,21 @@ class Hit:
     name: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """The items that count: bool [n], and their places, int64, ascending, each once."""
+
+    rows: Bools
+    places: Places
+
+
 class CatalogSearch:
     """The items of a labels table and their embeddings, as they were when this was made."""
 
     def __init__(self, items: Items, nearest: Nearest, taxonomy: Taxonomy) -> None:
         """Join what belongs together: places are those of `nearest`."""
         self.items, self._nearest, self._taxonomy = items, nearest, taxonomy
+        self._last: tuple[tuple[str | None, str | None], Kept] | None = None
 
     def __len__(self) -> int:
         """Items that can be found."""
@@ -87,13 +97,12 @@ class CatalogSearch:
             InputError: the vector is of another backbone; no such category or decision; or the
                 store has changed meanwhile.
         """
-        wanted = self._wanted(asked)
-        allowed = np.unique(self.items.places[wanted])
-        places, scores = self._nearest.search(vector, asked.top + len(but), allowed)
+        kept = self._kept(asked)
+        places, scores = self._nearest.search(vector, asked.top + len(but), kept.places)
         hits = [
             self._hit(row, float(scores[position]))
             for position, row in self.items.at(places)
-            if wanted[row]
+            if kept.rows[row]
         ]
         least = -1.0 if asked.min_score is None else asked.min_score
         found = [hit for hit in hits if hit.item_id not in but and hit.score >= least]
@@ -126,7 +135,7 @@ class CatalogSearch:
             )
         if not utils.default_process(title):
             raise InputError("the title has no letter or digit to look for")
-        wanted = np.flatnonzero(self._wanted(asked))
+        wanted = np.flatnonzero(self._kept(asked).rows)
         names = rows["name"].take(pa.array(wanted)).to_pylist()
         least = LEAST_ALIKE if asked.min_score is None else asked.min_score
         found = process.extract(
@@ -138,6 +147,14 @@ class CatalogSearch:
             score_cutoff=100 * least,
         )
         return [self._hit(int(wanted[place]), score / 100) for _, score, place in found]
+
+    def _kept(self, asked: Asked) -> "Kept":
+        """Say which items count; who asks again most often asks about the same ones."""
+        key = asked.category, asked.decision
+        if self._last is None or self._last[0] != key:
+            rows = self._wanted(asked)
+            self._last = key, Kept(rows=rows, places=np.unique(self.items.places[rows]))
+        return self._last[1]
 
     def _wanted(self, asked: Asked) -> Bools:
         """Say which rows count."""
