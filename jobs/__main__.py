@@ -15,6 +15,7 @@ from jobs import (
     evaluate,
     history,
     index,
+    match,
     predict,
     publish,
     search,
@@ -56,6 +57,7 @@ app.command("backfill")(backfill.main)
 app.command("embed")(embed.main)
 app.command("index")(index.main)
 app.command("search")(search.main)
+app.command("match")(match.main)
 app.command("publish")(publish.main)
 app.command("history")(history.main)
 app.command("clean")(clean.main)

@@ -19,6 +19,7 @@ class Reason(StrEnum):
     DECODE_FAILED = "decode_failed"
     DECODER_CRASH = "decoder_crash"
     TIMEOUT = "timeout"
+    NOTHING_TO_COMPARE = "nothing_to_compare"
 
 
 MEANINGS: dict[Reason, str] = {
@@ -34,6 +35,7 @@ MEANINGS: dict[Reason, str] = {
     Reason.DECODE_FAILED: "the image is damaged inside",
     Reason.DECODER_CRASH: "the image kills the process that decodes it",
     Reason.TIMEOUT: "the image takes longer to decode than the limit",
+    Reason.NOTHING_TO_COMPARE: "a match has neither a title nor an embedding of the item",
 }
 
 

@@ -26,12 +26,13 @@ Say = Callable[[str], None]  # takes each line for the person who waits
 PlannedT = TypeVar("PlannedT")
 ValueT = TypeVar("ValueT")
 CATALOGS = ("catalog", "validation", "adapt")  # keys of run files
+SIDES = ("left", "right")  # of a match
 
 
 def within_catalogs(reading: ReadingConfig, info: ValidationInfo) -> ReadingConfig:
     """Let a run file's images be read from the stores of its catalogs, unless it says which."""
     # a catalog is missing where it is not valid itself
-    catalogs = (info.data.get(key) for key in CATALOGS)
+    catalogs = (info.data.get(key) for key in (*CATALOGS, *SIDES))
     return reading.within(each.store for each in catalogs if each)
 
 
@@ -45,7 +46,7 @@ def apart_from_catalogs(value: ValueT, info: ValidationInfo) -> ValueT:
     if catalog and (output := info.data.get("output")) and is_within(catalog, absolute(output)):
         raise ValueError(f"should lie outside 'output', which is {absolute(output)}")
     if isinstance(value, str):
-        for each in (info.data.get(key) for key in CATALOGS):
+        for each in (info.data.get(key) for key in (*CATALOGS, *SIDES)):
             if each and each.folder and is_within(absolute(value), each.folder):
                 raise ValueError(f"should lie outside the catalog {each.folder}")
     elif catalog and output and is_within(absolute(output), catalog):

@@ -24,6 +24,7 @@ from pipelines.backfill_inputs import BackfillRun
 from pipelines.classify import ClassifyRun
 from pipelines.embed import EmbedRun
 from pipelines.evaluate_inputs import EvaluateRun
+from pipelines.match_inputs import MatchRun
 from pipelines.train_config import TrainRun
 from tests.helpers.catalogs import LOCAL
 
@@ -36,6 +37,7 @@ JOBS: dict[str, type[Config]] = {
     "backfill": BackfillRun,
     "embed": EmbedRun,
     "evaluate": EvaluateRun,
+    "match": MatchRun,
 }
 REQUIRED = "required"
 STOPPED_BY_A_PERSON = 130

@@ -197,8 +197,8 @@ def find_few(labels: Sequence[str], leaves: Mapping[str, str]) -> list[Finding]:
         Finding(
             kind=Kind.FEW,
             category_id=leaf,
-            detail=f"{path}: {counts[leaf]} photo{'' if counts[leaf] == 1 else 's'} that can be used; "
-            f"label {FEW} or more",
+            detail=f"{path}: {counts[leaf]} photo{'' if counts[leaf] == 1 else 's'} "
+            f"that can be used; label {FEW} or more",
         )
         for leaf, path in sorted(leaves.items(), key=lambda each: (counts[each[0]], each[1]))
         if counts[leaf] < FEW

@@ -13,6 +13,7 @@ from lib.matching.name_table import Bools
 
 # where no labelled pairs are given
 SAME_FROM, REVIEW_FROM = 0.9, 0.5
+LIKELY = 0.5
 
 
 class Band(StrEnum):
@@ -81,6 +82,8 @@ def choose_limits(scores: Doubles, same: Bools, forbidden: Bools, accept: Accept
         shown = f"{count:,} of {accepted:,} labelled pairs ({low:.0%} to {high:.0%})"
         claims.append((least, shown, None if accepted else labels_needed(items, rule)))
     (sure, sure_shown, needed), (unlike, unlike_shown, _) = claims
+    # easy pairs promise much of low scores; what is not likely the same is never called so
+    sure = max(sure, LIKELY)
     review = 0.0 if unlike >= NEVER else min(float(np.nextafter(1 - unlike, 1)), sure)
     found = (
         f"same from a score of {sure:.2f}, right for {sure_shown}"

@@ -17,6 +17,7 @@ from lib.reports.evaluation_data import EvaluationReport
 from lib.reports.evaluation_verdict import evaluation_verdict
 from lib.reports.facts import evaluation_facts, training_facts
 from lib.reports.growth_chart import growth_chart
+from lib.reports.match_data import MatchReport, match_facts, match_verdict
 from lib.reports.migration_data import MigrationReport
 from lib.reports.sankey import flow_picture
 from lib.reports.scores import ROWS_LIMIT, scores
@@ -136,6 +137,13 @@ def render_search(report: SearchReport) -> str:
 def render_check(report: CheckReport) -> str:
     """Lay out a check of labelled items as a page."""
     return _render("check.html.j2", report=report, verdict=check_verdict(report))
+
+
+def render_match(report: MatchReport) -> str:
+    """Lay out a match as a page."""
+    return _render(
+        "match.html.j2", report=report, verdict=match_verdict(report), facts=match_facts(report)
+    )
 
 
 def _waiting(report: PublishedReport) -> list[CategoryCount]:

@@ -24,6 +24,13 @@ NIGHT: Final = "night.json"
 SAMPLE: Final = "sample.parquet"  # what later nights are compared with
 DRIFT: Final = "drift.json"
 
+# of a match
+RIGHT: Final = "right.parquet"
+SCORING: Final = "scoring.json"
+PAIRS: Final = "pairs.parquet"
+MATCHES: Final = "matches.parquet"
+CLUSTERS: Final = "clusters.parquet"
+
 # of a backfill
 BACKFILL: Final = "backfill.json"
 MIGRATION: Final = "migration.json"
