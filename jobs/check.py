@@ -6,7 +6,7 @@ from lib.config.config import load_run_file
 
 
 def main(run_file: RunFile, settings: Settings = None, *, as_json: EndAsJson = False) -> None:
-    """Look for what is wrong with the labelled photos of a training; change nothing."""
+    """Look for what is wrong with labelled photos."""
     with ending("check", as_json=as_json) as (say, end):
         from pipelines.train_config import TrainRun, refuse_missing
 

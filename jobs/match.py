@@ -12,7 +12,7 @@ def main(
     dry_run: DryRun = False,
     as_json: EndAsJson = False,
 ) -> None:
-    """Find the pairs of the same product within one catalog, or across two."""
+    """Find pairs of the same product."""
     with ending("match", as_json=as_json) as (say, end):
         from pipelines.match import match
         from pipelines.match_inputs import MatchRun

@@ -46,7 +46,7 @@ def main(
     ] = None,
     as_json: EndAsJson = False,
 ) -> None:
-    """Find the items that look like an image or another item, or that are called so."""
+    """Find items like an image or an item, or by title."""
     if (query is None) == (title is None):
         raise typer.BadParameter("give either an image or an item, or --title")
     with ending("search", as_json=as_json) as (say, end):
