@@ -1,6 +1,7 @@
 """A bundle's model: written after training, loaded where items are classified."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import safetensors.torch
 from torch import Tensor
@@ -10,8 +11,9 @@ from lib.hashing import digest_bytes, digest_json
 from lib.images.preprocessing import Preprocessing
 from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, BundleInfo, damaged
 from lib.models.bundle_tensors import pack, read_tensors
-from lib.models.classifier import Classifier, build_classifier, libraries_of
-from lib.models.pretrained import adapted_by_timm, in_order, parameters_of
+from lib.models.classifier import Classifier, build_classifier, libraries_of, try_size
+from lib.models.outline import fill, outline_of
+from lib.models.pretrained import COUNTER, adapted_by_timm, in_order, parameters_of
 from lib.storage.storage import Storage
 from lib.storage.uris import join
 from lib.taxonomy.taxonomy import Taxonomy
@@ -68,32 +70,71 @@ def load_classifier(bundle: Bundle, storage: Storage) -> Classifier:
     Raises:
         InputError: the weights are damaged or are another model's.
     """
-    info = bundle.info
-    versions = " and ".join(f"{name} {version}" for name, version in info.libraries.items())
-    made_with = f" (the bundle was made with {versions})" if versions else ""
-    try:
-        classifier = build_classifier(
-            info.architecture, len(info.category_ids), info.preprocessing.size_px
-        )
-    except InputError as error:
-        raise InputError(f"{bundle.uri}: its network cannot be built: {error}{made_with}") from None
+    architecture, size_px = bundle.info.architecture, bundle.info.preprocessing.size_px
     state = read_tensors(bundle, storage)
     for name in (APART_WEIGHT, APART_BIAS):
         state.pop(name, None)
-    if state.keys() != classifier.state_dict().keys():
-        state = _renamed(state, classifier)
-    expected = classifier.state_dict()
-    for name, value in state.items():
-        if name in expected and value.dtype != expected[name].dtype:
-            raise damaged(bundle, f"'{name}' is {value.dtype}, not {expected[name].dtype}")
-    try:
-        classifier.load_state_dict(state)
-    except RuntimeError as error:
-        first = " ".join(str(error).split())  # its first line names the class alone
-        raise InputError(
-            f"{bundle.uri}: model.safetensors does not fit: {first:.300}{made_with}"
-        ) from None
+    rows, width = state["head.weight"].shape
+    with _saying_whose(bundle):
+        # a name may stand for gigabytes: the file is compared with it before any are taken
+        outline = outline_of(architecture, rows, width, size_px)
+    if outline is not None:
+        state = _fitting(state, outline, bundle)
+        if (filled := fill(outline, state)) is not None:
+            with _saying_whose(bundle):
+                given = try_size(filled.backbone, architecture, size_px)
+            if given.shape != (1, width):
+                gives = list(given.shape[1:])
+                raise _unfit(bundle, f"its head takes {width} numbers, the network gives {gives}")
+            return filled.eval()
+    with _saying_whose(bundle):
+        classifier = build_classifier(architecture, rows, size_px)
+    classifier.load_state_dict(_fitting(state, classifier, bundle))
     return classifier.eval()
+
+
+@contextmanager
+def _saying_whose(bundle: Bundle) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise InputError(
+            f"{bundle.uri}: its network cannot be built: {error}{_made_with(bundle)}"
+        ) from None
+
+
+def _made_with(bundle: Bundle) -> str:
+    versions = " and ".join(f"{name} {version}" for name, version in bundle.info.libraries.items())
+    return f" (the bundle was made with {versions})" if versions else ""
+
+
+def _unfit(bundle: Bundle, why: str) -> InputError:
+    return InputError(
+        f"{bundle.uri}: model.safetensors does not fit: {why:.300}{_made_with(bundle)}"
+    )
+
+
+def _fitting(state: dict[str, Tensor], classifier: Classifier, bundle: Bundle) -> dict[str, Tensor]:
+    """Return tensors under a classifier's names, whatever another version called them.
+
+    Raises:
+        InputError: they are not this network's.
+    """
+    expected = classifier.state_dict()
+    if state.keys() != expected.keys():
+        state = _renamed(state, classifier)
+    for name, value in expected.items():
+        if name not in state:
+            if not name.endswith(COUNTER):
+                raise _unfit(bundle, f"it lacks '{name}'")
+        elif state[name].dtype != value.dtype:
+            raise damaged(bundle, f"'{name}' is {state[name].dtype}, not {value.dtype}")
+        elif state[name].shape != value.shape:
+            shapes = f"{list(state[name].shape)}, and the network's is {list(value.shape)}"
+            raise _unfit(bundle, f"'{name}' is {shapes}")
+    if unknown := [name for name in state if name not in expected]:
+        raise _unfit(bundle, f"the network has no '{unknown[0]}'")
+    return state
 
 
 def _renamed(state: dict[str, Tensor], classifier: Classifier) -> dict[str, Tensor]:

@@ -83,32 +83,54 @@ def build_classifier(architecture: str, categories: int, size_px: int) -> Classi
         InputError: the library has no such model, or it cannot take images of this size.
     """
     of_timm = architecture.startswith(timm_models.PREFIX)
-    if of_timm:
-        name, _ = timm_models.find_name(architecture)
-    else:
-        check_architecture(architecture)
-        name = architecture.lower()
     try:
-        if of_timm:
-            backbone = timm_models.build_backbone(name, size_px)
-        else:
-            backbone = _build_torchvision(name, size_px)
-        # not every network says at once that a size is too small for it
-        with torch.no_grad():
-            embeddings = backbone.eval()(torch.zeros(1, 3, size_px, size_px))
+        backbone = bare_backbone(architecture, size_px)
     except (AssertionError, RuntimeError, ValueError) as error:
-        raise InputError(
-            f"model.preprocessing.size_px: {architecture} cannot take images of {size_px} px: "
-            f"{str(error).splitlines()[0]:.200}"
-        ) from None
+        raise _cannot_take(architecture, size_px, error) from None
+    embeddings = try_size(backbone, architecture, size_px)
     backbone.train()
     if of_timm and embeddings.ndim != 2:
         raise InputError(
             f"model.architecture: {architecture} gives no single embedding per image; "
             "take one that classifies"
         )
-    width = embeddings.shape[1] if of_timm else _remove_head(backbone)
+    width = embeddings.shape[1] if of_timm else remove_head(backbone)
     return Classifier(backbone, nn.Linear(width, categories))
+
+
+def bare_backbone(architecture: str, size_px: int) -> nn.Module:
+    """Build a backbone with random weights; torchvision's still have their own head.
+
+    Raises:
+        InputError: the library has no such model.
+        AssertionError: or another of the network's own, it cannot be built for this size.
+    """
+    if architecture.startswith(timm_models.PREFIX):
+        name, _ = timm_models.find_name(architecture)
+        return timm_models.build_backbone(name, size_px)
+    check_architecture(architecture)
+    return _build_torchvision(architecture.lower(), size_px)
+
+
+@torch.no_grad()
+def try_size(network: nn.Module, architecture: str, size_px: int) -> Tensor:
+    """Show a network one image, since not every one says at once that a size is too small for it.
+
+    Raises:
+        InputError: it cannot take images of this size.
+    """
+    try:
+        given: Tensor = network.eval()(torch.zeros(1, 3, size_px, size_px))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise _cannot_take(architecture, size_px, error) from None
+    return given
+
+
+def _cannot_take(architecture: str, size_px: int, error: Exception) -> InputError:
+    return InputError(
+        f"model.preprocessing.size_px: {architecture} cannot take images of {size_px} px: "
+        f"{str(error).splitlines()[0]:.200}"
+    )
 
 
 def _build_torchvision(name: str, size_px: int) -> nn.Module:
@@ -123,7 +145,7 @@ def _build_torchvision(name: str, size_px: int) -> nn.Module:
     return backbone
 
 
-def _remove_head(model: nn.Module) -> int:
+def remove_head(model: nn.Module) -> int:
     """Put an identity where the last layer was; return that layer's input width.
 
     The last linear layer is the head in every torchvision family but squeezenet, whose head is

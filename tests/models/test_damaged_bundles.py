@@ -1,10 +1,12 @@
 """A bundle that was damaged and whose digests match all the same is refused in one sentence."""
 
 import json
+import resource
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from torch import Tensor
@@ -142,6 +144,48 @@ def test_a_backbone_of_another_kind_of_numbers_is_refused(bundle: Path) -> None:
     name = "backbone.conv1.weight"
     spoil_tensors(bundle, lambda t: t.update({name: t[name].half()}))
     with pytest.raises(InputError, match=rf"{name}' is torch.float16, not torch.float32; copy"):
+        load_classifier(read_bundle(str(bundle), catalogs.LOCAL), catalogs.LOCAL)
+
+
+@pytest.fixture
+def little_memory() -> Iterator[None]:
+    """Let this process take a gigabyte more than it has, and no more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + 2**30, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@pytest.mark.networks
+@pytest.mark.usefixtures("little_memory")
+@pytest.mark.parametrize(
+    "architecture",  # of 1.8 and 0.6 thousand million numbers, and one that computes its shape
+    ["timm/vit_gigantic_patch14_224", "vit_h_14", "regnet_y_128gf"],
+)
+def test_a_bundle_that_names_a_giant_is_refused_before_there_is_one(
+    bundle: Path, architecture: str
+) -> None:
+    preprocessing = json.loads((bundle / "bundle.json").read_text())["preprocessing"]
+    describe(bundle, architecture=architecture, preprocessing={**preprocessing, "size_px": 224})
+
+    with pytest.raises(InputError, match="does not fit: it lacks 'backbone"):
+        load_classifier(read_bundle(str(bundle), catalogs.LOCAL), catalogs.LOCAL)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda t: t.update({"backbone.conv1.weight": t["head.bias"].clone()}), "conv1.weight' is"),
+        (lambda t: t.update({"backbone.more": t["head.bias"].clone()}), "no 'backbone.more'"),
+        (lambda t: t.update({"head.weight": torch.ones(5, 7)}), "takes 7 .* gives \\[512\\]"),
+    ],
+    ids=["shape", "unknown", "head"],
+)
+def test_tensors_of_another_network_are_refused_by_name(
+    bundle: Path, spoil: Spoil, sentence: str
+) -> None:
+    spoil_tensors(bundle, spoil)
+    with pytest.raises(InputError, match=f"{MODEL} does not fit: .*{sentence}"):
         load_classifier(read_bundle(str(bundle), catalogs.LOCAL), catalogs.LOCAL)
 
 
