@@ -11,6 +11,7 @@ from jobs import (
     classify,
     clean,
     demo,
+    discover,
     embed,
     evaluate,
     history,
@@ -48,6 +49,7 @@ def reshelve(
     """Keep an image catalog on the right shelves."""
 
 
+app.command("discover")(discover.main)
 app.command("check")(check.main)
 app.command("train")(train.main)
 app.command("classify")(classify.main)

@@ -5,6 +5,7 @@ import io
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 import pyarrow as pa
 
@@ -86,7 +87,8 @@ def check(config: TrainRun, say: Say, ending: Ending | None = None) -> None:
             preprocessing=model.preprocessing,
             reading=config.reading,
         )
-        backbone = open_backbone(job, config, lambda: _enter(cluster), say)
+        connect = partial(_enter, cluster)
+        backbone = open_backbone(job, config.embeddings, config.workers, connect, say)
         checked = _look_at(config, items, _named_sides(config, sides), backbone, say)
         say("comparing photos and labels")
         findings = find_all(checked, taxonomy, model.preprocessing.size_px)

@@ -3,37 +3,33 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from lib.cluster.workers_config import WorkersConfig
 from lib.models.bundle_weights import backbone_digest
 from lib.storage.uris import absolute, join
 from lib.training.backbone import BackboneJob
 from pipelines.steps import Say
-from pipelines.train_config import TrainRun
 from pipelines.train_embed import Backbone
 
 
 def open_backbone(
-    job: BackboneJob,
-    config: TrainRun,
-    connect: Callable[[], None],
-    say: Say,
-    kept: str | None = None,
+    job: BackboneJob, folder: str, workers: WorkersConfig, connect: Callable[[], None], say: Say
 ) -> Backbone:
     """Return a backbone that embeds where no store has the embeddings yet.
 
     Args:
         job: the backbone; where its compiled forms are kept follows here.
-        config: the run file.
+        folder: of the embeddings.
+        workers: that embed.
         connect: to the cluster, at the first need.
         say: takes each line for the person who waits.
-        kept: the folder of its embeddings; None for the run file's.
     """
     digest = backbone_digest(job.load(), job.preprocessing)
-    folder = absolute(kept or config.embeddings)
+    place = absolute(folder)
     return Backbone(
-        job=replace(job, kept_uri=join(folder, f"{digest}-network")),
+        job=replace(job, kept_uri=join(place, f"{digest}-network")),
         digest=digest,
-        folder=folder,
-        workers=config.workers,
+        folder=place,
+        workers=workers,
         connect=connect,
         say=say,
     )

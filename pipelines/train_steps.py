@@ -163,7 +163,8 @@ class TrainingSteps:
             preprocessing=self.model.preprocessing,
             reading=self.config.reading,
         )
-        return open_backbone(job, self.config, self.connect, self.say, kept)
+        folder = kept or self.config.embeddings
+        return open_backbone(job, folder, self.config.workers, self.connect, self.say)
 
     def _fit_head(
         self, backbone: Backbone, labelled: Labelled, unlabelled: pa.Table | None

@@ -22,6 +22,7 @@ from lib.schemas import TABLE_SCHEMA
 from lib.tracking.config import MlflowConfig
 from pipelines.backfill_inputs import BackfillRun
 from pipelines.classify import ClassifyRun
+from pipelines.discover_inputs import DiscoverRun
 from pipelines.embed import EmbedRun
 from pipelines.evaluate_inputs import EvaluateRun
 from pipelines.match_inputs import MatchRun
@@ -38,6 +39,7 @@ JOBS: dict[str, type[Config]] = {
     "embed": EmbedRun,
     "evaluate": EvaluateRun,
     "match": MatchRun,
+    "discover": DiscoverRun,
 }
 REQUIRED = "required"
 STOPPED_BY_A_PERSON = 130

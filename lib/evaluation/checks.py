@@ -193,13 +193,13 @@ def find_few(labels: Sequence[str], leaves: Mapping[str, str]) -> list[Finding]:
         leaves: path of each leaf of the taxonomy, by id.
     """
     counts = Counter(labels)
+    few = sorted((counts[leaf], path, leaf) for leaf, path in leaves.items() if counts[leaf] < FEW)
     return [
         Finding(
             kind=Kind.FEW,
             category_id=leaf,
-            detail=f"{path}: {counts[leaf]} photo{'' if counts[leaf] == 1 else 's'} "
-            f"that can be used; label {FEW} or more",
+            detail=f"{path}: {count} {'photo' if count == 1 else 'photos'} that can be used; label "
+            f"{FEW} or more",
         )
-        for leaf, path in sorted(leaves.items(), key=lambda each: (counts[each[0]], each[1]))
-        if counts[leaf] < FEW
+        for count, path, leaf in few
     ]

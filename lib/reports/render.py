@@ -12,6 +12,7 @@ from lib.reports.changes import changes_sentence
 from lib.reports.check_data import CheckReport
 from lib.reports.check_verdict import check_verdict
 from lib.reports.data import CategoryCount, ClassificationReport, PublishedReport
+from lib.reports.discovery_data import DiscoveryReport, discovery_verdict
 from lib.reports.estimates import between, counted
 from lib.reports.evaluation_data import EvaluationReport
 from lib.reports.evaluation_verdict import evaluation_verdict
@@ -144,6 +145,11 @@ def render_match(report: MatchReport) -> str:
     return _render(
         "match.html.j2", report=report, verdict=match_verdict(report), facts=match_facts(report)
     )
+
+
+def render_discovery(report: DiscoveryReport) -> str:
+    """Lay out groups that were found as a page."""
+    return _render("discovery.html.j2", report=report, verdict=discovery_verdict(report))
 
 
 def _waiting(report: PublishedReport) -> list[CategoryCount]:

@@ -56,3 +56,7 @@ EVALUATION: Final = "evaluation.json"
 
 # of a check
 FINDINGS: Final = "findings.csv"
+
+# of a discovery
+DRAFT_TAXONOMY: Final = "taxonomy.yaml"
+DRAFT_LABELS: Final = "labels.csv"

@@ -10,7 +10,19 @@ from tests.helpers.jobs import run_job, told_by
 
 BROKEN = "broken.yaml"
 JOBS = {
-    **{job: [BROKEN] for job in ("train", "classify", "backfill", "embed", "evaluate", "publish")},
+    **{
+        job: [BROKEN]
+        for job in (
+            "train",
+            "check",
+            "discover",
+            "classify",
+            "backfill",
+            "embed",
+            "evaluate",
+            "publish",
+        )
+    },
     "clean": ["s3:///no/bucket"],
     "taxonomy diff": [BROKEN, BROKEN],
 }
