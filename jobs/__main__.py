@@ -22,6 +22,7 @@ from jobs import (
     search,
     status,
     submit,
+    tag,
     taxonomy,
     train,
 )
@@ -65,6 +66,7 @@ app.command("history")(history.main)
 app.command("clean")(clean.main)
 app.command("status")(status.main)
 app.command("submit")(submit.main)
+app.command("tag")(tag.main)
 app.add_typer(taxonomy.app, name="taxonomy")
 app.command("demo")(demo.main)
 

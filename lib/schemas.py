@@ -43,6 +43,19 @@ TABLE_SCHEMA = pa.schema(
     ]
 )
 
+# a row for each tag that an item has, or may have
+TAGS_SCHEMA = pa.schema(
+    [
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("tag", pa.string(), nullable=False),
+        pa.field("probability", pa.float32(), nullable=False),
+        pa.field("decision", pa.string(), nullable=False),  # accept, review or person
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("tagged_at", pa.timestamp("us", tz="UTC"), nullable=False),
+    ]
+)
+
 ITEM_SCHEMA = pa.schema(
     [
         pa.field("item_id", pa.string(), nullable=False),

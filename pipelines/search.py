@@ -33,6 +33,7 @@ class Searched:
     catalog: CatalogSearch
     bundle: Bundle
     storage: Storage
+    version: str  # of the table and of the embeddings, as they were when it was opened
 
     def like(self, query: str, asked: Asked | None = None) -> list[Hit]:
         """Return what looks like an item, by its id, or like an image, by its path or URI.
@@ -83,7 +84,8 @@ def open_search(
     """
     storage = storage or Storage(StorageConfig())
     table = LabelsTable(labels_table, storage)
-    if table.version() is None:
+    version = table.version()
+    if version is None:
         raise InputError(f"{labels_table}: there is no labels table here")
     found = find_bundle(bundle, table, storage)
     folder = join(absolute(embeddings), found.backbone_digest)
@@ -99,7 +101,8 @@ def open_search(
     if names is not None:
         items = items.with_names(_read_names(names, storage))
     catalog = CatalogSearch(items, nearest, found.taxonomy)
-    return Searched(catalog=catalog, bundle=found, storage=storage)
+    seen = f"{version} {nearest.version}"
+    return Searched(catalog=catalog, bundle=found, storage=storage, version=seen)
 
 
 def search(

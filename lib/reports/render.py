@@ -23,6 +23,7 @@ from lib.reports.migration_data import MigrationReport
 from lib.reports.sankey import flow_picture
 from lib.reports.scores import ROWS_LIMIT, scores
 from lib.reports.search_data import SearchReport
+from lib.reports.tag_data import TagReport
 from lib.reports.training_data import TrainingReport
 from lib.reports.training_verdict import training_verdict
 from lib.reports.trends import trends
@@ -150,6 +151,11 @@ def render_match(report: MatchReport) -> str:
 def render_discovery(report: DiscoveryReport) -> str:
     """Lay out groups that were found as a page."""
     return _render("discovery.html.j2", report=report, verdict=discovery_verdict(report))
+
+
+def render_tags(report: TagReport) -> str:
+    """Lay out a tagging as a page."""
+    return _render("tags.html.j2", report=report, verdict=report.verdict)
 
 
 def _waiting(report: PublishedReport) -> list[CategoryCount]:

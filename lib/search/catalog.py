@@ -73,7 +73,7 @@ class CatalogSearch:
 
     def __init__(self, items: Items, nearest: Nearest, taxonomy: Taxonomy) -> None:
         """Join what belongs together: places are those of `nearest`."""
-        self.items, self._nearest, self._taxonomy = items, nearest, taxonomy
+        self.items, self.nearest, self._taxonomy = items, nearest, taxonomy
         self._last: tuple[tuple[str | None, str | None], Kept] | None = None
 
     def __len__(self) -> int:
@@ -83,7 +83,7 @@ class CatalogSearch:
     @property
     def without_index(self) -> int:
         """Files of the store that are compared row by row, which takes longer."""
-        return self._nearest.without_index
+        return self.nearest.without_index
 
     def like_vector(self, vector: Embeddings, asked: Asked, but: Collection[str] = ()) -> list[Hit]:
         """Return the items whose images are nearest, the best first.
@@ -98,7 +98,7 @@ class CatalogSearch:
                 store has changed meanwhile.
         """
         kept = self._kept(asked)
-        places, scores = self._nearest.search(vector, asked.top + len(but), kept.places)
+        places, scores = self.nearest.search(vector, asked.top + len(but), kept.places)
         hits = [
             self._hit(row, float(scores[position]))
             for position, row in self.items.at(places)
@@ -119,7 +119,7 @@ class CatalogSearch:
             raise InputError(
                 f"{item_id}: no item of the labels table with an embedding has this id"
             )
-        vector = self._nearest.read(int(self.items.places[row]))
+        vector = self.nearest.read(self.items.places[row : row + 1])[0]
         return self.like_vector(vector, asked, but=[item_id])
 
     def titled(self, title: str, asked: Asked) -> list[Hit]:

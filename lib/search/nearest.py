@@ -21,7 +21,7 @@ from lib.embeddings.store import (
 from lib.errors import InputError
 from lib.search.build import EXPANSION_SEARCH
 from lib.search.local_copies import cache_folder, local_copy
-from lib.search.segments import INDEX, disjoint, read_segments, store_files
+from lib.search.segments import INDEX, disjoint, read_segments, segment_id, store_files
 from lib.storage.parquet_reader import ParquetParts
 from lib.storage.storage import Storage
 from lib.storage.uris import join
@@ -57,17 +57,17 @@ class Part:
             chunks.append(cosine(np.asarray(matrix), vector))
         return np.concatenate(chunks)
 
-    def vector(self, row: int) -> Embeddings:
-        """Return the embedding of a row."""
+    def vectors(self, rows: Places) -> Embeddings:
+        """Return the embeddings of rows, which ascend, float16 [m, d]."""
         if self.index is not None:
-            found: Embeddings = np.asarray(self.index.get(np.array([row], np.uint64)))[0]
-            return found
-        for matrix in self._matrices():
-            if row < len(matrix):
-                one: Embeddings = matrix[row]
-                return one
-            row -= len(matrix)
-        raise AssertionError("a place lies in its part")
+            return np.asarray(self.index.get(rows.astype(np.uint64)), np.float16)
+        found, first = [], 0
+        for matrix in self.matrices():
+            last = first + len(matrix)
+            inside = rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)]
+            found.append(matrix[inside - first])
+            first = last
+        return np.concatenate(found)
 
     def _one_by_one(
         self, vector: Embeddings, rows: Places | None, count: int
@@ -75,7 +75,7 @@ class Part:
         """Compare all rows, or some which ascend, and return the best."""
         places, scores = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
         first = 0
-        for matrix in self._matrices():
+        for matrix in self.matrices():
             inside = np.arange(first, first + len(matrix))
             first += len(matrix)
             if rows is not None:
@@ -89,7 +89,8 @@ class Part:
         best = np.argsort(-all_scores, kind="stable")[:count]
         return all_places[best], all_scores[best]
 
-    def _matrices(self) -> Iterator[Embeddings]:
+    def matrices(self) -> Iterator[Embeddings]:
+        """Stream its embeddings, float16 [m, d] each."""
         for file in self.files:
             for number in range(file.metadata.num_row_groups):
                 yield to_matrix(file.read(number, [EMBEDDING])[EMBEDDING].combine_chunks())
@@ -108,9 +109,9 @@ def cosine(matrix: Embeddings, vector: Embeddings) -> Floats:
 class Nearest:
     """A store of embeddings as it was when it was opened."""
 
-    def __init__(self, parts: Sequence[Part], dimensions: int) -> None:
-        """Keep the parts, in the order that places count them."""
-        self._parts, self.dimensions = parts, dimensions
+    def __init__(self, parts: Sequence[Part], dimensions: int, version: str) -> None:
+        """Keep the parts, in the order that places count them, and what the files were then."""
+        self._parts, self.dimensions, self.version = parts, dimensions, version
 
     @property
     def without_index(self) -> int:
@@ -133,10 +134,27 @@ class Nearest:
                         [*batch.columns, places], schema=KEY_SCHEMA.append(PLACE)
                     )
 
-    def read(self, place: int) -> Embeddings:
-        """Return the embedding at a place, float16 [d]."""
-        part = self._parts[place // FILE_ROWS]
-        return part.vector(place % FILE_ROWS)
+    def read_vectors(self) -> Iterator[tuple[int, Embeddings]]:
+        """Stream all embeddings, float16 [m, d] each, behind the place of the first of them.
+
+        Raises:
+            InputError: a file is damaged, or gone.
+        """
+        for number, part in enumerate(self._parts):
+            place = number * FILE_ROWS
+            for matrix in part.matrices():
+                yield place, matrix
+                place += len(matrix)
+
+    def read(self, places: Places) -> Embeddings:
+        """Return the embeddings at places, which ascend, float16 [m, d]."""
+        nothing = np.empty((0, self.dimensions), np.float16)
+        numbers = places // FILE_ROWS
+        found = [
+            self._parts[number].vectors(places[numbers == number] % FILE_ROWS)
+            for number in np.unique(numbers).tolist()
+        ]
+        return np.concatenate([nothing, *found])
 
     def search(
         self, vector: Embeddings, count: int, allowed: Places | None = None
@@ -220,7 +238,7 @@ def open_nearest(uri: str, storage: Storage, copies: Path | None = None) -> Near
     if len(widths) != 1:
         said = "there are no embeddings here" if not widths else "its files are of two backbones"
         raise InputError(f"{uri}: {said}")
-    return Nearest(parts, widths.pop())
+    return Nearest(parts, widths.pop(), segment_id(names))
 
 
 def _view(path: Path) -> Index | None:

@@ -9,6 +9,7 @@ from lib.batches import to_parquet
 from lib.embeddings.store import Embeddings, EmbeddingStore, to_table
 from lib.labels.change import Change
 from lib.labels.delta_table import LabelsTable
+from lib.labels.history import Made
 from lib.schemas import LABELS_SCHEMA
 from lib.search.query import ImageEmbedder
 from tests.helpers.catalogs import (
@@ -37,13 +38,24 @@ def append(folder: Path, digest: str, name: str, count: int, seed: int = 0) -> N
     store.append(name, [to_table(uris, etags, vectors(count, seed))])
 
 
-def make_shop(folder: Path, count: int = 12) -> None:
+def make_catalog(folder: Path, matrix: Embeddings) -> None:
+    """Make a classified catalog of given embeddings, without images: items `00000` and on."""
+    bundle = make_bundle(str(folder / "bundle"))
+    ids = [f"{number:05d}" for number in range(len(matrix))]
+    rows = label_rows(ids)
+    store = EmbeddingStore(str(folder / "embeddings"), bundle.backbone_digest, LOCAL)
+    store.append("night", [to_table(rows["uri"], rows["etag"], matrix)])
+    _publish(folder, rows, bundle.made)
+
+
+def make_shop(folder: Path, count: int = 12, copies: int = 0) -> None:
     """Make a catalog that was classified: images, bundle, embeddings, and the table `labels`.
 
-    Item `n` is named and labelled by `n`; pictures lie in `images`.
+    Item `n` is named and labelled by `n`; `copies` of the first are `900.jpg` and on.
     """
     bundle = make_bundle(str(folder / "bundle"))
     files = pictures(count)
+    files |= {f"{900 + number}.jpg": files["000.jpg"] for number in range(copies)}
     images = write_catalog(str(folder / "images"), files)
     items = read_items(images)
     embedder = ImageEmbedder(bundle, LOCAL)
@@ -56,8 +68,12 @@ def make_shop(folder: Path, count: int = 12) -> None:
         if number % 2:
             row |= {"category_id": "skirt", "category_path": TAXONOMY.path("skirt")}
             row["decision"] = "review"
+    _publish(folder, pa.Table.from_pylist(rows, schema=LABELS_SCHEMA), bundle.made)
+
+
+def _publish(folder: Path, rows: pa.Table, made: Made) -> None:
     part = str(folder / "part.parquet")
-    LOCAL.write(part, to_parquet(pa.Table.from_pylist(rows, schema=LABELS_SCHEMA)))
-    made = bundle.made.model_copy(update={"run_id": "night"})
+    LOCAL.write(part, to_parquet(rows))
+    made = made.model_copy(update={"run_id": "night"})
     table = LabelsTable(str(folder / "labels"), LOCAL)
     table.publish(Change(run_id="night", base=None, parts=[part], removed=None, made=made))

@@ -1,0 +1,114 @@
+"""The table of tags, a Delta table: which items have which tags, or may have them."""
+
+from collections.abc import Collection
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from lib.errors import InputError, StoreError
+from lib.labels.delta_words import why_not_opened
+from lib.schemas import TAGS_SCHEMA
+from lib.storage.errors import store_words
+from lib.storage.s3 import delta_options
+from lib.storage.storage import Storage
+from lib.storage.uris import absolute, check_protocol
+
+COMMIT_ATTEMPTS = 5
+
+
+class TagsTable:
+    """The table at one place; every change is one commit."""
+
+    def __init__(self, uri: str, storage: Storage) -> None:
+        """Keep the place; the table is opened at each use, at its newest version."""
+        self.name = uri
+        self._uri = absolute(uri)
+        check_protocol(self._uri)
+        self._options = delta_options(self._uri, storage.config)
+
+    def has(self, run_id: str) -> bool:
+        """Say whether a run was taken before.
+
+        Raises:
+            InputError: what lies there is no table of tags.
+        """
+        table = self._open()
+        return table is not None and table.transaction_version(run_id) is not None
+
+    def replace(self, tags: Collection[str], rows: pa.Table, run_id: str) -> int:
+        """Put the rows of some tags in the place of those they had; return the table's version.
+
+        A run that was taken before changes nothing, and neither do other tags' rows.
+
+        Args:
+            tags: whose rows are replaced.
+            rows: of `TAGS_SCHEMA`, of these tags alone.
+            run_id: of the run; the commit's application transaction.
+
+        Raises:
+            InputError: what lies there is no table of tags.
+            StoreError: it cannot be written.
+        """
+        properties = CommitProperties(
+            custom_metadata={"run_id": run_id, "job": "tag"},
+            app_transactions=[Transaction(run_id, 1)],
+            max_commit_retries=0,  # another's rows of the same tags would stay beside these
+        )
+        for attempt in range(COMMIT_ATTEMPTS):
+            table = self._open()
+            if table is not None and table.transaction_version(run_id) is not None:
+                return int(table.version())
+            try:
+                self._write(table, tags, rows, properties)
+            except (DeltaError, OSError) as error:
+                if attempt == COMMIT_ATTEMPTS - 1:
+                    why = store_words(error)
+                    sentence = f"{self.name}: the table of tags cannot be written: {why}"
+                    raise StoreError(sentence) from error
+            else:
+                opened = self._open()
+                assert opened
+                return int(opened.version())
+        raise AssertionError("the last attempt returns or raises")
+
+    def _write(
+        self,
+        table: DeltaTable | None,
+        tags: Collection[str],
+        rows: pa.Table,
+        properties: CommitProperties,
+    ) -> None:
+        if table is None:
+            write_deltalake(
+                self._uri,
+                rows,
+                mode="error",
+                storage_options=self._options,
+                commit_properties=properties,
+            )
+            return
+        write_deltalake(
+            table, rows, mode="overwrite", predicate=_of_tags(tags), commit_properties=properties
+        )
+
+    def _open(self) -> DeltaTable | None:
+        try:
+            table = DeltaTable(self._uri, storage_options=self._options)
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as error:
+            why = why_not_opened(self._uri, error)
+            raise InputError(f"{self.name}: the table of tags cannot be opened: {why}") from error
+        known = {field.name for field in table.schema().fields}
+        if lacking := [name for name in TAGS_SCHEMA.names if name not in known]:
+            raise InputError(
+                f"{self.name}: this Delta table has no column '{lacking[0]}', and is no table of "
+                "tags; give another --tags-table"
+            )
+        return table
+
+
+def _of_tags(tags: Collection[str]) -> str:
+    quoted = ", ".join("'" + tag.replace("'", "''") + "'" for tag in sorted(tags))
+    return f"tag IN ({quoted})"
