@@ -1,18 +1,33 @@
 """Names in a training: judged on the items that judge the head, and used where they help."""
 
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
+import safetensors.torch
 import torch
+import yaml
 
 from lib.evaluation.held_out import calibrate
+from lib.images.config import ReadingConfig
+from lib.inference.classify_unit import UnitClassifier
+from lib.inference.config import UnitJob
 from lib.labels.promises import Accept
+from lib.models.bundle import read_bundle
+from lib.models.classifier import build_classifier
 from lib.schemas import ITEM_SCHEMA
 from lib.taxonomy.taxonomy import Category, Taxonomy
 from pipelines.train_embed import Labelled
 from pipelines.train_head import fit_best_head, scored_by
 from pipelines.train_names import Promise, TrainedNames, decide, judged_together, train_names
+from tests.helpers import catalogs
 from tests.helpers.embedded import LEAVES, draw
+from tests.helpers.jobs import run_job
+from tests.helpers.local_ray import local_ray
+from tests.helpers.report_reading import Page
 
 WORDS = ("shirt", "shoe", "watch", "scarf")
 TAXONOMY = Taxonomy(version="1", categories=tuple(Category(each, each, None) for each in WORDS))
@@ -96,3 +111,77 @@ def test_without_titles_there_is_nothing_to_judge() -> None:
     names = trained(labelled(450, held_out=150, titles="none"))
 
     assert names is None
+
+
+SEEN, NEW = 120, 12
+
+
+def grey_shop(folder: Path, count: int, *, first: int, missing: Sequence[int] = ()) -> Path:
+    """Write photos that do not say what they are: the title does. Return the manifest."""
+    files, labels, titles = {}, {}, {}
+    for number in range(first, first + count):
+        word = WORDS[number % LEAVES]
+        name = f"{number:03d}.png"
+        files[name] = catalogs.encode(catalogs.draw(number, (80 + number % SEEN, 128, 128)), "png")
+        labels[name], titles[name] = word, f"Plain {word} no {number}"
+    gone = [f"{number:03d}.png" for number in missing]
+    kept = {name: data for name, data in files.items() if name not in gone}
+    manifest = Path(catalogs.write_catalog(str(folder), kept, labels=labels, missing=gone))
+    rows = list(csv.DictReader(manifest.read_text().splitlines()))
+    with manifest.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0], "name"])
+        writer.writeheader()
+        writer.writerows({**row, "name": titles[row["item_id"]]} for row in rows)
+    return manifest
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(600)
+def test_a_training_on_titled_photos_makes_a_bundle_that_reads_titles(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    backbone = build_classifier("resnet18", 1, 32).backbone
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(safetensors.torch.save(backbone.state_dict()))
+    (tmp_path / "taxonomy.yaml").write_text(TAXONOMY.to_yaml())
+    described = {
+        "output": str(tmp_path / "runs"),
+        "run_id": "one",
+        "taxonomy": str(tmp_path / "taxonomy.yaml"),
+        "catalog": {"uri": str(grey_shop(tmp_path / "seen", SEEN, first=0))},
+        "strategy": "head",
+        "embeddings": str(tmp_path / "embeddings"),
+        "model": {
+            "architecture": "resnet18",
+            "weights": str(weights),
+            "preprocessing": catalogs.PREPROCESSING.model_dump(mode="json"),
+        },
+        "workers": {"count": 1, "cpus": 1},
+    }
+    (tmp_path / "train.yaml").write_text(yaml.safe_dump(described))
+
+    with local_ray():
+        result = run_job("train", str(tmp_path / "train.yaml"))
+
+    assert result.exit_code == 0, result.output
+    assert f"accuracy on {SEEN} items with a name: image alone" in result.output
+    assert "without a name: all categories: " in result.output
+    run = tmp_path / "runs" / "one"
+    bundle = read_bundle(str(run / "bundle"), catalogs.LOCAL)
+    assert bundle.info.names
+    assert bundle.info.metrics["validation_accuracy"] > 0.95
+    page = Page((run / "report.html").read_text())
+    assert page.unbalanced == []
+    for said in ("Images and names", "image alone", "name alone", "without a usable image"):
+        assert said in page.text
+    items = catalogs.read_items(str(grey_shop(tmp_path / "new", NEW, first=900, missing=[905])))
+    job = UnitJob(
+        run=catalogs.run_at("", run_id="a-test"),
+        bundle_uri=bundle.uri,
+        engine=catalogs.cpu_engine(8),
+        reading=ReadingConfig(threads=2),
+    )
+    rows, receipt = UnitClassifier(job).classify(items)
+    assert rows["category_id"].to_pylist() == items["category_id"].to_pylist()
+    assert receipt.labelled == NEW
+    by_name = {row["item_id"] for row in rows.to_pylist() if row["error_detail"]}
+    assert by_name == {"905.png"}

@@ -3,11 +3,13 @@ from itertools import pairwise
 
 import pytest
 
+from lib.evaluation.assessment import Share
+from lib.evaluation.intervals import share
 from lib.evaluation.results import Evaluation
 from lib.labels.decisions import NEVER
 from lib.labels.promises import Claim
 from lib.reports.render import render_training
-from lib.reports.training_data import TrainingReport
+from lib.reports.training_data import NamesFigures, TrainingReport
 from lib.reports.training_verdict import training_verdict
 from tests.helpers.report_examples import TRAINING, advice
 from tests.helpers.report_reading import Page
@@ -167,3 +169,30 @@ def test_headings_never_skip_a_level() -> None:
 
     assert levels[0] == 1
     assert all(b <= a + 1 for a, b in pairwise(levels))
+
+
+def names(*, used: bool) -> NamesFigures:
+    accuracies = {
+        name: Share(part=right, whole=90, share=share(right, 90))
+        for name, right in (("image alone", 60), ("name alone", 70), ("both", 80))
+    }
+    return NamesFigures(
+        used=used, accuracies=accuracies, without_name=(claim(30, 31),), alone=(claim(0, 0),)
+    )
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_images_names_and_both_are_shown_with_what_each_promises(*, used: bool) -> None:
+    page = Page(render_training(training(80, names=names(used=used))))
+
+    assert page.unbalanced == []
+    for said in ("image alone", "name alone", "both", "60 of 90", "70 of 90", "80 of 90"):
+        assert said in page.text
+    assert ("Labels follow from both together" in page.text) is used
+    assert ("labels follow from images alone" in page.text) is not used
+    for kind in ("items with a name", "items without a name", "by name alone"):
+        assert (kind in page.text) is used
+
+
+def test_a_training_without_names_says_nothing_of_them() -> None:
+    assert "Images and names" not in Page(render_training(training(80))).text
