@@ -24,7 +24,8 @@
 # make bench-backfill  moves a table of a million rows to a new taxonomy
 # make bench-changed   takes in the one item in a hundred that has changed, of 100,000 on S3
 # make bench-hostile   classifies 200 small files of 64 million pixels each, in bounded memory
-# make bench-search  indexes and asks a million embeddings, beside faiss and scikit-learn
+# make bench-search    indexes and asks a million embeddings, beside faiss and scikit-learn
+# make bench-match     matches a million made-up titles with 100,000, and labelled pairs beside peers
 # make bench-engine    streams a million items through the whole engine, with nothing to classify
 PYTHON ?= python3
 VENV := .venv
@@ -32,7 +33,7 @@ RUN := $(VENV)/bin/python -m
 
 .PHONY: fuzz sbom audit demo first-week report-shots test test-fast test-faults test-cluster test-examples test-mlflow \
   check layers lock bench bench-listing bench-night bench-changed bench-kills bench-engine \
-  bench-search bench-hostile bench-backfill bench-accuracy bench-train
+  bench-search bench-match bench-hostile bench-backfill bench-accuracy bench-train
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -170,3 +171,6 @@ $(SEARCH_PEERS)/.installed: benchmarks/peers/search_requirements.txt $(VENV)/.in
 
 bench-search: $(SEARCH_PEERS)/.installed
 	$(RUN) benchmarks.bench_search
+
+bench-match: $(VENV)/.installed
+	$(RUN) benchmarks.bench_match

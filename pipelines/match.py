@@ -91,7 +91,7 @@ class Matching:
         """The run's fingerprint, and its run file without secrets."""
         config = self.config.model_dump(mode="json", exclude={"storage"})
         catalogs = ("left", "right", "embeddings", "right_embeddings")
-        scoring = ("candidates", "accept")
+        scoring = ("candidates", "near_copies", "accept")
         return Intent(
             job="match",
             fingerprint={

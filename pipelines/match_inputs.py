@@ -40,6 +40,7 @@ class MatchRun(RunFile):
     right_embeddings: str | None = None
     pairs: str | None = None
     candidates: int = Field(default=10, ge=1, le=1_000)
+    near_copies: bool = False
     accept: Accept = Accept()
     unit_size: int = Field(default=10_000, ge=1)
     gates: MatchGates = MatchGates()

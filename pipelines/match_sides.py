@@ -22,7 +22,8 @@ from lib.matching.linear import Linear
 from lib.matching.match_unit import Matcher
 from lib.matching.name_index import NameIndex
 from lib.matching.name_table import Ints, read_names, stack
-from lib.matching.scorer import Evidence, Scorer, compare
+from lib.matching.near_copies import NearCopies
+from lib.matching.scorer import Evidence, Scorer
 from lib.matching.side import Side
 from lib.matching.weights import Weights
 from lib.runs import files
@@ -75,14 +76,14 @@ class Sides:
         left = self._known("left", left_ids)
         right = self.matcher.right.take(_rows(right_ids, self.matcher.right.items))
         every = np.arange(len(left_ids))
-        return compare(left, right, every, every, self.matcher.weights)
+        return self.matcher.compare(left, right, every, every)
 
     def are_same(self, pairs: list[Edge]) -> Iterator[bool]:
         """Say of pairs of any two items whether they are the same."""
         matcher = self.matcher
         every = np.arange(len(pairs))
         one, other = (self._of_nodes([pair[end] for pair in pairs]) for end in (0, 1))
-        evidence = compare(one, other, every, every, matcher.weights)
+        evidence = matcher.compare(one, other, every, every)
         final = matcher.scorer.score(evidence).final
         for band in matcher.limits.bands(final, evidence.forbids):
             yield band == "same"
@@ -143,6 +144,8 @@ def opened_sides(
             there = np.flatnonzero(right.has_image)
             images = ImageIndex(vectors[place[there]] if len(there) else vectors, there)
 
+        near = NearCopies.of(config.reading, config.storage) if config.near_copies else None
+
         def sides(scorer: Scorer, limits: Limits) -> Sides:
             matcher = Matcher(
                 right=right,
@@ -153,6 +156,7 @@ def opened_sides(
                 limits=limits,
                 candidates=config.candidates,
                 within_one=config.right is None,
+                near_copies=near,
             )
             return Sides(left_items, left_vectors, left_place, matcher)
 

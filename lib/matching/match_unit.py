@@ -13,6 +13,7 @@ from lib.matching.image_index import ImageIndex
 from lib.matching.linear import Doubles
 from lib.matching.name_index import NameIndex, Pairs
 from lib.matching.name_table import Ints
+from lib.matching.near_copies import NearCopies
 from lib.matching.scorer import KINDS, Evidence, Scorer, Scores, compare
 from lib.matching.side import Side
 from lib.matching.tables import UNIT_SCHEMA
@@ -38,6 +39,7 @@ class Matcher:
         limits: of the bands.
         candidates: at most so many by name, and so many by image, for each item.
         within_one: both sides are one catalog, and no item is a pair with itself.
+        near_copies: looks at the pictures of alike pairs, or None.
     """
 
     right: Side
@@ -48,6 +50,7 @@ class Matcher:
     limits: Limits
     candidates: int
     within_one: bool
+    near_copies: NearCopies | None = None
 
     def match(self, unit: int, left: Side, first: int) -> tuple[pa.Table, Receipt]:
         """Match a unit's items.
@@ -63,7 +66,7 @@ class Matcher:
         """
         started = time.monotonic()
         rows, columns = self._candidates(left, first)
-        evidence = compare(left, self.right, rows, columns, self.weights)
+        evidence = self.compare(left, self.right, rows, columns)
         scores = self.scorer.score(evidence)
         bands = np.array(self.limits.bands(scores.final, evidence.forbids), object)
         kept = _kept(rows, columns, scores.final, bands)
@@ -72,6 +75,14 @@ class Matcher:
         table = table.set_column(6, UNIT_SCHEMA.field("differs"), differs)
         table = _with_lonely(table, left, np.setdiff1d(np.arange(len(left.place)), rows))
         return table, _receipt(unit, table, len(left.place), time.monotonic() - started)
+
+    def compare(self, left: Side, right: Side, rows: Ints, columns: Ints) -> Evidence:
+        """As `scorer.compare`, and with the pictures, where they are looked at."""
+        evidence = compare(left, right, rows, columns, self.weights)
+        if self.near_copies is None:
+            return evidence
+        uris = left.items["uri"].take(rows), right.items["uri"].take(columns)
+        return self.near_copies.mark(evidence, *uris)
 
     def _candidates(self, left: Side, first: int) -> Pairs:
         count = self.candidates + self.within_one

@@ -8,7 +8,7 @@ from scipy import sparse
 from lib.matching.name_table import Ints, Matrix, NameTable
 from lib.matching.weights import Weights
 
-REACH = 4_000  # titles that one title is held against, counted once for each thing they share
+REACH = 8_000  # titles that one title is held against, counted once for each thing they share
 BLOCK_ROWS = 1_000
 
 Pairs = tuple[Ints, Ints]  # rows of the left side, and of the right

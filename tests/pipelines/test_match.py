@@ -10,7 +10,9 @@ import pytest
 import yaml
 from pyarrow import parquet
 
+from lib.catalog.catalog import CatalogConfig, read_catalog
 from lib.embeddings.store import EmbeddingStore, embeddings_schema, to_table
+from tests.helpers import catalogs
 from tests.helpers.catalogs import LOCAL
 from tests.helpers.jobs import run_job, told_by
 from tests.matching import made
@@ -161,6 +163,33 @@ def test_embeddings_of_both_sides_are_compared_where_there_are_no_names(tmp_path
     rows = read(tmp_path, "matches.parquet")
     assert [row["right_id"][1:] for row in rows] == [row["left_id"][1:] for row in rows]
     assert all(row["image_score"] > 0.99 for row in read(tmp_path, "pairs.parquet")[:1])
+
+
+@pytest.mark.processes
+def test_pictures_that_are_copies_are_seen_where_the_run_file_asks_for_it(tmp_path: Path) -> None:
+    files = catalogs.pictures(3)
+    catalogs.write_catalog(str(tmp_path / "mine"), files)
+    catalogs.write_catalog(str(tmp_path / "theirs"), files)
+    store = EmbeddingStore(str(tmp_path / "embeddings"), DIGEST, LOCAL)
+    for side in ("mine", "theirs"):
+        frozen = read_catalog(CatalogConfig(uri=str(tmp_path / side)), LOCAL)
+        # all are as alike as pictures of other shops may be
+        vectors = np.array([[1, 0.6 * (side == "theirs")]] * 3, np.float16)
+        store.append(side, [to_table(frozen["uri"], frozen["etag"], vectors)])
+    run_file = write_run(
+        tmp_path, items("l", TITLES[:1]), embeddings=str(tmp_path / "embeddings"), near_copies=True
+    )
+    sides = [f"left.uri={tmp_path / 'mine'}", f"right={{uri: {tmp_path / 'theirs'}}}"]
+
+    result = run_job("match", run_file, "--set", sides[0], "--set", sides[1])
+
+    assert result.exit_code == 0, result.output
+    rows = read(tmp_path, "matches.parquet")
+    assert [Path(row["right_id"]).name for row in rows] == [
+        Path(row["left_id"]).name for row in rows
+    ]
+    page = (tmp_path / "runs/match/report.html").read_text()
+    assert page.count("<img") >= 2
 
 
 def test_titles_of_all_kinds_are_rows_and_nothing_else(tmp_path: Path) -> None:
