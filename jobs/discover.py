@@ -6,7 +6,7 @@ from lib.config.config import load_run_file
 
 
 def main(run_file: RunFile, settings: Settings = None, *, as_json: EndAsJson = False) -> None:
-    """Find groups in a catalog without labels, and draft a taxonomy of them."""
+    """Find groups without labels, and draft a taxonomy."""
     with ending("discover", as_json=as_json) as (say, end):
         from pipelines.discover import discover
         from pipelines.discover_inputs import DiscoverRun
