@@ -28,7 +28,7 @@ from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import Taxonomy, read_taxonomy
 from lib.training.backbone import BackboneJob
 from pipelines.check_labels import find_wrong_labels
-from pipelines.check_report import CheckShown, write_check_report
+from pipelines.check_report import TITLES, CheckShown, write_check_report
 from pipelines.steps import Say
 from pipelines.train_backbone import open_backbone
 from pipelines.train_config import TrainRun
@@ -189,8 +189,10 @@ def to_csv(items: pa.Table, findings: list[Finding]) -> bytes:
 
 def _end(run: Run, items: int, usable: int, findings: list[Finding], say: Say) -> None:
     counts = Counter(str(each.kind) for each in findings)
-    said = ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) or "nothing found"
-    sentence = f"{plural(items, 'labelled item')}, {usable:,} can be used: {said}"
+    titles = {str(kind): title.lower() for kind, title in TITLES.items()}
+    said = "; ".join(f"{titles[kind]}: {count:,}" for kind, count in counts.items())
+    can = f"{plural(items, 'labelled item')}, {usable:,} can be used"
+    sentence = f"{can}; {said or 'nothing found'}"
     say(sentence)
     say(f"findings: {run.at(files.FINDINGS)}\nreport: {run.at(files.REPORT)}")
     run.end(

@@ -134,4 +134,4 @@ def check_pairs(pairs: LabelledPairs, left: Path, right: Path, uri: str) -> None
 
 def places_of(ids: Sequence[str], items: pa.Table) -> pa.Array:
     """Return the row of each id among items that have them all."""
-    return pc.index_in(pa.array(ids), value_set=items["item_id"].combine_chunks())
+    return pc.index_in(pa.array(ids, pa.string()), value_set=items["item_id"].combine_chunks())

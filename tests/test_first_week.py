@@ -44,7 +44,7 @@ def test_a_command_may_stand_on_several_lines() -> None:
 
 @pytest.mark.processes
 def test_of_progress_the_last_line_stands() -> None:
-    lines = [f"{done} of 359 items, {done} images/s, 2 errors, 3 s left" for done in (64, 359)]
+    lines = [f"{done} of 359 items, {done} items/s, 2 errors, 3 s left" for done in (64, 359)]
 
     now = rewritten(page(f"console\n$ printf '%s\\n' '{lines[0]}' '{lines[1]}' end\n"))
 

@@ -67,8 +67,8 @@ def check_enough(tag: str, positive: int, source: str) -> None:
         InputError: says how many there are.
     """
     if positive < LEAST_EXAMPLES:
-        items = "1 item" if positive == 1 else f"{positive} items"
+        examples = "1 example" if positive == 1 else f"{positive} examples"
         raise InputError(
-            f"{source}: the tag '{tag}' has {items} as examples; at least {LEAST_EXAMPLES} that "
-            "have an embedding are needed"
+            f"{source}: the tag '{tag}' has {examples} with an embedding; at least "
+            f"{LEAST_EXAMPLES} are needed"
         )

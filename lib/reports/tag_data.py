@@ -70,7 +70,13 @@ class TagReport:
             word="Tagged",
             headline=f"{items(review)} to look at" if review else f"{items(accepted)} tagged",
             detail=(
-                f"{sure} of {len(self.tags)} tags are accepted for some of {items(self.items)}. "
+                f"{_accepted(sure, len(self.tags))}, of {items(self.items)}. "
                 "What is wrong among the pictures makes the best counter-examples."
             ),
         )
+
+
+def _accepted(sure: int, tags: int) -> str:
+    if not sure:
+        return "No item is accepted for any tag yet"
+    return f"Some items are accepted for {sure} of {tags} tags"

@@ -100,7 +100,7 @@ def _repeated(sign: Callable[[], None], first_s: float) -> Iterator[None]:
 
 
 class ItemProgress:
-    """Counts items done and errors; says images/s and the time left.
+    """Counts items done and errors; says items/s and the time left.
 
     On a terminal it is a bar, elsewhere one plain line every ten seconds.
     """
@@ -112,7 +112,7 @@ class ItemProgress:
         rate: Callable[[], float],
         stream: TextIO,
     ) -> None:
-        """Begin with `done` of `items` finished by an earlier try, at some images per second."""
+        """Begin with `done` of `items` finished by an earlier try, at some items per second."""
         self._rate = rate
         self._items, self._done, self._before, self._errors = items, done, done, 0
         self._started = time.monotonic()
@@ -165,6 +165,6 @@ class ItemProgress:
         rate = self._rate()
         left = duration((self._items - self._done) / rate if rate else math.inf)
         return (
-            f"{self._done:,} of {plural(self._items, 'item')}, {rate:,.0f} images/s, "
+            f"{self._done:,} of {plural(self._items, 'item')}, {rate:,.0f} items/s, "
             f"{plural(self._errors, 'error')}, {left} left"
         )

@@ -87,7 +87,7 @@ def test_examples_are_read() -> None:
         ("item_id\na\n", "the column 'tag' is missing"),
         ("", "the column 'tag' is missing"),
         ("tag,item_id\n", "there are no examples in it"),
-        ("tag,item_id\nred,a\n", "the tag 'red' has 1 item as examples; at least 3"),
+        ("tag,item_id\nred,a\n", "the tag 'red' has 1 example with an embedding; at least 3"),
         ("tag,item_id,holds\nred,a,maybe\n", "line 2: 'maybe' is neither yes nor no"),
         ("tag,item_id\nred,\n", "line 2: a value is missing"),
         ("tag,item_id,holds\nred,a,yes\nred,a,no\n", "line 3: item 'a' is said to have the tag"),

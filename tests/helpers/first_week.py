@@ -41,7 +41,7 @@ PROGRESS = re.compile(
 VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[:\d.]*(\+00:00)?"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? (s|min|h)\b( \d\d (s|min)\b)?"), "DURATION"),
-    (re.compile(r"[\d,.]+ images/s( with \d+ actors?)?"), "RATE"),
+    (re.compile(r"[\d,.]+ (?:images|items)/s( with \d+ actors?)?"), "RATE"),
     (re.compile(r"\b(\w+_s|node_hours \w+) [\d,.]*\d"), r"\1 N"),
     (re.compile(r"^head: .*, the best of", re.MULTILINE), "head: one, the best of"),
     (re.compile(r", \d+ of them for review"), ""),

@@ -112,14 +112,14 @@ def test_examples_without_an_embedding_are_counted_and_too_few_are_refused(
 
     assert said.exit_code == 2
     assert "odd: 5 examples without an embedding" in said.stdout
-    assert "the tag 'odd' has 0 items as examples; at least 3" in said.stderr
+    assert "the tag 'odd' has 0 examples with an embedding; at least 3" in said.stderr
 
 
 def test_a_tag_with_one_example_is_refused(made: Path, tmp_path: Path) -> None:
     said = tag(made, tmp_path, "odd,00001,yes\n")
 
     assert said.exit_code == 2
-    assert "the tag 'odd' has 1 item as examples; at least 3" in said.stderr
+    assert "the tag 'odd' has 1 example with an embedding; at least 3" in said.stderr
     assert not (tmp_path / "tags").exists()
 
 

@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from lib.catalog.catalog import CatalogConfig, read_catalog
 from lib.embeddings.store import EmbeddingStore, embeddings_schema, to_table
+from pipelines.match_inputs import places_of
 from tests.helpers import catalogs
 from tests.helpers.catalogs import LOCAL
 from tests.helpers.jobs import run_job, told_by
@@ -289,3 +290,9 @@ def test_what_cannot_be_matched_is_refused_in_one_sentence(
     assert said in result.output
     assert len([line for line in result.stderr.splitlines() if line]) == 1
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_places_of_no_items_are_none() -> None:
+    known = pa.table({"item_id": ["a", "b"]})
+    assert places_of([], known).to_pylist() == []
+    assert places_of(["b"], known).to_pylist() == [1]

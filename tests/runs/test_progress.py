@@ -62,7 +62,7 @@ def test_one_of_a_kind_has_no_plural() -> None:
     with ItemProgress(1, 0, lambda: 8.0, stream) as progress:
         progress.add(1, 1)
 
-    assert re.fullmatch(r"1 of 1 item, [\d,]+ images/s, 1 error, 0 s left\n", stream.getvalue())
+    assert re.fullmatch(r"1 of 1 item, [\d,]+ items/s, 1 error, 0 s left\n", stream.getvalue())
 
 
 def test_lines_come_seldom() -> None:
