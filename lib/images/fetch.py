@@ -20,7 +20,7 @@ from lib.reasons import ItemError, Reason
 from lib.storage.allowance import Allowance
 from lib.storage.allowlist import check_links, check_store
 from lib.storage.config import StorageConfig
-from lib.storage.errors import NO_CREDENTIALS
+from lib.storage.errors import NO_CREDENTIALS, in_words
 from lib.storage.retries import ATTEMPTS, Retries, TransientError
 from lib.storage.s3 import Buckets
 from lib.storage.storage import MD5, Storage
@@ -145,9 +145,7 @@ def _meaning(error: Exception, uri: str) -> Exception:
         )
     if isinstance(error, NoCredentialsError) or f"{PROVIDER}PermissionError" in text:
         return InputError(f"{uri}: {NO_CREDENTIALS}")
-    slow = "it takes too long" if isinstance(error, TimeoutError) else type(error).__name__
-    said = str(error).strip().replace(":\n", ": ") or slow
-    first = said.splitlines()[0][:200]
+    first = in_words(error, uri)[:200]
     status = getattr(error, "status", 0)
     if isinstance(error, FileNotFoundError | NotFoundError) or status == 404:
         return ItemError(Reason.GONE, f"{uri} is not there")

@@ -33,6 +33,12 @@ LOCAL_ADVICE = {
     errno.ENOSPC: "make room, then the same command resumes the run",
     errno.EDQUOT: "make room, then the same command resumes the run",
 }
+# where the system's own words do not say what is meant
+LOCAL_WORDS = {
+    errno.ELOOP: "a link that leads to itself, or to too many others",
+    errno.ENOTDIR: "a file stands where a folder is expected",
+}
+NUMBER = re.compile(r"\[Errno -?\d+\] ?")  # of the system, before its words
 PASSING_STATUSES = {429, 500, 502, 503, 504}
 
 
@@ -61,6 +67,16 @@ def may_pass(error: Exception) -> bool:
     if not isinstance(error, ClientError):
         return False
     return error.response["ResponseMetadata"].get("HTTPStatusCode") in PASSING_STATUSES
+
+
+def in_words(error: Exception, uri: str) -> str:
+    """Say in one line what a store or the system says of an object, without the system's number."""
+    if protocol_of(uri) == "file" and isinstance(error, OSError) and error.strerror:
+        said = LOCAL_WORDS.get(error.errno or 0, error.strerror)
+        return f"{said}: {uri}"
+    slow = "it takes too long" if isinstance(error, TimeoutError) else type(error).__name__
+    said = NUMBER.sub("", str(error)).strip().replace(":\n", ": ") or slow
+    return said.splitlines()[0]
 
 
 def code_of(error: BaseException | None) -> str:

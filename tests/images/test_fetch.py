@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import http.server
 import os
@@ -17,6 +18,7 @@ from lib.images.config import ReadingConfig
 from lib.images.fetch import Fetcher
 from lib.reasons import ItemError, Reason
 from lib.storage.config import StorageConfig
+from lib.storage.errors import in_words
 from lib.storage.retries import ATTEMPTS, Retries
 from lib.storage.s3 import BotocoreCredentials
 from lib.storage.storage import Storage
@@ -333,6 +335,25 @@ def test_what_another_try_would_not_change_is_not_tried_again(
         s3.uri,
     ):
         assert refusal(uri).reason == Reason.FETCH_FAILED
+
+
+def test_what_is_no_file_is_said_in_words_and_not_by_number(tmp_path: Path) -> None:
+    (tmp_path / "file.jpg").write_bytes(b"x")
+    loop = tmp_path / "loop.jpg"
+    loop.symlink_to("loop.jpg")
+    long = tmp_path / ("long" * 100)
+    below = tmp_path / "file.jpg" / "below.jpg"
+    assert {refusal(str(each)).detail for each in (loop, tmp_path, below, long)} == {
+        f"a link that leads to itself, or to too many others: {loop}",
+        f"{tmp_path} is not a regular file",
+        f"a file stands where a folder is expected: {below}",
+        f"File name too long: {long}"[:200],
+    }
+
+
+def test_a_stores_words_come_without_the_systems_number() -> None:
+    closed = ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+    assert in_words(closed, "http://host/a.jpg") == "Connection refused"
 
 
 @pytest.mark.parametrize("uri", ["nope://x/y.jpg", "http://[bad/x.jpg", "/a\0b.jpg", ""])
