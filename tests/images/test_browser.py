@@ -119,7 +119,7 @@ def others() -> Iterator[tuple[str, str, bytes]]:
     yield "avif", "plain", encode(drawn(), "AVIF")
     yield "avif", "fine", encode(drawn(), "AVIF", quality=95, subsampling="4:4:4")
     yield "avif", "in Display P3", encode(drawn(), "AVIF", icc_profile=profile)
-    # in full range, chromium shows other levels than libavif
+    # of full range, chromium shows others' levels: test_colour_spaces.py holds what is right
     yield (
         "avif",
         "animated",

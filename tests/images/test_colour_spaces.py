@@ -138,3 +138,25 @@ def test_without_the_extra_a_sentence_says_how_to_get_it(monkeypatch: pytest.Mon
     with pytest.raises(ItemError, match=r"pip install 'reshelve\[heic\]'") as caught:
         seen(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     assert caught.value.reason is Reason.UNSUPPORTED_FORMAT
+
+
+@pytest.mark.parametrize("levels", ["full", "limited"])
+@pytest.mark.parametrize("kind", ["plain", "transparent", "animated"])
+def test_an_avif_has_the_levels_that_its_colr_box_and_its_stream_say(
+    kind: str, levels: str
+) -> None:
+    picture, options = drawn(), {"range": levels, "quality": 95, "subsampling": "4:4:4"}
+    if kind == "transparent":
+        picture.putalpha(255)
+        picture.putpixel((0, 0), (0, 0, 0, 0))
+    more = {"save_all": True, "append_images": [picture]} if kind == "animated" else {}
+    file = encode(picture, "AVIF", **options, **more)
+    # primaries, transfer, matrix, and then the flag of full range
+    box = b"colrnclx" + bytes([0, 1, 0, 13, 0, 6, 0x80 if levels == "full" else 0])
+    assert file.count(b"colrnclx") == file.count(box) > 0
+
+    original = np.asarray(drawn(), float)
+    apart = np.abs(seen(file).permute(1, 2, 0).numpy() - original)
+
+    of_the_other_range = np.abs(np.clip((original - 16) * 255 / 219, 0, 255) - original)
+    assert apart[1:].mean() < 1.5 < of_the_other_range[1:].mean() / 4
