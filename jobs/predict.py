@@ -42,7 +42,7 @@ def main(
         if as_json:
             told = {"bundle": bundle, "images": [each.to_json(top) for each in found]}
             say(json.dumps(told, ensure_ascii=False))
-        if unseen := [f"{each.uri}: {each.error.detail}" for each in found if each.error]:
+        if unseen := [each.problem for each in found if each.error]:
             others = "image" if len(unseen) == 2 else "images"
             more = f"; and {len(unseen) - 1} more {others} cannot be classified" * bool(unseen[1:])
             raise InputError(f"{unseen[0]}{more}")

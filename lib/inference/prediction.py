@@ -66,6 +66,14 @@ class Prediction:
     nearest: tuple[Neighbour, ...] = ()
     error: ItemError | None = None
 
+    @property
+    def problem(self) -> str:
+        """Why the image cannot be classified, with its name; an empty text where it can."""
+        if self.error is None:
+            return ""
+        named = self.uri and self.uri in self.error.detail
+        return self.error.detail if named else f"{self.uri or repr('')}: {self.error.detail}"
+
     def lines(self, top: int) -> list[str]:
         """Return lines for a terminal: the decision, the likeliest leaves, the nearest items.
 
@@ -73,7 +81,7 @@ class Prediction:
             top: leaves to show.
         """
         if self.error or self.confidence is None:
-            return [f"{self.uri}: {self.error.detail if self.error else 'nothing is known'}"]
+            return [self.problem]
         rest, others = sum(leaf.probability for leaf in self.leaves[top:]), len(self.leaves) - top
         return [
             f"{self.uri}: {self.category_path}, {self.confidence:.1%}, {_MEANINGS[self.decision]}",

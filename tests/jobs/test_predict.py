@@ -72,6 +72,15 @@ def test_what_is_no_image_is_one_sentence_and_the_others_are_classified(shop: Pa
     )
 
 
+def test_what_is_not_there_is_named_once(shop: Path) -> None:
+    image = str(shop / "none.jpg")
+
+    result = run_job("predict", image, "--bundle", str(shop / "bundle"))
+
+    assert (result.exit_code, result.stdout) == (InputError.exit_code, "")
+    assert result.stderr == f"error: {image} is not there\n"
+
+
 @pytest.mark.processes
 def test_it_takes_a_process_without_ray(shop: Path) -> None:
     image = str(shop / "images" / "000.jpg")

@@ -7,6 +7,7 @@ from lib.taxonomy.migration import migrate
 from lib.taxonomy.taxonomy import parse_taxonomy
 from pipelines.backfill_inputs import BackfillRun
 from pipelines.classify import ClassifyRun
+from pipelines.discover_inputs import DiscoverRun
 from pipelines.embed import EmbedRun
 from pipelines.evaluate_inputs import EvaluateRun
 from pipelines.train_config import TrainRun
@@ -27,6 +28,8 @@ def test_every_run_file_that_is_shipped_is_valid(path: Path) -> None:
         load_run_file(EmbedRun, path)
     elif path.stem.endswith("-evaluate"):
         load_run_file(EvaluateRun, path)
+    elif path.stem.endswith("-discover"):
+        load_run_file(DiscoverRun, path)
     else:
         parse_taxonomy(path.read_text(), path.name)
 
