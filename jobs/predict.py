@@ -26,7 +26,6 @@ def main(
     with reporting() as say:
         from lib.errors import InputError
         from lib.inference.classifier import Classifier
-        from lib.inference.neighbours import LabelledItems
         from lib.storage.config import storage_of
         from lib.storage.storage import Storage
 
@@ -34,6 +33,8 @@ def main(
         classifier = Classifier.load(bundle, storage)
         among = None
         if labels_table is not None:
+            from lib.inference.neighbours import LabelledItems
+
             among = LabelledItems.open(labels_table, embeddings, classifier.bundle, storage)
         found = classifier.predict(images, among)
         for line in [line for each in found if not each.error for line in each.lines(top)]:

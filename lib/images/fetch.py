@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import obstore
@@ -25,11 +26,12 @@ from lib.storage.retries import ATTEMPTS, Retries, TransientError
 from lib.storage.s3 import Buckets
 from lib.storage.storage import MD5, Storage
 from lib.storage.uris import local_path, protocol_of
-from lib.storage.web import Web
 from lib.storage.whole_reads import changed, read_file, read_other, read_s3
 
 if TYPE_CHECKING:
     from obstore import GetOptions  # exists for type checkers alone
+
+    from lib.storage.web import Web
 
 # these say that no object can be read at all, not just this one
 CODES = (
@@ -60,10 +62,15 @@ class Fetcher:
         self._storage = Storage(config)
         self._retries, self._reading = retries, reading
         allowance = self._allow()
-        self._web = Web(config, reading.stores)
         self._buckets = Buckets(config, allowance.seconds, allowance.stall_s)
         # some stores' etags are no digest of the bytes, as with encryption by KMS
         self._etags_are_md5 = True
+
+    @cached_property
+    def _web(self) -> "Web":
+        from lib.storage.web import Web  # noqa: PLC0415  # takes 0.3 s, which most catalogs need not
+
+        return Web(self._storage.config, self._reading.stores)
 
     def _allow(self) -> Allowance:
         return Allowance(self._reading.max_image_bytes, self._reading.timeout_s)

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from torch import Tensor
 
 from lib.images.config import ReadingConfig
 from lib.images.preparer import Prepared, Preparer
-from lib.inference.neighbours import LabelledItems
 from lib.inference.prediction import Likely, Neighbour, Prediction
 from lib.inference.predictor import Predictor
 from lib.labels.decisions import Decision
@@ -17,6 +16,9 @@ from lib.models.runtimes import Networks
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from lib.storage.uris import absolute
+
+if TYPE_CHECKING:
+    from lib.inference.neighbours import LabelledItems  # it needs delta-rs
 
 THREADS = 2
 BATCH = 1  # one image is what is most often asked for, and a batch is always filled
@@ -48,7 +50,7 @@ class Classifier:
         return cls(read_bundle(uri, storage), storage)
 
     def predict(
-        self, uris: Sequence[str], among: LabelledItems | None = None, nearest: int = NEAREST
+        self, uris: Sequence[str], among: "LabelledItems | None" = None, nearest: int = NEAREST
     ) -> list[Prediction]:
         """Say what is on each image, as a night would.
 
