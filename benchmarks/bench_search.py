@@ -14,22 +14,35 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from deltalake import write_deltalake
 
 from benchmarks.peers.nearest import OPENED
-from benchmarks.search_data import as_tables, clustered, photos_embedded, repeated
+from benchmarks.search_data import CHUNK, as_tables, clustered, photos_embedded, repeated
 from benchmarks.timed import processor, run_timed
 from lib.embeddings.store import Embeddings, EmbeddingStore, to_parquet
+from lib.heads.tag_examples import TagExamples
+from lib.labels.delta_table import LabelsTable
+from lib.labels.promises import Accept
+from lib.labels.tags_table import TagsTable
+from lib.schemas import LABELS_SCHEMA
 from lib.search.build import index_store
+from lib.search.catalog import CatalogSearch
+from lib.search.items import place_items
+from lib.search.nearest import open_nearest
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
+from lib.taxonomy.taxonomy import Category, Taxonomy
+from pipelines.tag import publish, tag
 
 STORAGE = Storage(StorageConfig())
 QUERIES, TOP, NEW_ROWS = 100, 10, 10_000
+TAGS, EXAMPLES = 50, 10
 SMALL_FILES, SMALL_ROWS = 1_000, 200
 LONGEST_S = 3_600.0
 OUT = Path("benchmarks/out")
@@ -97,7 +110,59 @@ def measure_large(photos: Embeddings, rows: int, folder: Path) -> dict[str, Any]
     began = time.perf_counter()
     index_store(store.uri, STORAGE, only={"second.00000.parquet"})
     append_s = round(time.perf_counter() - began, 1)
-    return {**build, "append_s": append_s, **ask(store.uri, folder / "queries.npy", truth)}
+    asked = ask(store.uri, folder / "queries.npy", truth)
+    return {**build, "append_s": append_s, **asked, "tag_s": measure_tags(store.uri, rows, folder)}
+
+
+def measure_tags(store: str, rows: int, folder: Path) -> float:
+    """Tag a store's items with fifty tags of ten examples each; return the seconds of it all."""
+    labels = str(folder / "labels")
+    described = (labels_of(start, min(start + CHUNK, rows)) for start in range(0, rows, CHUNK))
+    write_deltalake(labels, pa.RecordBatchReader.from_batches(LABELS_SCHEMA, described))
+    ids = np.random.default_rng(4).integers(rows, size=(TAGS, EXAMPLES))
+    examples = [
+        TagExamples(
+            tag=f"tag {number}",
+            positive=tuple(f"{each:08d}" for each in some[: EXAMPLES // 2]),
+            negative=tuple(f"{each:08d}" for each in some[EXAMPLES // 2 :]),
+        )
+        for number, some in enumerate(ids)
+    ]
+    began = time.perf_counter()
+    nearest = open_nearest(store, STORAGE)
+    items = place_items(LabelsTable(labels, STORAGE), nearest)
+    catalog = CatalogSearch(items, nearest, Taxonomy("1", (Category("any", "Any", None),)))
+    tagged = tag(examples, "examples", catalog, Accept(), lambda _: None)
+    publish(tagged, items, TagsTable(str(folder / "tags"), STORAGE), "bench")
+    return round(time.perf_counter() - began, 1)
+
+
+def labels_of(first: int, last: int) -> pa.RecordBatch:
+    """Return rows of a labels table, of the items that a store has from `as_tables`."""
+    count = last - first
+    now = pa.scalar(datetime.now(UTC), pa.timestamp("us", tz="UTC"))
+    known: dict[str, Any] = {
+        "item_id": [f"{n:08d}" for n in range(first, last)],
+        "uri": [f"s3://shop/{n:08d}.jpg" for n in range(first, last)],
+        "category_id": pa.repeat("any", count),
+        "category_path": pa.repeat("Any", count),
+        "confidence": pa.repeat(pa.scalar(0.9, pa.float32()), count),
+        "classified_at": pa.repeat(now, count),
+    }
+    words = {"etag": "e", "decision": "accept", "bundle_digest": "", "taxonomy_version": "1"}
+    words["run_id"] = "bench"
+    columns = [
+        known[field.name]
+        if field.name in known
+        else pa.repeat(words[field.name], count)
+        if field.name in words
+        else pa.nulls(count, field.type)
+        for field in LABELS_SCHEMA
+    ]
+    return pa.RecordBatch.from_arrays(
+        [each if isinstance(each, pa.Array) else pa.array(each) for each in columns],
+        schema=LABELS_SCHEMA,
+    )
 
 
 def measure_small(folder: Path) -> dict[str, Any]:

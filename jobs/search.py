@@ -46,7 +46,7 @@ def main(
     ] = None,
     as_json: EndAsJson = False,
 ) -> None:
-    """Find items like an image or an item, or by title."""
+    """Find what looks like an image or an item, or is called so."""
     if (query is None) == (title is None):
         raise typer.BadParameter("give either an image or an item, or --title")
     with ending("search", as_json=as_json) as (say, end):

@@ -48,7 +48,7 @@ def main(
         table, accept = TagsTable(tags_table, storage), Accept(precision=precision, mode="strict")
         run_id = run_of(given, searched, accept)
         before = table.has(run_id)
-        tagged = tag(given, examples, searched, accept, say)
+        tagged = tag(given, examples, searched.catalog, accept, say)
         version = publish(tagged, searched.catalog.items, table, run_id)
         if html is not None:
             from pipelines.tag_report import tag_report

@@ -20,6 +20,7 @@ from lib.labels.promises import Accept
 from lib.labels.tags_table import TagsTable
 from lib.runs.progress import plural, stage
 from lib.schemas import TAGS_SCHEMA
+from lib.search.catalog import CatalogSearch
 from lib.search.items import Items
 from lib.search.nearest import Nearest
 from lib.storage.storage import Storage
@@ -98,14 +99,14 @@ def run_of(examples: Sequence[TagExamples], searched: Searched, accept: Accept) 
 
 
 def tag(
-    examples: Sequence[TagExamples], source: str, searched: Searched, accept: Accept, say: Say
+    examples: Sequence[TagExamples], source: str, catalog: CatalogSearch, accept: Accept, say: Say
 ) -> list[Tagged]:
     """Fit a head for each tag, and score every item that has an embedding.
 
     Args:
         examples: of each tag.
         source: where they stand, for messages.
-        searched: the catalog.
+        catalog: whose items are scored.
         accept: what is promised of the items that are accepted.
         say: takes each line for the person who waits.
 
@@ -113,7 +114,7 @@ def tag(
         InputError: examples have no embedding, and too few of a tag are left; or a file of
             embeddings is damaged, or gone.
     """
-    items, nearest = searched.catalog.items, searched.catalog.nearest
+    items, nearest = catalog.items, catalog.nearest
     with stage(say, "reading the examples", short=True):
         known = [_known(each, source, items, say) for each in examples]
         background = Background(_vectors(_sample(items), items, nearest))

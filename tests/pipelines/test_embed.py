@@ -51,6 +51,7 @@ def test_each_image_that_has_no_embedding_gets_one_and_the_figures_say_so(tmp_pa
         for uri in parquet.read_table(path)["uri"].to_pylist()
     ]
     assert sorted(Path(uri).name for uri in uris) == sorted(PICTURES)
+    assert len([*(tmp_path / "embeddings").rglob("*.usearch")]) == 1
     told = told_by(first.stdout)
     assert (told["state"], told["items"]) == ("embedded", len(FILES))
     assert (told["embedded"], told["errors"]) == (len(PICTURES), len(FILES) - len(PICTURES))
