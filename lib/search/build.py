@@ -29,7 +29,7 @@ from lib.storage.storage import Storage
 from lib.storage.uris import join
 
 # chosen by measurement, see benchmarks/LOG.md
-CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 16, 64, 128
+CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 16, 64, 64
 DTYPE = "f16"  # as the embeddings are kept, so that nothing is lost
 
 

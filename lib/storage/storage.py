@@ -192,13 +192,18 @@ class Storage:
         A version is the store's etag, else size and time; it changes where an object is another.
         """
         filesystem, path = self.open(uri)
-        try:
-            with explained(uri):
-                listed = filesystem.ls(path, detail=True)
-        except InputError as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                return {}
-            raise
+        listed: list[dict[str, Any]] = []
+        for attempt in range(ATTEMPTS):
+            try:
+                with explained(uri):
+                    listed = filesystem.ls(path, detail=True)
+                break
+            except InputError as error:
+                # of a folder that is there, a file has gone while it was listed
+                if not isinstance(error.__cause__, FileNotFoundError):
+                    raise
+                if not self.exists(uri) or attempt == ATTEMPTS - 1:
+                    return {}
         return {
             each["name"].rsplit("/", 1)[-1]: _version(each)
             for each in listed

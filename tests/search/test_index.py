@@ -209,3 +209,27 @@ def test_places_count_files_and_rows(local: EmbeddingStore) -> None:
     append(local, "b", 2, 2)
 
     assert [*uris_of(open_nearest(local.uri, STORAGE))] == [0, 1, FILE_ROWS, FILE_ROWS + 1]
+
+
+def test_a_file_that_is_removed_while_a_store_is_opened_is_named(local: EmbeddingStore) -> None:
+    append(local, "a", 20, 1)
+    nearest = open_nearest(local.uri, STORAGE)
+    STORAGE.delete(f"{local.uri}/a.00000.parquet")
+
+    with pytest.raises(InputError, match=r"a\.00000\.parquet"):
+        [*nearest.read_places()]
+
+
+def test_an_append_under_a_search_changes_nothing_for_it(local: EmbeddingStore) -> None:
+    append(local, "a", 300, 1)
+    append(local, "b", 300, 2)
+    index_store(local.uri, STORAGE)
+    nearest = open_nearest(local.uri, STORAGE)
+    query = vectors(1, 3)[0]
+    before = found(nearest, query)
+
+    append(local, "c", 700, 3)
+    index_store(local.uri, STORAGE)  # merges what is open in the search
+
+    assert found(nearest, query) == before
+    assert found(open_nearest(local.uri, STORAGE), query)[0] == "c-00000.png"
