@@ -69,5 +69,5 @@ def labeller_by(new: NewHead, decider: Decider) -> Labeller | None:
         weights=(info.image_weight, info.name_weight),
         image=decider,
         both=decider,
-        alone=decider,
+        alone=None,
     )

@@ -135,6 +135,7 @@ class Embedding:
             engine=self.config.engine,
             reading=self.config.reading,
             embeddings=True,
+            by_name=False,
         )
         classify_left(job, figures, self.say, "embedding")
         keep_embeddings(self.store, run, run.unique_name, self.say)

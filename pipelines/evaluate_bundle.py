@@ -68,7 +68,14 @@ def see(
         run.write(files.PLAN, _to_plan(items, engine.unit_size))
     plan = Plan(run)
     figures = UnitFigures(run, plan.items, plan.count(finished_units(run)))
-    job = UnitJob(run=run, bundle_uri=bundle.uri, engine=engine, reading=reading, embeddings=True)
+    job = UnitJob(
+        run=run,
+        bundle_uri=bundle.uri,
+        engine=engine,
+        reading=reading,
+        embeddings=True,
+        by_name=False,
+    )
     if os.environ.get("RAY_ADDRESS"):
         from lib.cluster.classify_units import classify_units  # noqa: PLC0415  # Ray takes a second
         from lib.cluster.connection import connected  # noqa: PLC0415  # as above
@@ -106,13 +113,10 @@ def _classify(job: UnitJob, units: list[int]) -> Iterator[Receipt]:
 
 def _read(run: Run, plan: Plan, items: pa.Table) -> Seen:
     rows = pa.concat_tables([rows for _, rows in read_shards(run, plan.units)])
-    usable = pc.is_null(rows["error_detail"])  # a label by name alone says there why
+    usable = pc.is_null(rows["error"])
     left_out = [
         ErrorItem(
-            item_id=row["item_id"],
-            uri=row["uri"],
-            code=row["error"] or row["error_detail"].partition(":")[0],
-            detail=row["error_detail"],
+            item_id=row["item_id"], uri=row["uri"], code=row["error"], detail=row["error_detail"]
         )
         for row in rows.filter(pc.invert(usable)).to_pylist()
     ]

@@ -110,7 +110,7 @@ def decide(
     fused = named.fused(range(len(image)), image)
     by_image, by_both = decider(calibrated), decider(names.judged.fused)
     labeller = Labeller(names=None, weights=named.weights, image=by_image, both=by_both,
-                        alone=by_image)  # fmt: skip
+                        alone=None)  # fmt: skip
     return fused, labeller.decide(fused, named.says)
 
 

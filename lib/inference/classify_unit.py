@@ -60,7 +60,8 @@ class UnitClassifier:
             precision=engine.precision,
             batch=engine.batch_size,
         )
-        self._labeller = labeller_of(self._bundle, storage)
+        labeller = labeller_of(self._bundle, storage)
+        self._labeller = labeller if job.by_name else replace(labeller, alone=None)
         self._preparer = (prepare or Preparer)(info.preprocessing, job.reading, storage.config)
         self._plan = Plan(job.run)
         self._turns = Turns(UNITS_AT_ONCE)

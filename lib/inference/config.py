@@ -37,3 +37,4 @@ class UnitJob:
     reading: ReadingConfig
     embeddings: bool = False  # whether units write them beside their labels
     command: str = ""  # names the driver that begins the units
+    by_name: bool = True  # whether a name alone may label an item whose image fails

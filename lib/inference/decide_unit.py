@@ -40,11 +40,12 @@ def decide_unit(
     tables = [labeller.decide(probabilities, says)]
     place = np.full(len(errors), -1, np.int64)
     place[np.asarray(usable, np.int64)] = np.arange(len(usable))
-    if named is not None:
+    if named is not None and labeller.alone is not None:
         failed = np.array([e is not None and e.reason not in NEVER_BY_NAME for e in errors])
         tried = np.flatnonzero(failed & named.says)
         if len(tried):
-            decided, sure = labeller.sure(named.probabilities[tried])
+            decided = labeller.alone.decide(named.probabilities[tried])
+            sure = pc.not_equal(decided["decision"], Decision.REVIEW).to_numpy()
             tables.append(decided)
             place[tried[sure]] = len(usable) + np.flatnonzero(sure)
     rows = pa.concat_tables(tables).take(pa.array(place, mask=place < 0))

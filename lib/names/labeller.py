@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from lib.labels.decisions import Decider, Decision
+from lib.labels.decisions import Decider
 from lib.models.bundle import Bundle
 from lib.names.classifier import Bools, Ints, NameClassifier, Probabilities
 from lib.names.named import Named
@@ -23,14 +23,14 @@ class Labeller:
         weights: of image and name.
         image: decides on items without a name.
         both: on items with an image and a name.
-        alone: on items whose image cannot be had.
+        alone: on items whose image cannot be had, where it is sure; None: they are errors.
     """
 
     names: NameClassifier | None
     weights: tuple[float, float]
     image: Decider
     both: Decider
-    alone: Decider
+    alone: Decider | None
 
     def read(self, names: Sequence[str | None]) -> Named | None:
         """Return what n names say, or None where the bundle uses none."""
@@ -51,16 +51,6 @@ class Labeller:
         parts = [self.both.decide(probabilities[says]), self.image.decide(probabilities[~says])]
         return pa.concat_tables(parts).take(pa.array(_back(says)))
 
-    def sure(self, probabilities: Probabilities) -> tuple[pa.Table, Bools]:
-        """Decide on items by their names alone; say of which the promise allows it, bool [n].
-
-        Args:
-            probabilities: float32 [n, leaves].
-        """
-        decided = self.alone.decide(probabilities)
-        kinds = decided["decision"].to_pylist()
-        return decided, np.array([each != Decision.REVIEW for each in kinds], np.bool_)
-
 
 def _back(first: Bools) -> Ints:
     """Return where each item stands once those that are `first` are put before the others."""
@@ -77,7 +67,7 @@ def labeller_of(bundle: Bundle, storage: Storage) -> Labeller:
     info = bundle.info.names
     if info is None:
         only = bundle.decider
-        return Labeller(names=None, weights=(1.0, 0.0), image=only, both=only, alone=only)
+        return Labeller(names=None, weights=(1.0, 0.0), image=only, both=only, alone=None)
     return Labeller(
         names=read_names(bundle, storage),
         weights=(info.image_weight, info.name_weight),

@@ -32,10 +32,18 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
     return catalogs.read_items(catalogs.write_catalog(str(folder), FILES, missing=MISSING))
 
 
-def classify(bundle: Bundle, items: pa.Table, precision: str = "fp32") -> Classified:
+def classify(
+    bundle: Bundle, items: pa.Table, precision: str = "fp32", *, by_name: bool = True
+) -> Classified:
     engine = catalogs.cpu_engine(8).model_copy(update={"precision": precision})
     run = catalogs.run_at("", run_id="run-1")
-    job = UnitJob(run=run, bundle_uri=bundle.uri, engine=engine, reading=ReadingConfig(threads=4))
+    job = UnitJob(
+        run=run,
+        bundle_uri=bundle.uri,
+        engine=engine,
+        reading=ReadingConfig(threads=4),
+        by_name=by_name,
+    )
     return UnitClassifier(job).embed(items)
 
 
@@ -82,6 +90,16 @@ def test_a_name_that_is_not_sure_leaves_the_error_that_it_is(
     errors = {row["item_id"]: row["error"] for row in rows if row["error"]}
     assert errors == {name: str(reason) for name, (reason, _) in catalogs.BROKEN.items()}
     assert all(row["decision"] == "error" for row in rows if row["error"])
+
+
+def test_where_embeddings_are_wanted_a_failed_image_is_an_error_whatever_its_name(
+    tmp_path: Path, items: pa.Table
+) -> None:
+    bundle = make_named_bundle(tmp_path / "b", alone=0.0)
+
+    done = classify(bundle, titled(items, cycle(items.num_rows)), by_name=False)
+
+    assert done.receipt.labelled == done.embeddings.num_rows == len(PICTURES)
 
 
 def test_items_without_a_name_are_what_a_bundle_without_names_makes_of_them(

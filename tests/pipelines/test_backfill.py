@@ -114,7 +114,9 @@ class Shop:
             str(self.folder / "embeddings"), bundle.backbone_digest, catalogs.LOCAL
         )
         store.append("first", [done.embeddings])
-        self.publish("first", done.rows)
+        place = done.rows.schema.get_field_index("name")
+        titles = pa.array([f"Title of {each}" for each in done.rows["item_id"].to_pylist()])
+        self.publish("first", done.rows.set_column(place, LABELS_SCHEMA.field("name"), titles))
 
     def publish(self, run_id: str, rows: pa.Table) -> None:
         part = str(self.folder / f"{run_id}.parquet")
@@ -271,6 +273,7 @@ def test_a_split_relabels_only_what_may_be_of_its_parts(shop: Shop) -> None:
     for old, new in zip(before, after, strict=True):
         if old["category_id"] not in {"shirt", None} and old["decision"] == "accept":
             assert new["category_id"] == old["category_id"]
+    assert shop.rows()["name"].equals(shop.rows(0)["name"])
 
 
 def test_an_added_category_asks_every_row_and_fits_the_head_anew(shop: Shop) -> None:
@@ -499,6 +502,7 @@ def test_rows_without_an_embedding_go_the_way_of_pixels_and_get_one(shop: Shop) 
     assert result.exit_code == 0, result.output
     assert "5 by the model on their images, for want of an embedding" in result.output
     assert shop.rows()["item_id"].equals(shop.rows(0)["item_id"])
+    assert shop.rows()["name"].equals(shop.rows(0)["name"])
     by_pixels = classify(str(shop.folder / "runs/move/bundle"), shop.items).rows
     assert shop.rows()["category_id"].to_pylist() == by_pixels["category_id"].to_pylist()
     stored = sum(parquet.read_metadata(p).num_rows for p in path.parent.glob("*.parquet"))
