@@ -14,6 +14,7 @@ from lib.matching.name_table import Bools
 # where no labelled pairs are given
 SAME_FROM, REVIEW_FROM = 0.9, 0.5
 LIKELY = 0.5
+UNLIKELY = 0.05  # where the labelled pairs say nothing of it
 
 
 class Band(StrEnum):
@@ -30,7 +31,7 @@ class Limits:
 
     Attributes:
         same: `NEVER` where no score promises enough.
-        review: 0 where nothing is surely different.
+        review: the least score that a person is to look at.
         sentence: what the limits rest on.
         promised: whether labelled pairs promise anything.
     """
@@ -58,42 +59,54 @@ class Limits:
 
 
 def choose_limits(scores: Doubles, same: Bools, forbidden: Bools, accept: Accept) -> Limits:
-    """Choose the limits that keep what is promised, of pairs the same and of pairs different.
+    """Choose the limits that keep what is promised.
+
+    Of the pairs that are called the same, the promised share is; of the pairs that are the same,
+    the promised share is not called different. Of most pairs nobody doubts that they are different,
+    so the share of right ones among those called different would say nothing.
 
     Args:
         scores: float64 [n], of labelled pairs, each by weights that have not seen it.
         same: bool [n], what the pairs are.
         forbidden: bool [n], whether a pair cannot be called the same.
-        accept: what is promised of either band.
+        accept: what is promised.
     """
     rule = Rule.of(accept, 2)
-    called = ~forbidden
-    claims = []
-    for confidence, right in (
-        (scores[called], same[called]),
-        (1 - scores, ~same),
-    ):
-        items = rank(confidence, right)
-        precision = items.right / items.count
-        least = least_confidence(items, rule, precision)
-        accepted = int((items.confidence >= least).sum())
-        count = int(items.right[accepted - 1]) if accepted else 0
-        low, high = interval(count, accepted, accept.confidence)
-        shown = f"{count:,} of {accepted:,} labelled pairs ({low:.0%} to {high:.0%})"
-        claims.append((least, shown, None if accepted else labels_needed(items, rule)))
-    (sure, sure_shown, needed), (unlike, unlike_shown, _) = claims
+    items = rank(scores[~forbidden], same[~forbidden])
+    sure = least_confidence(items, rule, items.right / items.count)
     # easy pairs promise much of low scores; what is not likely the same is never called so
     sure = max(sure, LIKELY)
-    review = 0.0 if unlike >= NEVER else min(float(np.nextafter(1 - unlike, 1)), sure)
-    found = (
-        f"same from a score of {sure:.2f}, right for {sure_shown}"
-        if sure < NEVER
-        else "no pair is called the same, since the labelled pairs promise it of none"
-        + (f"; about {needed:,} more would do" if needed else "")
-    )
-    below = (
-        f"different below {review:.2f}, right for {unlike_shown}"
-        if review > 0
-        else "no pair is called different, since the labelled pairs promise it of none"
-    )
-    return Limits(same=sure, review=review, sentence=f"{found}; {below}", promised=sure < NEVER)
+    review = _least_kept(scores[same], 1 - accept.precision, rule.risk)
+    if review is None:
+        review, promised = UNLIKELY, "which too few pairs are the same to promise anything of"
+    else:
+        kept = int((scores[same] >= review).sum())
+        promised = (
+            f"as are {_shown(int(same.sum()) - kept, int(same.sum()), accept)} that are the same"
+        )
+    review = min(review, sure)
+    called = (scores >= sure) & ~forbidden
+    if sure < NEVER:
+        right = _shown(int((called & same).sum()), int(called.sum()), accept)
+        found = f"same from a score of {sure:.2f}, right for {right}"
+    else:
+        found = "no pair is called the same, since the labelled pairs promise it of none"
+        if needed := labels_needed(items, rule):
+            found += f"; about {needed:,} more would do"
+    sentence = f"{found}; different below {review:.2f}, {promised}"
+    return Limits(same=sure, review=review, sentence=sentence, promised=sure < NEVER)
+
+
+def _least_kept(scores: Doubles, lost: float, risk: float) -> float | None:
+    """Find the highest score below which no more than a share of pairs that are the same lie."""
+    from scipy.special import bdtr  # noqa: PLC0415  # only where a limit is chosen
+
+    places = np.arange(len(scores))
+    # how likely so few lie below a score where the share is just too large
+    passed = np.flatnonzero(bdtr(places, len(scores), lost) <= risk)
+    return float(np.sort(scores)[passed[-1]]) if len(passed) else None
+
+
+def _shown(part: int, whole: int, accept: Accept) -> str:
+    low, high = interval(part, whole, accept.confidence)
+    return f"{part:,} of {whole:,} labelled pairs ({low:.0%} to {high:.0%})"

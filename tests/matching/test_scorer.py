@@ -82,7 +82,7 @@ def test_pairs_that_cannot_be_told_apart_promise_nothing() -> None:
     limits = choose_limits(scores, same, np.zeros(500, np.bool_), STRICT)
 
     assert not limits.promised
-    assert limits.bands(np.array([0.0, 1.0]), np.zeros(2, np.bool_)) == [Band.REVIEW] * 2
+    assert limits.bands(np.array([0.5, 1.0]), np.zeros(2, np.bool_)) == [Band.REVIEW] * 2
     assert "no pair is called the same" in limits.sentence
 
 
@@ -98,3 +98,26 @@ def test_what_is_called_the_same_is_as_right_as_promised_in_nearly_all_draws() -
         above = fresh[fresh >= limits.same]
         broken += len(above) > 0 and above.mean() < STRICT.precision
     assert broken <= 6
+
+
+def test_what_is_the_same_is_seldom_called_different() -> None:
+    broken = 0
+    for seed in range(40):
+        dice = np.random.default_rng(seed)
+        scores = dice.beta(0.5, 0.5, size=800)
+        same = dice.uniform(size=800) < scores
+        limits = choose_limits(scores, same, np.zeros(800, np.bool_), STRICT)
+        fresh = np.random.default_rng(1_000 + seed).beta(0.5, 0.5, size=100_000)
+        # of scores that are probabilities, those the same below a limit are their sum there
+        broken += fresh[fresh < limits.review].sum() / fresh.sum() > 1 - STRICT.precision
+        assert limits.review > 0.05
+    assert broken <= 6
+
+
+def test_few_pairs_that_are_the_same_promise_nothing_of_what_is_different() -> None:
+    scores, same = np.linspace(0, 1, 40), np.arange(40) >= 20
+
+    limits = choose_limits(scores, same, np.zeros(40, np.bool_), STRICT)
+
+    assert limits.review == 0.05
+    assert "too few pairs are the same" in limits.sentence
