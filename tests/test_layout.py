@@ -47,6 +47,7 @@ def test_jobs_are_thin() -> None:
         ("pipelines.classify", {"torch", "ray"}),
         ("pipelines.classify_dry_run", {"torch", "ray"}),
         ("pipelines.embed", {"torch", "ray"}),
+        ("pipelines.match", {"torch", "ray"}),
         ("pipelines.backfill", {"torch", "ray"}),
         ("pipelines.backfill_inputs", {"torch", "ray"}),
         ("pipelines.backfill_dry_run", {"torch", "ray"}),

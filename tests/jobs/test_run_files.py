@@ -10,6 +10,7 @@ from pipelines.classify import ClassifyRun
 from pipelines.discover_inputs import DiscoverRun
 from pipelines.embed import EmbedRun
 from pipelines.evaluate_inputs import EvaluateRun
+from pipelines.match_inputs import MatchRun
 from pipelines.train_config import TrainRun
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +31,8 @@ def test_every_run_file_that_is_shipped_is_valid(path: Path) -> None:
         load_run_file(EvaluateRun, path)
     elif path.stem.endswith("-discover"):
         load_run_file(DiscoverRun, path)
+    elif path.stem.endswith("-match"):
+        load_run_file(MatchRun, path)
     else:
         parse_taxonomy(path.read_text(), path.name)
 
