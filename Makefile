@@ -1,4 +1,4 @@
-# make demo   draws a catalog, trains on a part of it, classifies and publishes all of it
+# make demo   draws a catalog, trains on a part of it, classifies all of it, searches, matches and tags it
 # make first-week   types all of docs/first-week.md again, and compares; WRITE=1 writes what is printed
 # make test   every test that this machine can run
 # make test-fast   those that need no Ray, no server, no process to kill and no network to convert

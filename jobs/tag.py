@@ -35,32 +35,21 @@ def main(
 ) -> None:
     """Learn tags from a few examples each, and find what has them."""
     with ending("tag", as_json=as_json) as (say, end):
-        from lib.labels.promises import Accept
-        from lib.labels.tags_table import TagsTable
         from lib.storage.config import storage_of
         from lib.storage.storage import Storage
-        from pipelines.search import open_search
-        from pipelines.tag import publish, read_examples, run_of, tag
+        from pipelines.tag_catalog import Places, tag_catalog
 
-        storage = Storage(storage_of(run_file))
-        given = read_examples(examples, storage)
-        searched = open_search(labels_table, embeddings, bundle, storage=storage)
-        table, accept = TagsTable(tags_table, storage), Accept(precision=precision, mode="strict")
-        run_id = run_of(given, searched, accept)
-        before = table.has(run_id)
-        tagged = tag(given, examples, searched.catalog, accept, say)
-        version = publish(tagged, searched.catalog.items, table, run_id)
-        if html is not None:
-            from pipelines.tag_report import tag_report
-
-            page = tag_report(tagged, run_id, searched.catalog.items, storage)
-            storage.write(html, page.encode())
-            say(f"page: {html}")
-        what = "had these tags before" if before else "has them now"
-        sentence = f"{len(tagged):,} tags: {tags_table} {what}, version {version}"
-        say(sentence)
-        told = [each.to_json() for each in tagged]
-        end.tell("tagged", sentence, tags=told, version=version, report=html)
+        places = Places(
+            examples=examples,
+            tags_table=tags_table,
+            labels_table=labels_table,
+            embeddings=embeddings,
+            bundle=bundle,
+            html=html,
+        )
+        done = tag_catalog(places, precision, Storage(storage_of(run_file)), say)
+        told = [each.to_json() for each in done.tagged]
+        end.tell("tagged", done.sentence, tags=told, version=done.version, report=html)
 
 
 if __name__ == "__main__":

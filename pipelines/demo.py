@@ -1,4 +1,4 @@
-"""The demo, step by step: draw a catalog, train on its labelled part, classify all of it."""
+"""The demo, step by step: draw, train, classify; then search, match and tag what there is."""
 
 import shutil
 from collections.abc import Callable
@@ -11,13 +11,20 @@ from rich.table import Table
 from lib.config.config import load_run_file
 from lib.errors import InputError
 from lib.labels.delta_table import LabelsTable
+from lib.search.catalog import Asked
 from lib.storage.storage import Storage
 from pipelines.classify import ClassifyRun, Options, classify
+from pipelines.current_bundle import CURRENT
+from pipelines.match import match
+from pipelines.match_inputs import MatchRun
+from pipelines.search import open_search, search
+from pipelines.tag_catalog import Places, tag_catalog
 from pipelines.train import train
 from pipelines.train_config import TrainRun
 
 FOLDER = Path("demo")
 ROWS = 10
+TAG_PRECISION = 0.9
 
 
 def demo(draw_catalog: Callable[[Path], Path], run_files: Path, console: Console) -> None:
@@ -36,16 +43,34 @@ def demo(draw_catalog: Callable[[Path], Path], run_files: Path, console: Console
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     begin_anew(FOLDER)
-    say("1/3 drawing a catalog")
+    say("1/6 drawing a catalog")
     catalog = draw_catalog(FOLDER / "catalog")
-    say("2/3 training on its labelled part")
+    say("2/6 training on its labelled part")
     train(load_run_file(TrainRun, run_files / "demo-train.yaml"), say)
-    say("3/3 classifying all of it")
+    say("3/6 classifying all of it")
     config = load_run_file(ClassifyRun, run_files / "demo-classify.yaml")
     classify(config, Options(), say)
     show_rows(config, console)
+    storage = Storage(config.storage)
+    assert config.embeddings
+    say("4/6 searching for what looks like one of its items")
+    searched = open_search(config.labels_table, config.embeddings, storage=storage)
+    search(searched.catalog.items.rows["item_id"][0].as_py(), None, Asked(top=5), searched, say)
+    say("5/6 matching a supplier's feed with it")
+    match(load_run_file(MatchRun, run_files / "demo-match.yaml"), say)
+    say("6/6 tagging it by a few examples")
+    places = Places(
+        examples=str(catalog.with_name("tags.csv")),
+        tags_table=str(FOLDER / "tags"),
+        labels_table=config.labels_table,
+        embeddings=config.embeddings,
+        bundle=CURRENT,
+        html=str(FOLDER / "tags.html"),
+    )
+    tag_catalog(places, TAG_PRECISION, storage, say)
     say(f"catalog {catalog}\nbundle  {config.bundle}\nlabels  {config.labels_table}")
-    say(f"reports {config.output}/train/report.html and {config.output}/classify/report.html")
+    reports = ", ".join(f"{each}/report.html" for each in ("train", "classify", "match"))
+    say(f"reports in {config.output}: {reports}")
 
 
 def begin_anew(folder: Path) -> None:

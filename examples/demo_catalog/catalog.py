@@ -13,6 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 from random import Random
 
+from examples.demo_catalog.beside import write_feed, write_tags
 from examples.demo_catalog.kinds import Kind, kinds
 from examples.demo_catalog.pen import Look, Paint
 from examples.demo_catalog.pictures import JPEG_FORMS, broken, encoded
@@ -61,7 +62,8 @@ def draw_catalog(folder: Path, *, items: int = 720, seed: int = 7) -> Path:
     """Write a demo catalog: images, `taxonomy.yaml`, `catalog.csv` and `labelled.csv`.
 
     In `catalog.csv` a category stands only where `labelled.csv` does not have the item, so
-    accuracy measured on it is held out.
+    accuracy measured on it is held out. `feed.csv` and `tags.csv` are what `write_feed` and
+    `write_tags` make of it.
 
     Args:
         folder: where to write; created if it is not there.
@@ -101,6 +103,9 @@ def draw_catalog(folder: Path, *, items: int = 720, seed: int = 7) -> Path:
             for plan, name in rows
         ),
     )
+    sound = [(plan.item_id, plan.uri, name) for plan, name in rows if not plan.broken]
+    write_feed(folder / "feed.csv", sound)
+    write_tags(folder / "tags.csv", sound)
     return folder / "catalog.csv"
 
 

@@ -156,3 +156,22 @@ def test_some_titles_do_not_name_the_product(shop: Path) -> None:
     ]
     assert 0 < len(silent) < ITEMS
     assert all(" No. " in row["name"] for row in rows(shop))
+
+
+def test_a_feed_names_some_items_otherwise_and_some_that_the_catalog_lacks(shop: Path) -> None:
+    known = {row["uri"]: row["name"] for row in rows(shop) + rows(shop, "labelled.csv")}
+    feed = rows(shop, "feed.csv")
+    shared = [row for row in feed if row["uri"] in known]
+    assert len(shared) > 5
+    assert len(feed) - len(shared) == 10
+    for row in shared:
+        assert row["name"] != known[row["uri"]]
+        assert row["name"].split()[-1] == known[row["uri"]].split()[-1]
+
+
+def test_the_examples_of_a_tag_are_what_titles_say(shop: Path) -> None:
+    titles = {row["item_id"]: row["name"].split() for row in rows(shop)}
+    examples = rows(shop, "tags.csv")
+    assert {row["tag"] for row in examples} == {"striped", "dotted"}
+    for row in examples:
+        assert (row["tag"] in titles[row["item_id"]]) == (row["holds"] == "yes")
