@@ -40,8 +40,9 @@ demo: $(VENV)/.installed
 first-week: $(VENV)/.installed
 	$(RUN) tests.helpers.first_week $(if $(WRITE),--write)
 
+# torch's threads wait asleep: two processes' that spin take the cores from each other
 test: $(VENV)/.installed
-	$(RUN) pytest -n 2 --dist loadfile
+	OMP_WAIT_POLICY=passive $(RUN) pytest -n 2 --dist loadfile
 
 # what is left out here takes seconds to import: Ray, and torchvision's models
 test-fast: $(VENV)/.installed
