@@ -117,11 +117,12 @@ def tag(
     items, nearest = catalog.items, catalog.nearest
     with stage(say, "reading the examples", short=True):
         known = [_known(each, source, items, say) for each in examples]
-        background = Background(_vectors(_sample(items), items, nearest))
-        heads = []
-        for both in known:
-            positive, negative = (_vectors(rows, items, nearest) for rows in both)
-            heads.append(background.fit(positive, negative, accept))
+        # all at once: where there is no index, each reading goes through all files
+        wanted = [_sample(items), *(rows for both in known for rows in both)]
+        sample, *given = _vectors(wanted, items, nearest)
+        background = Background(sample)
+        pairs = zip(given[::2], given[1::2], strict=True)
+        heads = [background.fit(positive, negative, accept) for positive, negative in pairs]
     with stage(say, f"scoring {plural(len(items.places), 'item')}", "embeddings") as count:
         found = _score(heads, items, nearest, count)
     tagged = []
@@ -190,11 +191,11 @@ def _sample(items: Items) -> Ints:
     return chosen.astype(np.int64)
 
 
-def _vectors(rows: Ints, items: Items, nearest: Nearest) -> Tensor:
-    """Read the embeddings of some items, float32 [n, d], in their order."""
-    places, back = np.unique(items.places[rows], return_inverse=True)
-    matrix = nearest.read(places)
-    return torch.from_numpy(matrix[back].astype(np.float32))
+def _vectors(wanted: Sequence[Ints], items: Items, nearest: Nearest) -> list[Tensor]:
+    """Read the embeddings of lists of rows, float32 [n, d] each, in their order."""
+    places, back = np.unique(items.places[np.concatenate(wanted)], return_inverse=True)
+    matrix = torch.from_numpy(nearest.read(places)[back].astype(np.float32))
+    return list(matrix.split([len(rows) for rows in wanted]))
 
 
 def _score(
