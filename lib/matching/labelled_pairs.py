@@ -38,18 +38,15 @@ def read_labelled_pairs(uri: str, storage: Storage, *, within_one: bool) -> Labe
         InputError: it cannot be read, pairs contradict each other, or there are too few of a kind;
             names the line.
     """
-    rows = csv.DictReader(io.StringIO(text_of(storage.read(absolute(uri)), uri)))
-    if missing := [name for name in COLUMNS if name not in (rows.fieldnames or ())]:
-        raise InputError(
-            f"{uri}: the column {missing[0]} is missing; labelled pairs have the columns "
-            f"{', '.join(COLUMNS)}"
-        )
+    rows = _read_rows(text_of(storage.read(absolute(uri)), uri), uri)
     found: dict[tuple[str, str], tuple[bool, int]] = {}
     for line, row in enumerate(rows, 2):
         left, right, said = (str(row[name] or "").strip() for name in COLUMNS)
-        if not left or not right or said.lower() not in YES:
+        itself = within_one and left == right
+        if not left or not right or itself or said.lower() not in YES:
             raise InputError(
-                f"{uri}: line {line}: expected two ids, and 1 for the same product or 0 for another"
+                f"{uri}: line {line}: expected the ids of two items, and 1 for the same "
+                "product or 0 for another"
             )
         key = (min(left, right), max(left, right)) if within_one else (left, right)
         same, first = found.setdefault(key, (YES[said.lower()], line))
@@ -67,3 +64,17 @@ def read_labelled_pairs(uri: str, storage: Storage, *, within_one: bool) -> Labe
             )
     left_ids, right_ids = [key[0] for key in found], [key[1] for key in found]
     return LabelledPairs(left_ids=left_ids, right_ids=right_ids, same=same_of)
+
+
+def _read_rows(text: str, uri: str) -> list[dict[str, str | None]]:
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        columns, found = rows.fieldnames or (), list(rows)
+    except csv.Error as error:
+        raise InputError(f"{uri}: line {rows.line_num + 1}: this is not CSV: {error}") from None
+    if missing := [name for name in COLUMNS if name not in columns]:
+        raise InputError(
+            f"{uri}: the column {missing[0]} is missing; labelled pairs have the columns "
+            f"{', '.join(COLUMNS)}"
+        )
+    return found

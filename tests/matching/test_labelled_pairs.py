@@ -28,8 +28,10 @@ def test_within_one_catalog_a_pair_is_the_same_either_way_round(tmp_path: Path) 
     [
         (HEAD + ENOUGH + "a1,b1,0\n", False, "line 42 contradicts line 4: 'a1' and 'b1'"),
         (HEAD + ENOUGH + "b1,a1,0\n", True, "line 42 contradicts line 4"),
-        (HEAD + "a,b,maybe\n", False, "line 2: expected two ids, and 1 for the same"),
-        (HEAD + "a,,1\n", False, "line 2: expected two ids"),
+        (HEAD + "a,b,maybe\n", False, "line 2: expected the ids of two items, and 1 for the same"),
+        (HEAD + "a,,1\n", False, "line 2: expected the ids"),
+        (HEAD + "a,a,1\n", True, "line 2: expected the ids of two items"),
+        (HEAD + f"a,{'b' * 200_000},1\n", False, "line 2: this is not CSV: field larger than"),
         ("left,right,same\n", False, "the column left_id is missing"),
         ("", False, "the column left_id is missing"),
         (HEAD + "a,b,1\n", False, "1 of 1 pairs are the same; weights are learned from 20"),

@@ -12,6 +12,7 @@ from lib.reports.data import ContactSheet
 from lib.reports.render import (
     render_classification,
     render_evaluation,
+    render_match,
     render_migration,
     render_training,
 )
@@ -19,6 +20,7 @@ from tests.helpers import browser
 from tests.helpers import report_examples as examples
 from tests.helpers.report_examples import MIGRATION, RUN, THUMBNAIL, TRAINING
 from tests.reports.test_evaluation import compared, findings, report_of
+from tests.reports.test_match import REPORT as MATCH
 
 pytestmark = [
     pytest.mark.processes,
@@ -40,6 +42,7 @@ PAGES = {
     "evaluation": render_evaluation(
         report_of(compared(findings(90, 10), only_first=9, only_second=1))
     ),
+    "match": render_match(MATCH),
 }
 # what sticks out of the screen and cannot be scrolled to, and what can only be read by scrolling
 CUT = """() => {
