@@ -131,14 +131,15 @@ def table_of(hits: list[Hit]) -> list[str]:
     """Lay hits out for a terminal of `WIDTH` columns; what is too long loses its middle."""
     if not hits:
         return []
-    head = f"{'score':>6}  {'item':<30}  {'label':<28} {'decision':<8}"
+    head = f"{'score':>6}  {'item':<16}  {'name':<22} {'label':<20} {'decision':<8}"
     return [head.rstrip(), *(_line(hit) for hit in hits)]
 
 
 def _line(hit: Hit) -> str:
     *_, last = (hit.category_path or "").split(" > ")
-    label = _short(hit.name or hit.item_id, 30)
-    return f"{hit.score:6.3f}  {label:<30}  {_short(last, 28):<28} {hit.decision:<8}".rstrip()
+    item, name = _short(hit.item_id, 16), _short(hit.name or "", 22)
+    label = _short(last, 20)
+    return f"{hit.score:6.3f}  {item:<16}  {name:<22} {label:<20} {hit.decision:<8}".rstrip()
 
 
 def _short(text: str, most: int) -> str:

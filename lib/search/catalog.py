@@ -143,10 +143,14 @@ class CatalogSearch:
             names,
             scorer=fuzz.token_set_ratio,
             processor=utils.default_process,
-            limit=asked.top,
+            limit=None,
             score_cutoff=100 * least,
         )
-        return [self._hit(int(wanted[place]), score / 100) for _, score, place in found]
+        # names that hold all words of the title score 1: those with the fewest others come first
+        found.sort(key=lambda each: (-each[1], len(each[0])))
+        return [
+            self._hit(int(wanted[place]), score / 100) for _, score, place in found[: asked.top]
+        ]
 
     def _kept(self, asked: Asked) -> "Kept":
         """Say which items count; who asks again most often asks about the same ones."""

@@ -190,3 +190,14 @@ def remove(table: LabelsTable, item_id: str, shop: Path) -> None:
     removed = str(shop / "removed.parquet")
     parquet.write_table(pa.table({"item_id": [item_id]}), removed)
     table.publish(Change(run_id="later", base=table.version(), parts=[], removed=removed))
+
+
+def test_of_names_that_hold_all_words_the_shortest_comes_first(shop: Path) -> None:
+    names = shop / "names.csv"
+    titles = {"003.jpg": "Striped shirt with long sleeves", "004.png": "Striped shirt"}
+    rows = "".join(f'{item},{item},"{title}"\n' for item, title in titles.items())
+    names.write_text(f"item_id,uri,name\n{rows}")
+
+    said = search(shop, "--title", "shirt striped", "--names", str(names), "--json")
+
+    assert found(said) == ["004.png", "003.jpg"]
