@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lib.labels.promises import Accept
 from lib.labels.tags_table import TagsTable
+from lib.runs.progress import plural
 from lib.storage.storage import Storage
 from pipelines.search import open_search
 from pipelines.steps import Say
@@ -74,6 +75,6 @@ def tag_catalog(places: Places, precision: float, storage: Storage, say: Say) ->
         page = tag_report(tagged, run_id, searched.catalog.items, storage)
         storage.write(places.html, page.encode())
         say(f"page: {places.html}")
-    sentence = f"{len(tagged):,} tags: {places.tags_table} {what}, version {version}"
+    sentence = f"{plural(len(tagged), 'tag')}: {places.tags_table} {what}, version {version}"
     say(sentence)
     return Tagging(tagged=tagged, version=version, sentence=sentence)

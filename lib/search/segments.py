@@ -47,8 +47,11 @@ class Segment(Config):
 
 
 def segment_id(files: Mapping[str, str]) -> str:
-    """Return the id of the index of some files, in their order, by name and version."""
-    return digest_json([[name, version] for name, version in files.items()])[:32]
+    """Return the id of the index of some files, in their order, by name and version.
+
+    Who reads the folder as a dataset, as pyarrow and Spark do, leaves out what begins with `_`.
+    """
+    return "_" + digest_json([[name, version] for name, version in files.items()])[:32]
 
 
 def store_files(versions: Mapping[str, str]) -> dict[str, str]:

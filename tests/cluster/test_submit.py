@@ -18,7 +18,8 @@ from lib.errors import InputError, ReshelveError
 from tests.conftest import Bucket, Server
 from tests.helpers.far import RENAMED, Catalog, role, submit
 from tests.helpers.jobs import ROOT, finish, run_job, start, told_by
-from tests.helpers.nodes import Nodes, free_port, separate_nodes
+from tests.helpers.nodes import Nodes, separate_nodes
+from tests.helpers.ports import free_port
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 

@@ -12,7 +12,7 @@ from tests.conftest import Bucket, Server
 from tests.helpers import catalogs
 from tests.helpers.jobs import started_with, wait_until
 from tests.helpers.nights import UNIT_SIZE, Night
-from tests.helpers.nodes import free_port
+from tests.helpers.ports import free_port
 from tests.helpers.proof import check
 from tests.helpers.shop import FILES, Shop
 

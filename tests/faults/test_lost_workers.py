@@ -10,7 +10,7 @@ from ray.cluster_utils import Cluster
 from lib.models.options import UNITS_AT_ONCE
 from tests.helpers.jobs import started_with
 from tests.helpers.nights import Night, ended, sentences, shard, succeeded
-from tests.helpers.nodes import free_port
+from tests.helpers.ports import free_port
 from tests.helpers.proof import check
 from tests.helpers.shop import Shop
 

@@ -56,7 +56,7 @@ class Restored:
 
     def read_tables(self, folder: str) -> pa.Table:
         """Read all Parquet files below a folder, sorted by item or by URI."""
-        keys = sorted(self.etags(folder))
+        keys = sorted(key for key in self.etags(folder) if key.endswith(".parquet"))
         tables = [parquet.read_table(pa.BufferReader(self.read(key))) for key in keys]
         whole = pa.concat_tables(table.replace_schema_metadata(None) for table in tables)
         return whole.sort_by("item_id" if "item_id" in whole.column_names else "uri")

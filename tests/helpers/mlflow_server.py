@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -15,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.helpers.jobs import wait_until
+from tests.helpers.ports import free_port
 
 API = "api/2.0/mlflow"
 ARTIFACTS = "api/2.0/mlflow-artifacts/artifacts"
@@ -108,13 +108,6 @@ def mlflow_server(folder: Path) -> Iterator[MlflowServer]:
             yield server
         finally:
             os.killpg(process.pid, signal.SIGTERM)  # with its own workers
-
-
-def free_port() -> int:
-    """Return a port on which nothing listens."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def _answers(server: MlflowServer) -> bool:

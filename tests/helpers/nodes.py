@@ -11,7 +11,6 @@ import os
 import secrets
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import psutil
 import pytest
 
 from tests.helpers.jobs import ROOT, wait_until
+from tests.helpers.ports import free_port
 
 # a node is taken for lost after seconds, not half a minute
 SOON_LOST = json.dumps({"health_check_period_ms": 1000, "health_check_failure_threshold": 10})
@@ -50,12 +50,6 @@ def require_namespaces() -> None:
     tried = subprocess.run([*APART, "true"], capture_output=True, text=True, check=False)  # noqa: S603  # a constant
     if tried.returncode:
         pytest.skip(f"folders cannot be hidden from a node here: {tried.stderr.strip()}")
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 class Nodes:

@@ -16,7 +16,8 @@ from lib.models.bundle import read_bundle
 from tests.helpers import catalogs
 from tests.helpers.jobs import ROOT, run_job
 from tests.helpers.local_ray import local_ray
-from tests.helpers.mlflow_server import MlflowServer, free_port, mlflow_server
+from tests.helpers.mlflow_server import MlflowServer, mlflow_server
+from tests.helpers.ports import free_port
 from tests.pipelines.test_train import School
 
 EXPERIMENT, MODEL, EPOCHS = "shop", "shelves", 2
