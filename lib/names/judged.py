@@ -115,7 +115,7 @@ class JudgedNames:
             f"{name} {each.value:.1%} ({each.low:.1%} to {each.high:.1%})"
             for name, (_, each) in self.accuracies.items()
         )
-        so = "" if self.used else "; names lower no log loss for sure, and are not used"
+        so = "" if self.used else "; names do not help for sure, and are not used"
         return f"accuracy on {self.items:,} items with a name: {said}{so}"
 
 
