@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+import textwrap
 from collections.abc import Sequence
 from functools import partial
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ from lib.schemas import ITEM_SCHEMA
 from lib.storage.storage import Storage
 from lib.storage.uris import join
 
+SHOWN_LETTERS = 200  # of the columns that a manifest has in the place of its uris
 FILE_NAME = "file_name"  # what Hugging Face's image folders call the uri
 TYPES = {field.name: field.type for field in ITEM_SCHEMA}
 FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(?=/(?!/))", re.IGNORECASE)  # RFC 8089
@@ -40,7 +42,8 @@ def read_manifest(uri: str, parts: Sequence[str], storage: Storage) -> Batches:
 def _wanted(uri: str, names: Sequence[str]) -> Sequence[str]:
     known = [*ITEM_SCHEMA.names, *([] if "uri" in names else [FILE_NAME])]
     if "uri" not in names and FILE_NAME not in names:
-        found = ", ".join(names)
+        # a broken file may have a line, or all of itself, for a name
+        found = textwrap.shorten(", ".join(names), SHOWN_LETTERS, placeholder=" ...")
         raise InputError(f"{uri}: a manifest needs the column 'uri'; this one has: {found}")
     if twice := [name for name in known if names.count(name) > 1]:
         raise InputError(f"{uri}: the manifest has the column '{twice[0]}' twice")

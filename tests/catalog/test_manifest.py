@@ -265,6 +265,7 @@ def test_values_in_json_become_text(tmp_path: Path) -> None:
         ),
         ('{"uri": "a", "size": "big"}\n', "column 'size' holds something else than int64"),
         ('{"path": "a"}\n', "a manifest needs the column 'uri'; this one has: path"),
+        ('{"a\\n\\nb": "a"}\n', "a manifest needs the column 'uri'; this one has: a b"),
         ('{"item_id": "a", "uri": "a"}\n{"item_id": "b"}\n', "item 2 has no uri"),
         ("", "the manifest cannot be read: it is empty"),
         ("\n", "the catalog has no items"),
