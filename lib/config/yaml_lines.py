@@ -84,8 +84,8 @@ def parse_yaml(text: str, source: str) -> YamlFile:
     """Parse one YAML document with the safe loader.
 
     Raises:
-        InputError: it is not YAML, has a key twice, contains itself, or goes beyond the limits of
-            `lib.config.yaml_limits`; file and line are named.
+        InputError: it is not YAML, has a key twice or over several lines, contains itself, or goes
+            beyond the limits of `lib.config.yaml_limits`; file and line are named.
     """
     file = YamlFile(source, None)
     try:
@@ -119,6 +119,12 @@ def _visit(file: YamlFile, node: yaml.Node, path: Path, above: tuple[int, ...]) 
         seen: set[str] = set()
         for key_node, child in node.value:
             key = str(key_node.value)
+            if len(key.splitlines()) > 1:  # it may hold a secret, and is not repeated
+                line = key_node.start_mark.line + 1
+                raise InputError(
+                    f"{file.source}, line {line}: a key goes on over several lines; is a ':', a "
+                    "quote or a bracket missing?"
+                )
             same = unicodedata.normalize("NFC", key)  # two spellings of one word look alike
             if same in seen:
                 line = key_node.start_mark.line + 1

@@ -137,6 +137,8 @@ def parse_taxonomy(text: str, source: str) -> Taxonomy:
     if isinstance(version, bool) or not isinstance(version, str | int) or not str(version).strip():
         place = file.place(("version",))
         raise InputError(f"{place}: 'version' should be a text in quotes, as in version: \"1.10\"")
+    if len(str(version).splitlines()) > 1:
+        raise InputError(f"{file.place(('version',))}: 'version' should be on one line")
     found: dict[str, Category] = {}
     _read_level(file, ("categories",), file.data["categories"], None, found)
     taxonomy = Taxonomy(str(version), tuple(found.values()), read_replaces(file))
@@ -164,6 +166,8 @@ def _read_level(
         category_id = node["id"]
         if not isinstance(category_id, str) or not category_id.strip():
             raise InputError(f'{place}: an id should be a text, as in id: "{category_id}"')
+        if len(category_id.splitlines()) > 1:
+            raise InputError(f"{place}: the id of a category should be on one line")
         category_id = nfc(category_id)
         if category_id in found:
             raise InputError(f"{place}: id '{category_id}' stands in the taxonomy a second time")

@@ -118,6 +118,13 @@ def test_a_key_that_stands_twice_is_refused_with_the_line_of_the_second() -> Non
     assert message == "run.yaml, line 4: 'epochs' stands here a second time"
 
 
+@pytest.mark.parametrize("text", ["{output: a, token\n\n\nxyz}\n", '"token\\n\\nxyz": b\n'])
+def test_a_key_over_several_lines_is_refused_and_not_repeated(text: str) -> None:
+    message = refusal(text)
+    assert message.startswith("run.yaml, line 1: a key goes on over several lines; is a ':', ")
+    assert "xyz" not in message
+
+
 def test_keys_that_are_not_text_are_refused() -> None:
     sentence = "'1' should be text, as all keys: put it in quotes, not 1"
     assert refusal("output: a\n1: b\n").endswith(f": {sentence}")

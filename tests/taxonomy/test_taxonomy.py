@@ -111,6 +111,7 @@ def test_a_version_may_be_a_whole_number() -> None:
         ("- id: a\n  children:\n  - id: a\n- id: b\n", 5, "id 'a' stands in the taxonomy"),
         ("- id: H\xfcte\n- id: b\n- id: Hu\u0308te\n", 5, "id 'H\xfcte' stands in the taxonomy a "),
         ("- id: a\n  id: b\n", 4, "'id' stands here a second time"),
+        ('- id: "a\\nb"\n- id: c\n', 3, "the id of a category should be on one line"),
         ("- id: a\n- id: b\n  nmae: B\n", 4, "unknown key 'nmae'; known: id, name, children"),
         ("- id: a\n- id: b\n  1: B\n  z: C\n", 4, "unknown key '1'"),
         ("- name: A\n- id: b\n", 3, "a category needs an 'id'"),
