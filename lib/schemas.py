@@ -56,6 +56,26 @@ TAGS_SCHEMA = pa.schema(
     ]
 )
 
+# a row for each answer that a person has given about an item, or taken back; none is ever changed
+ANNOTATIONS_SCHEMA = pa.schema(
+    [
+        pa.field("annotation_id", pa.string(), nullable=False),  # the same in each try to write it
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("etag", pa.string()),
+        pa.field("answer", pa.string(), nullable=False),  # a value of `labels.annotations.Answer`
+        pa.field("category_id", pa.string()),
+        pa.field("taxonomy_version", pa.string(), nullable=False),
+        pa.field("by", pa.string(), nullable=False),
+        pa.field("at", pa.timestamp("us", tz="UTC"), nullable=False),
+        # what the item was labelled when it was asked about
+        pa.field("previous_category_id", pa.string()),
+        pa.field("previous_decision", pa.string()),
+        pa.field("confidence", pa.float32()),
+        pa.field("why", pa.string()),  # it was asked about: queue, browse, audit, import, mapped
+    ]
+)
+
 ITEM_SCHEMA = pa.schema(
     [
         pa.field("item_id", pa.string(), nullable=False),

@@ -8,22 +8,21 @@ from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 from pyarrow import parquet
 
 from lib.errors import ConflictError, InputError, StoreError
 from lib.labels.change import GONE, SOURCE_SCHEMA, Change
-from lib.labels.delta_words import why_not_opened
+from lib.labels.delta_open import DeltaPlace
 from lib.labels.history import Version, versions_of
 from lib.labels.last_label import MERGED, add_columns, with_last_labels
 from lib.labels.rows import stream_rows
 from lib.schemas import ADDED, LABELS_SCHEMA, TABLE_SCHEMA
 from lib.sql import open_duckdb, streamed
-from lib.storage.errors import refuses, store_words
-from lib.storage.s3 import delta_options
+from lib.storage.errors import store_words
 from lib.storage.storage import Storage
-from lib.storage.uris import absolute, check_protocol, join
+from lib.storage.uris import join
 
 COMMIT_ATTEMPTS = 5
 MIN_RETENTION_HOURS = 168
@@ -34,14 +33,15 @@ class LabelsTable:
 
     def __init__(self, uri: str, storage: Storage) -> None:
         """Keep the place; the table is opened at each use, at its newest version."""
-        self.name = uri
-        self._uri, self.storage = absolute(uri), storage
-        check_protocol(self._uri)
-        self._options = delta_options(self._uri, storage.config)
+        self.name, self.storage = uri, storage
+        needed = [name for name in LABELS_SCHEMA.names if name not in ADDED]
+        self._place = DeltaPlace.of(
+            uri, storage, what="labels table", key="labels_table", columns=needed
+        )
 
     def version(self) -> int | None:
         """Newest version, or None where there is no table."""
-        table = self._open()
+        table = self._place.open()
         return None if table is None else int(table.version())
 
     def history(self, commits: int | None = None) -> list[Version]:
@@ -50,7 +50,7 @@ class LabelsTable:
         Args:
             commits: how many; None for all.
         """
-        table = self._open()
+        table = self._place.open()
         return versions_of(table.history(commits)) if table else []
 
     def read(self, version: int | None = None) -> pa.Table:
@@ -91,7 +91,7 @@ class LabelsTable:
             StoreError: the table cannot be written.
         """
         for attempt in range(COMMIT_ATTEMPTS):
-            table = self._open()
+            table = self._place.open()
             if table is not None:
                 # also after a commit whose answer was lost: it may have been made
                 if table.transaction_version(change.run_id) is not None:
@@ -142,29 +142,8 @@ class LabelsTable:
         files: list[str] = table.vacuum(retention_hours=hours, dry_run=not delete)
         return files
 
-    def _open(self, version: int | None = None) -> DeltaTable | None:
-        # not DeltaTable.is_deltatable: it holds the interpreter's lock while it waits for the store
-        try:
-            table = DeltaTable(self._uri, version=version, storage_options=self._options)
-        except TableNotFoundError:
-            return None
-        except (DeltaError, OSError) as error:
-            what = "the labels table" if version is None else f"version {version}"
-            passing = isinstance(error, OSError) and not refuses(error)
-            kind = StoreError if passing else InputError
-            why = why_not_opened(self._uri, error)
-            raise kind(f"{self.name}: {what} cannot be opened: {why}") from error
-        known = {field.name for field in table.schema().fields}
-        needed = [name for name in LABELS_SCHEMA.names if name not in ADDED]
-        if lacking := [name for name in needed if name not in known]:
-            raise InputError(
-                f"{self.name}: this Delta table has no column '{lacking[0]}', and is no labels "
-                "table of Reshelve; give another labels_table"
-            )
-        return table
-
     def _opened(self, version: int | None) -> DeltaTable:
-        table = self._open(version)
+        table = self._place.open(version)
         if table is None:
             raise InputError(f"{self.name}: there is no labels table here")
         return table
@@ -176,7 +155,7 @@ class LabelsTable:
             data = with_last_labels(self.storage.read(part), table, self.name)
             # named by the run: a second try writes the same file again
             name = f"part-{number:05d}-{change.run_id}.parquet"
-            self.storage.write(join(self._uri, name), data)
+            self.storage.write(join(self._place.uri, name), data)
             rows = parquet.read_metadata(pa.BufferReader(data)).num_rows
             now, stats = time.time_ns() // 1_000_000, json.dumps({"numRecords": rows})
             actions.append(AddAction(name, len(data), {}, now, data_change=True, stats=stats))
@@ -194,10 +173,10 @@ class LabelsTable:
         if table is None:
             rows = pa.RecordBatchReader.from_batches(TABLE_SCHEMA, change.first_rows(self.storage))
             write_deltalake(
-                self._uri,
+                self._place.uri,
                 rows,
                 mode="error",
-                storage_options=self._options,
+                storage_options=self._place.options,
                 commit_properties=properties,
             )
             return int(self._opened(None).version())

@@ -4,15 +4,13 @@ from collections.abc import Collection
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import DeltaError
 
-from lib.errors import InputError, StoreError
-from lib.labels.delta_words import why_not_opened
+from lib.errors import StoreError
+from lib.labels.delta_open import DeltaPlace
 from lib.schemas import TAGS_SCHEMA
 from lib.storage.errors import store_words
-from lib.storage.s3 import delta_options
 from lib.storage.storage import Storage
-from lib.storage.uris import absolute, check_protocol
 
 COMMIT_ATTEMPTS = 5
 
@@ -23,9 +21,9 @@ class TagsTable:
     def __init__(self, uri: str, storage: Storage) -> None:
         """Keep the place; the table is opened at each use, at its newest version."""
         self.name = uri
-        self._uri = absolute(uri)
-        check_protocol(self._uri)
-        self._options = delta_options(self._uri, storage.config)
+        self._place = DeltaPlace.of(
+            uri, storage, what="table of tags", key="--tags-table", columns=TAGS_SCHEMA.names
+        )
 
     def has(self, run_id: str) -> bool:
         """Say whether a run was taken before.
@@ -33,7 +31,7 @@ class TagsTable:
         Raises:
             InputError: what lies there is no table of tags.
         """
-        table = self._open()
+        table = self._place.open()
         return table is not None and table.transaction_version(run_id) is not None
 
     def replace(self, tags: Collection[str], rows: pa.Table, run_id: str) -> int:
@@ -56,7 +54,7 @@ class TagsTable:
             max_commit_retries=0,  # another's rows of the same tags would stay beside these
         )
         for attempt in range(COMMIT_ATTEMPTS):
-            table = self._open()
+            table = self._place.open()
             if table is not None and table.transaction_version(run_id) is not None:
                 return int(table.version())
             try:
@@ -67,7 +65,7 @@ class TagsTable:
                     sentence = f"{self.name}: the table of tags cannot be written: {why}"
                     raise StoreError(sentence) from error
             else:
-                opened = self._open()
+                opened = self._place.open()
                 assert opened
                 return int(opened.version())
         raise AssertionError("the last attempt returns or raises")
@@ -81,32 +79,16 @@ class TagsTable:
     ) -> None:
         if table is None:
             write_deltalake(
-                self._uri,
+                self._place.uri,
                 rows,
                 mode="error",
-                storage_options=self._options,
+                storage_options=self._place.options,
                 commit_properties=properties,
             )
             return
         write_deltalake(
             table, rows, mode="overwrite", predicate=_of_tags(tags), commit_properties=properties
         )
-
-    def _open(self) -> DeltaTable | None:
-        try:
-            table = DeltaTable(self._uri, storage_options=self._options)
-        except TableNotFoundError:
-            return None
-        except (DeltaError, OSError) as error:
-            why = why_not_opened(self._uri, error)
-            raise InputError(f"{self.name}: the table of tags cannot be opened: {why}") from error
-        known = {field.name for field in table.schema().fields}
-        if lacking := [name for name in TAGS_SCHEMA.names if name not in known]:
-            raise InputError(
-                f"{self.name}: this Delta table has no column '{lacking[0]}', and is no table of "
-                "tags; give another --tags-table"
-            )
-        return table
 
 
 def _of_tags(tags: Collection[str]) -> str:

@@ -127,7 +127,7 @@ def test_another_delta_table_is_not_written_to(made: Path, tmp_path: Path) -> No
     said = tag(made, tmp_path, STRIPED, "--tags-table", str(made / "labels"))
 
     assert said.exit_code == 2
-    assert "has no column 'tag', and is no table of tags" in said.stderr
+    assert "has no column 'tag', and is not a table of tags" in said.stderr
 
 
 def test_a_report_shows_the_best_and_the_borderline(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_what_was_rolled_back_no_longer_stands(local_shop: Shop) -> None:
 def test_a_delta_table_of_others_is_refused_by_the_column_that_it_lacks(local_shop: Shop) -> None:
     write_deltalake(local_shop.labels.name, pa.table({"item_id": ["a"], "uri": ["b"]}))
 
-    with pytest.raises(InputError, match="no column 'etag', and is no labels table"):
+    with pytest.raises(InputError, match="no column 'etag', and is not a labels table"):
         local_shop.labels.version()
 
 

@@ -1,0 +1,115 @@
+"""The table of annotations, a Delta table to which people's answers are appended."""
+
+import contextlib
+
+import pyarrow as pa
+from deltalake import CommitProperties, write_deltalake
+from deltalake.exceptions import DeltaError
+
+from lib.errors import StoreError
+from lib.labels.annotations import newest_answers, standing_answers
+from lib.labels.delta_open import DeltaPlace
+from lib.labels.rows import stream_rows
+from lib.schemas import ANNOTATIONS_SCHEMA
+from lib.storage.errors import store_words
+from lib.storage.storage import Storage
+
+COMMIT_ATTEMPTS = 5
+MOST_FILES = 200  # before they are put together: each answer is a small file of its own
+
+
+class AnnotationsTable:
+    """The table at one place. Rows are only ever added, each group of them in one commit."""
+
+    def __init__(self, uri: str, storage: Storage) -> None:
+        """Keep the place; the table is opened at each use, at its newest version."""
+        self.name = uri
+        self._place = DeltaPlace.of(
+            uri,
+            storage,
+            what="table of annotations",
+            key="annotations",
+            columns=ANNOTATIONS_SCHEMA.names,
+        )
+
+    def version(self) -> int | None:
+        """Newest version, or None where there is no table yet.
+
+        Raises:
+            InputError: what lies there is no table of annotations.
+            StoreError: the store does not answer.
+        """
+        table = self._place.open()
+        return None if table is None else int(table.version())
+
+    def append(self, rows: pa.Table) -> int:
+        """Add annotations in one commit, and return the table's version.
+
+        Others may add theirs at the same time: nobody's are lost. What is added again after an
+        answer of the store was lost is read once, by its `annotation_id`.
+
+        Args:
+            rows: of `ANNOTATIONS_SCHEMA`.
+
+        Raises:
+            InputError: what lies there is no table of annotations.
+            StoreError: they cannot be written; whether they are there is not known.
+        """
+        for attempt in range(COMMIT_ATTEMPTS):
+            table = self._place.open()
+            try:
+                write_deltalake(
+                    self._place.uri if table is None else table,
+                    rows.cast(ANNOTATIONS_SCHEMA),
+                    mode="error" if table is None else "append",
+                    storage_options=self._place.options,
+                    commit_properties=CommitProperties(custom_metadata={"job": "annotate"}),
+                )
+            except (DeltaError, OSError) as error:
+                if attempt == COMMIT_ATTEMPTS - 1:
+                    why = store_words(error)
+                    sentence = f"{self.name}: the answers cannot be written: {why}"
+                    raise StoreError(sentence) from error
+            else:
+                return self._put_together()
+        raise AssertionError("the last attempt returns or raises")
+
+    def read(self) -> pa.Table:
+        """Return all annotations, each once, of `ANNOTATIONS_SCHEMA`; none without a table.
+
+        Raises:
+            InputError: what lies there is no table of annotations, or a file of it is damaged.
+            StoreError: the store does not answer.
+        """
+        table = self._place.open()
+        if table is None:
+            return ANNOTATIONS_SCHEMA.empty_table()
+        rows = pa.Table.from_batches(
+            stream_rows(table, ANNOTATIONS_SCHEMA, self.name), ANNOTATIONS_SCHEMA
+        )
+        return _once(rows)
+
+    def newest(self, taxonomy_version: str) -> pa.Table:
+        """Return `newest_answers` of all that is there; raises as `read`."""
+        return newest_answers(self.read(), taxonomy_version)
+
+    def standing(self, taxonomy_version: str) -> pa.Table:
+        """Return `standing_answers` of all that is there; raises as `read`."""
+        return standing_answers(self.read(), taxonomy_version)
+
+    def _put_together(self) -> int:
+        """Make one file of many small ones, and return the newest version."""
+        table = self._place.open()
+        assert table is not None
+        if len(table.file_uris()) > MOST_FILES:
+            # another does it, or the next answer will: what was said is there
+            with contextlib.suppress(DeltaError, OSError):
+                table.optimize.compact()
+        return int(table.version())
+
+
+def _once(rows: pa.Table) -> pa.Table:
+    ids = rows["annotation_id"].combine_chunks().dictionary_encode().indices.to_pylist()
+    seen: set[int] = set()
+    first = [place for place, each in enumerate(ids) if not (each in seen or seen.add(each))]  # type: ignore[func-returns-value]
+    return rows.take(pa.array(first, pa.int64()))
