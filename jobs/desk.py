@@ -15,7 +15,9 @@ def main(
     host: Annotated[
         str, typer.Option(help="Listen on this address; others need a token.", metavar="HOST")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Listen on this port.")] = 8765,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Listen on this port.", metavar="PORT")
+    ] = 8765,
     user_header: Annotated[
         str | None, typer.Option(help="Where a reverse proxy names the user.", metavar="HEADER")
     ] = None,
