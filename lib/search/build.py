@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from usearch.index import Index
 
-from lib.embeddings.store import EMBEDDING, store_file, to_matrix
+from lib.embeddings.store import EMBEDDING, store_file, to_matrix, width_of
 from lib.errors import InputError
 from lib.search.local_copies import cache_folder, local_copy
 from lib.search.segments import (
@@ -108,6 +108,18 @@ def _write(
     return segment
 
 
+def new_index(width: int) -> Index:
+    """Return an index of embeddings of so many values, by their cosine, with nothing in it."""
+    return Index(
+        ndim=width,
+        metric="cos",
+        dtype=DTYPE,
+        connectivity=CONNECTIVITY,
+        expansion_add=EXPANSION_ADD,
+        expansion_search=EXPANSION_SEARCH,
+    )
+
+
 def build_index(
     parts: Sequence[ParquetParts], count: Callable[[int], object] = lambda _: None
 ) -> Index:
@@ -116,19 +128,13 @@ def build_index(
     Raises:
         InputError: the files hold embeddings of different lengths.
     """
-    width = _width(parts[0])
-    index = Index(
-        ndim=width,
-        metric="cos",
-        dtype=DTYPE,
-        connectivity=CONNECTIVITY,
-        expansion_add=EXPANSION_ADD,
-    )
+    width = width_of(parts[0])
+    index = new_index(width)
     first = 0
     for part in parts:
-        if _width(part) != width:
+        if (other := width_of(part)) != width:
             raise InputError(
-                f"{part.uri}: these embeddings have {_width(part)} values, those of {parts[0].uri} "
+                f"{part.uri}: these embeddings have {other} values, those of {parts[0].uri} "
                 f"{width}; one of the two is no file of this backbone"
             )
         for number in range(part.metadata.num_row_groups):
@@ -161,12 +167,6 @@ def _remove_lost(uri: str, storage: Storage) -> None:
 def _is_whole(uri: str, segment: Segment, storage: Storage) -> bool:
     place = join(uri, f"{segment.segment_id}{INDEX}")
     return local_copy(place, segment.digest, storage, cache_folder()) is not None
-
-
-def _width(part: ParquetParts) -> int:
-    kind = part.schema.field(EMBEDDING).type
-    width: int = kind.byte_width // 2
-    return width
 
 
 def _cores() -> int:

@@ -5,13 +5,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from lib.embeddings.cosine import cosine
 from lib.embeddings.index import FILE_ROWS
 from lib.embeddings.store import Embeddings, EmbeddingStore, to_table
 from lib.errors import InputError
 from lib.search import segments
 from lib.search.build import Indexed, index_store
 from lib.search.local_copies import local_copy
-from lib.search.nearest import Nearest, cosine, open_nearest
+from lib.search.nearest import Nearest, open_nearest
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 
