@@ -18,7 +18,7 @@ from lib.search.items import Items, open_items
 from lib.search.nearest import Nearest
 from lib.storage.storage import Storage
 
-UNSURE = pa.array([Decision.REVIEW, Decision.ERROR], pa.string())
+SURE = pa.array([Decision.ACCEPT, Decision.PARENT, Decision.PERSON], pa.string())
 COLUMNS = ["item_id", "uri", "category_id", "category_path"]
 
 
@@ -43,7 +43,11 @@ class LabelledItems:
             InputError: as `open_items`, or no item that has an embedding has such a label.
         """
         items, store = open_items(LabelsTable(table, storage), embeddings, bundle, storage)
-        sure = pc.invert(pc.is_in(items.rows["decision"].cast(pa.string()), UNSURE))
+        # what a person has rejected has no category
+        sure = pc.and_(
+            pc.is_in(items.rows["decision"].cast(pa.string()), SURE),
+            pc.is_valid(items.rows["category_id"]),
+        )
         items = Items(
             rows=items.rows.filter(sure).select(COLUMNS), places=items.places[sure.to_numpy()]
         )
