@@ -44,6 +44,8 @@ class Answers:
         Args:
             labels: of `LABELS_SCHEMA`, as a model has made them.
         """
+        if not self.rows.num_rows:
+            return labels
         place = pc.index_in(_images(labels), self._images)
         if place.null_count == labels.num_rows:
             return labels
