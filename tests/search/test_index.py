@@ -36,12 +36,9 @@ def append(store: EmbeddingStore, name: str, count: int, seed: int) -> Embedding
     return found
 
 
-@pytest.fixture(params=["disk", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> EmbeddingStore:
-    if request.param == "disk":
-        return EmbeddingStore(str(tmp_path), "digest", STORAGE)
-    bucket: Bucket = request.getfixturevalue("s3")
-    return EmbeddingStore(bucket.uri, "digest", STORAGE)
+@pytest.fixture
+def store(disk_or_s3: str) -> EmbeddingStore:
+    return EmbeddingStore(disk_or_s3, "digest", STORAGE)
 
 
 @pytest.fixture
