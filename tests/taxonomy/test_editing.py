@@ -7,7 +7,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from lib.errors import InputError
-from lib.taxonomy.editing import described, edited, examples_of, finished, next_version
+from lib.taxonomy.edited import examples_of, finished, next_version
+from lib.taxonomy.editing import described, edited
 from lib.taxonomy.edits import Add, Edit, Group, Merge, Move, Part, Remove, Rename, Split, new_id
 from lib.taxonomy.migration import Migration, migrate
 from lib.taxonomy.taxonomy import Taxonomy, parse_taxonomy
@@ -191,7 +192,7 @@ def test_edits_are_kept_as_json() -> None:
 
 
 def test_each_edit_is_said_in_the_names_before_it() -> None:
-    edits = [
+    edits: list[Edit] = [
         Rename(category_id="shirt", name="Tees"),
         Merge(category_ids=("shirt", "skirt"), into="knitwear"),
         SHIRTS.model_copy(update={"category_id": "shoes"}),
