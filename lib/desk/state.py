@@ -9,9 +9,11 @@ import pyarrow as pa
 
 from lib.desk.answers import Answers
 from lib.desk.config import DeskConfig
+from lib.desk.job_runner import JobRunner
 from lib.desk.local_table import LocalTable, write_local
 from lib.desk.pictures import Pictures
 from lib.desk.reservations import Reservations
+from lib.desk.taxonomy_draft import DraftFile
 from lib.errors import InputError, ReshelveError
 from lib.labels.annotations_table import AnnotationsTable
 from lib.labels.delta_table import LabelsTable
@@ -42,6 +44,8 @@ class Desk:
         self.pictures = Pictures(config.reading, config.storage, folder / "pictures")
         self.reservations = Reservations()
         self.answers = Answers(self.annotations, self._show)
+        self.jobs = JobRunner(config.runs, self.storage, folder / "jobs")
+        self.draft = DraftFile(config.taxonomy, self.storage) if config.taxonomy else None
         self.trouble = ""  # what keeps the desk from seeing what others do, for the page
         self._read_taxonomy = read_taxonomy
         self._seen: int | None = None
@@ -68,6 +72,7 @@ class Desk:
     def close(self) -> None:
         """Write what is waiting, and end all that was started."""
         self._ends.set()
+        self.jobs.close()
         self.answers.close()
         self.pictures.close()
         if self._watch.is_alive():
