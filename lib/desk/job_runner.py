@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lib.config.config import load_json
@@ -20,6 +20,8 @@ from lib.storage.uris import absolute, join
 FOLDER = "desk-jobs"  # among the runs
 STOP_S = 45.0  # a job that is stopped ends by itself within 30 s
 TAIL_BYTES = 64_000
+REHEARSED_FOR = timedelta(hours=12)
+LOOKED_AT = 20  # jobs, for a rehearsal
 
 
 class JobRunner:
@@ -117,6 +119,19 @@ class JobRunner:
         running = self._record
         ids = [each for each in self._ids() if running is None or each != running.job_id]
         return [self._read(each) for each in sorted(ids, reverse=True)[:most]]
+
+    def tried(self, job: str, of: str) -> JobRecord | None:
+        """Return the newest rehearsal of a job that went well today, or None.
+
+        Args:
+            job: its command.
+            of: what it is about.
+        """
+        since = datetime.now(UTC) - REHEARSED_FOR
+        for each in self.last(LOOKED_AT):
+            if each.rehearsal and (each.job, each.of) == (job, of) and each.begun > since:
+                return each if each.went_well else None
+        return None
 
     def close(self) -> None:
         """Stop the job that runs, and wait until it has ended."""

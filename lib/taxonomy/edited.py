@@ -63,6 +63,20 @@ class Edited:
             yield from self.in_order(each.category_id)
 
     @property
+    def groups_in_order(self) -> list[Category]:
+        """What can hold categories, as the tree has it."""
+        return [each for each in self.in_order() if each.category_id in self.groups]
+
+    @property
+    def leaves_in_order(self) -> list[Category]:
+        """What items can have, as the tree has it."""
+        return [each for each in self.in_order() if each.category_id not in self.groups]
+
+    def path(self, category_id: str) -> str:
+        """Return the names from the top to a category, joined by ' > '."""
+        return " > ".join(self.names[each] for each in reversed(list(self.above(category_id))))
+
+    @property
     def problems(self) -> list[str]:
         """What keeps it from being used yet."""
         empty = [each for each in self.categories if each in self.groups and not self.below(each)]
