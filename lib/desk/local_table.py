@@ -1,5 +1,6 @@
 """A version of the labels table as a local database, which pages are read from in milliseconds."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,19 @@ _SHOWN = """
         a.answer, a."by", a."at", a.why
     FROM labels l
     LEFT JOIN answers a ON l.item_id = a.item_id AND coalesce(l.etag, l.uri) = a.image
+        AND a.answer <> 'withdrawn'
     LEFT JOIN categories c ON a.category_id = c.category_id"""
+
+# counted once: a page asks for what answers have changed of it
+_COUNTED = """
+    CREATE TABLE counted AS SELECT category_id, decision, error, run_id,
+        count(*) AS items, max(classified_at) AS "at" FROM labels GROUP BY ALL"""
+_COUNTS = """
+    SELECT category_id, decision, sum(items)::BIGINT AS items FROM (
+        SELECT category_id, decision, items FROM counted
+        UNION ALL SELECT model_category_id, model_decision, -1 FROM shown WHERE answer IS NOT NULL
+        UNION ALL SELECT category_id, decision, 1 FROM shown WHERE answer IS NOT NULL
+    ) GROUP BY ALL"""
 
 
 def write_local(
@@ -52,6 +65,7 @@ def write_local(
                         AS margin FROM rows"""
                 )
             connection.execute("CREATE UNIQUE INDEX items ON labels (item_id)")
+            connection.execute(_COUNTED)
             categories = pa.table(
                 {"category_id": list(paths), "category_path": list(paths.values())},
                 pa.schema([("category_id", pa.string()), ("category_path", pa.string())]),
@@ -77,7 +91,7 @@ class LocalTable:
         self._connection = duckdb.connect(str(path), config=_settings())
 
     def rows(self, query: str, values: Mapping[str, object] | None = None) -> list[Row]:
-        """Return the rows of a query over `shown`, `labels`, `answers` or `categories`."""
+        """Return the rows of a query over `shown` and the tables that `write_local` makes."""
         cursor = self._connection.cursor()
         try:
             found: list[Row] = read_rows(cursor, query, dict(values or {})).read_all().to_pylist()
@@ -96,11 +110,16 @@ class LocalTable:
         found = self.rows("SELECT * FROM shown WHERE item_id = $id", {"id": item_id})
         return found[0] if found else None
 
+    def counts_by_category(self) -> dict[tuple[str | None, str], int]:
+        """Count the items by category and what became of them."""
+        return {(r["category_id"], r["decision"]): r["items"] for r in self.rows(_COUNTS)}
+
     def counts(self) -> dict[str, int]:
         """Count the items by what became of them, all of `Decision` and `person`."""
-        query = "SELECT decision, count(*) AS items FROM shown GROUP BY 1"
-        found = {row["decision"]: row["items"] for row in self.rows(query)}
-        return {name: found.get(name, 0) for name in (*Decision, "person")}
+        found = Counter[str]()
+        for (_, decision), items in self.counts_by_category().items():
+            found[decision] += items
+        return {name: found[name] for name in (*Decision, "person")}
 
     def take_in(self, answers: pa.Table) -> None:
         """Show newer annotations, of `ANNOTATIONS_SCHEMA`, in the place of those before them."""
