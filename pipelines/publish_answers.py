@@ -16,7 +16,6 @@ from lib.labels.delta_table import LabelsTable
 from lib.labels.history import Made
 from lib.labels.people import Answers, respected, without_answers
 from lib.models.bundle import Bundle, read_bundle
-from lib.names.labeller import labeller_of
 from lib.schemas import LABELS_SCHEMA
 from lib.sql import open_duckdb, read_rows, streamed
 from lib.storage.storage import Storage
@@ -121,6 +120,8 @@ def _by_decider(
     rows: pa.Table, bundle: str | None, storage: Storage
 ) -> list[tuple[pa.Table, Decider | None]]:
     """Divide the rows of one bundle by how it decides on them; None where it cannot be read."""
+    from lib.names.labeller import labeller_of  # noqa: PLC0415  # torch takes seconds to import
+
     try:
         made = read_bundle(bundle, storage) if bundle else None
         if made is None or made.digest != rows["bundle_digest"][0].as_py():

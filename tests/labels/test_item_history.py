@@ -38,7 +38,8 @@ def labelled(run_id: str, **categories: str) -> pa.Table:
 
 def steps_of(table: LabelsTable, item_id: str, most: int = 14) -> list[tuple[int, str | None]]:
     found = item_history(table, item_id, most)
-    return [(each.version.number, each.row and each.row["category_id"]) for each in found]
+    rows = [(each.version.number, each.row) for each in found]
+    return [(number, row["category_id"] if row else None) for number, row in rows]
 
 
 def test_a_night_that_did_not_touch_an_item_is_no_step_of_it(table: LabelsTable) -> None:
