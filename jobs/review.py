@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
+from jobs import review_fit
 from jobs.command import new_app
 from jobs.ending import EndAsJson, ending
 from jobs.options import LabelsTable, StorageOf
 
 app = new_app()
+app.command("fit")(review_fit.main)
 Annotations = Annotated[
     str | None,
     typer.Option(help="The table of answers; beside the labels table.", metavar="TABLE"),
@@ -72,3 +74,7 @@ def import_(
         taken = import_answers(reviewed, file, by or user_name(), say)
         count = taken.annotations.num_rows
         end.tell("imported", f"{count:,} answers", answers=count, refused=taken.refused)
+
+
+if __name__ == "__main__":
+    app()
