@@ -13,6 +13,7 @@ from lib.config.config import Config
 
 KEPT_LINES = 400
 COUNTED = re.compile(r"([\d,]+) of ([\d,]+) items?, ")
+REFUSED = 3  # the exit code of a job whose gates have refused its run
 STOPPED = (130, -2)  # exit codes of a job that a person has ended
 
 
@@ -57,6 +58,8 @@ class JobRecord(Config):
             return "The desk ended while it ran, so how it ended is not known; start it again."
         if self.exit_code in STOPPED:
             return "Stopped by a person; the same button goes on where it was."
+        if self.exit_code == REFUSED:
+            return "Its run shows which checks have failed, and lets you publish it all the same."
         said = self.told.get("error") or self.told.get("sentence")
         return str(said) if said else (self.lines[-1] if self.lines else "It said nothing.")
 

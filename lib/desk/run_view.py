@@ -1,5 +1,7 @@
 """A run of the desk's folder, found by its id alone, and how it passed its gates."""
 
+import re
+
 from pydantic import TypeAdapter, ValidationError
 
 from lib.errors import InputError
@@ -37,6 +39,11 @@ def is_of_table(run: Run, labels_table: str) -> bool:
     """Say whether a run publishes to a table."""
     target = run.record.run_file.get("labels_table")
     return bool(target) and absolute(str(target)) == absolute(labels_table)
+
+
+def without_keys(gates: str) -> str:
+    """Return what a version says of accepted gates, without the keys of run files."""
+    return re.sub(r"gates\.max_\w+ allows", "allowed is", gates)
 
 
 def gates_of(run: Run) -> list[GateResult]:

@@ -154,20 +154,23 @@ class DraftFile:
         with self._lock:
             draft = self._mine(base, revision)
             found = edited(base, draft.edits)
-            version = draft.saved.version if draft.saved else next_version(base.version, taken)
+            saved = draft.saved
+            # what was in use once is a version of its own, though it was rolled back since
+            mine = saved is not None and saved.version not in taken
+            version = saved.version if saved and mine else next_version(base.version, taken)
             new = finished(found, version)
-            self._keep_old(draft)
+            self._keep_old(saved.digest if saved and mine else None)
             examples = self._write_examples(found, version)
             self._storage.write(self.taxonomy, new.to_yaml().encode())
-            saved = Saved(
+            written = Saved(
                 revision=draft.revision,
                 version=version,
                 digest=new.digest,
                 taxonomy=self.taxonomy,
                 examples=examples,
             )
-            self._write(draft.model_copy(update={"saved": saved}))
-            return saved
+            self._write(draft.model_copy(update={"saved": written}))
+            return written
 
     def _mine(self, base: Taxonomy, revision: int) -> Draft:
         draft = self.read(base)
@@ -186,13 +189,13 @@ class DraftFile:
         """Say whether the table has moved to what was drafted, or nothing was."""
         return not kept.noted or (kept.saved is not None and kept.saved.digest == base.digest)
 
-    def _keep_old(self, draft: Draft) -> None:
-        """Keep the file that is written over, but where it is an earlier try of this draft."""
+    def _keep_old(self, own: str | None) -> None:
+        """Keep the file that is written over, unless its digest says that it is our earlier try."""
         if not self._storage.exists(self.taxonomy):
             return
         data = self._storage.read(self.taxonomy)
         there = parse_taxonomy(data.decode(errors="replace"), self.taxonomy)
-        if draft.saved is not None and there.digest == draft.saved.digest:
+        if there.digest == own:
             return
         name = self._name(f"-{_plain(there.version)}{self._suffix}")
         if not self._storage.create(name, data) and self._storage.read(name) != data:

@@ -81,6 +81,15 @@ def test_a_draft_is_written_again_as_the_same_version(file: DraftFile) -> None:
     assert saved.examples is None
 
 
+def test_a_version_that_was_in_use_and_rolled_back_is_not_written_over(file: DraftFile) -> None:
+    add(file, TEES)
+    file.save(TAXONOMY, 1, {"7"})
+    add(file, HATS, 1)
+    assert file.save(TAXONOMY, 2, {"7", "8"}).version == "9"
+    kept = read_taxonomy(file.taxonomy.replace(".yaml", "-8.yaml"), LOCAL)
+    assert kept.by_id["shirt"].name == "Tees"
+
+
 def test_a_taxonomy_of_somebody_else_in_the_same_place_is_not_lost(file: DraftFile) -> None:
     add(file, TEES)
     file.save(TAXONOMY, 1, {"7"})

@@ -10,7 +10,7 @@ from lib.desk.pages.jobs import watch
 from lib.desk.refused import refused
 from lib.desk.render import desk_of, page
 from lib.desk.rollback import plan_rollback
-from lib.desk.run_view import PUBLISHING, gates_of, is_of_table, run_below
+from lib.desk.run_view import PUBLISHING, gates_of, is_of_table, run_below, without_keys
 from lib.errors import InputError, ReshelveError
 from lib.labels.history import newest_made
 from lib.runs import files
@@ -34,6 +34,7 @@ def runs(request: Request, first: Annotated[int, Query(ge=0)] = 0) -> HTMLRespon
     newest = newest_made(found)
     values = {
         "versions": found[first : first + VERSIONS],
+        "without_keys": without_keys,
         "newest": found[0].number if found else None,
         "first": first,
         "size": VERSIONS,

@@ -15,8 +15,9 @@ document.addEventListener("htmx:beforeRequest", () => {
 // what was refused is said beside what asked for it
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (!event.detail.xhr.getResponseHeader("x-refused")) return;
-  const place = event.detail.elt.closest("dialog, form, aside, section")?.querySelector(".refusals");
-  event.detail.target = place ?? document.querySelector("main > .refusals");
+  let place = event.detail.requestConfig.elt;
+  while (!place.querySelector(".refusals")) place = place.parentElement;
+  event.detail.target = place.querySelector(".refusals");
   event.detail.swapOverride = "innerHTML";
 });
 
