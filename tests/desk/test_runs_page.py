@@ -108,7 +108,7 @@ def test_a_refused_run_is_published_with_its_checks_named_and_a_reason(
 
 def test_a_run_of_another_table_is_not_published_from_here(desk: Served, shop: Path) -> None:
     make_run(shop, "other", table=str(shop / "elsewhere"))
-    form = {"run": "other", "gate": ["max_category_changes"], "reason": "so"}
+    form: dict[str, object] = {"run": "other", "gate": ["max_category_changes"], "reason": "so"}
     answer = desk.post("/runs/publish", form)
     assert "of another table" in answer.text
     assert "Publish it all the same" not in desk.client.get("/runs/run?run=other").text
