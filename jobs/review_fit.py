@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import StorageOf
+from jobs.options import StorageOf
 from jobs.ending import EndAsJson, ending
 
 

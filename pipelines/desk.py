@@ -19,6 +19,7 @@ from lib.runs.progress import stage
 from lib.runs.run import open_folder
 from lib.storage.storage import Storage
 from pipelines.current_bundle import find_bundle
+from pipelines.search import Searched, open_search
 from pipelines.steps import Say
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ def opened(config: "DeskConfig", say: Say) -> "Iterator[Desk]":
 
     config = config.model_copy(update={"reading": _as_the_newest_run(config)})
     with tempfile.TemporaryDirectory(prefix="reshelve-desk-") as folder:
-        desk = Desk(config, Path(folder), lambda: _bundle_of(config).taxonomy)
+        desk = Desk(
+            config, Path(folder), lambda: _bundle_of(config).taxonomy, lambda: _search_of(config)
+        )
         with closing(desk):
             with stage(say, "opening the labels table"):
                 desk.start()
@@ -68,10 +71,14 @@ def app_of(desk: "Desk", host: str, token: str | None, user_header: str | None) 
     """
     from lib.desk.app import make_app  # noqa: PLC0415  # as above
     from lib.desk.pages import (  # noqa: PLC0415  # as above
+        browse,
+        category,
         home,
+        item,
         jobs,
         pictures,
         runs,
+        search,
         taxonomy,
         taxonomy_photos,
     )
@@ -91,6 +98,10 @@ def app_of(desk: "Desk", host: str, token: str | None, user_header: str | None) 
         taxonomy_photos,
         runs,
         jobs,
+        browse,
+        item,
+        category,
+        search,
     )
     return make_app(desk, access, [page.router for page in pages])
 
@@ -142,6 +153,13 @@ def _as_the_newest_run(config: "DeskConfig") -> ReadingConfig:
         reading = open_folder(newest.made.run, storage).record.run_file.get("reading") or {}
         return config.reading.within(reading.get("stores") or ())
     return config.reading
+
+
+def _search_of(config: "DeskConfig") -> Searched:
+    if config.embeddings is None:
+        raise InputError("this desk's run file names no embeddings; add `embeddings: PLACE` to it")
+    storage = Storage(config.storage)
+    return open_search(config.labels_table, config.embeddings, config.bundle, storage=storage)
 
 
 def _bundle_of(config: "DeskConfig") -> Bundle:

@@ -50,6 +50,15 @@ class Searched:
             )
         return self.catalog.like_vector(self._embedder.embed(query), asked)
 
+    def like_picture(self, jpeg: bytes, asked: Asked) -> list[Hit]:
+        """Return what looks like a picture, whose bytes are decoded here: one that we made.
+
+        Raises:
+            InputError: as `CatalogSearch.like_vector`.
+        """
+        vector = self._embedder.embed_file(jpeg, "this picture")
+        return self.catalog.like_vector(vector, asked)
+
     @cached_property
     def _embedder(self) -> "ImageEmbedder":
         from lib.search.query import ImageEmbedder  # noqa: PLC0415  # torch takes seconds to import

@@ -9,7 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from lib.desk.render import page
-from lib.desk.security import Access, Guard
+from lib.desk.security import Access, Guard, TooLargeError
 from lib.desk.state import Desk
 from lib.errors import ReshelveError
 
@@ -33,6 +33,10 @@ def make_app(desk: Desk, access: Access, routers: Sequence[APIRouter]) -> Guard:
     @app.exception_handler(ReshelveError)
     async def said(request: Request, error: ReshelveError) -> Response:
         return _wrong(request, str(error), 400)
+
+    @app.exception_handler(TooLargeError)
+    async def too_large(request: Request, error: TooLargeError) -> Response:
+        return _wrong(request, str(error), 413)
 
     @app.exception_handler(HTTPException)
     async def not_there(request: Request, error: HTTPException) -> Response:

@@ -59,7 +59,7 @@ class Access:
 
 
 class TooLargeError(Exception):
-    """A request has more bytes than it may."""
+    """A request has more bytes than it may; the app says so."""
 
 
 class Guard:
@@ -103,17 +103,13 @@ class Guard:
             message = await receive()
             received += len(message.get("body", b""))
             if received > most:
-                raise TooLargeError
+                raise TooLargeError(_too_large(most))
             return message
 
         app = refused or self._app
-        try:
-            if int(headers.get("content-length") or 0) > most:
-                raise TooLargeError  # noqa: TRY301  # said in one place
-            await app(scope, receive_bounded, send_guarded)
-        except TooLargeError:
-            answer = PlainTextResponse(f"More than {most / 1e6:,.0f} MB cannot be sent here.", 413)
-            await answer(scope, receive, send_guarded)
+        if int(headers.get("content-length") or 0) > most:
+            app = PlainTextResponse(_too_large(most), 413)
+        await app(scope, receive_bounded, send_guarded)
 
     def _refused(
         self, scope: Scope, headers: Headers, cookies: SimpleCookie, session: str
@@ -163,3 +159,7 @@ class Guard:
 
 def _cookie(name: str, value: str) -> str:
     return f"{name}={value}; Path=/; HttpOnly; SameSite=Strict"
+
+
+def _too_large(most: int) -> str:
+    return f"More than {most / 1e6:,.0f} MB cannot be sent here."

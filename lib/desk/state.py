@@ -11,8 +11,10 @@ from lib.desk.answers import Answers
 from lib.desk.config import DeskConfig
 from lib.desk.job_runner import JobRunner
 from lib.desk.local_table import LocalTable, write_local
+from lib.desk.nights import Nights
 from lib.desk.pictures import Pictures
 from lib.desk.reservations import Reservations
+from lib.desk.searching import Searched, Searching
 from lib.desk.taxonomy_draft import DraftFile
 from lib.errors import InputError, ReshelveError
 from lib.labels.annotations import newest_answers
@@ -29,7 +31,11 @@ class Desk:
     """A desk's state. `start` opens the table; a thread takes in what others do meanwhile."""
 
     def __init__(
-        self, config: DeskConfig, folder: Path, read_taxonomy: Callable[[], Taxonomy]
+        self,
+        config: DeskConfig,
+        folder: Path,
+        read_taxonomy: Callable[[], Taxonomy],
+        open_search: Callable[[], Searched],
     ) -> None:
         """Keep the places.
 
@@ -37,6 +43,7 @@ class Desk:
             config: the run file.
             folder: for the local database and pictures.
             read_taxonomy: of the newest labels.
+            open_search: opens the embeddings of the newest labels.
         """
         self.config, self.folder = config, folder
         self.storage = Storage(config.storage)
@@ -44,6 +51,8 @@ class Desk:
         self.annotations = AnnotationsTable(config.answers, self.storage)
         self.pictures = Pictures(config.reading, config.storage, folder / "pictures")
         self.reservations = Reservations()
+        self.nights = Nights(self.labels)
+        self.searching = Searching(open_search)
         self.answers = Answers(self.annotations, self._show)
         self.jobs = JobRunner(config.runs, self.storage, folder / "jobs")
         self.draft = DraftFile(config.taxonomy, self.storage) if config.taxonomy else None
@@ -76,6 +85,8 @@ class Desk:
         self.jobs.close()
         self.answers.close()
         self.pictures.close()
+        self.nights.close()
+        self.searching.close()
         if self._watch.is_alive():
             self._watch.join()
             self.table.close()

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from lib.reports.data import NightFigures
 from lib.reports.formats import NOTHING, count, percent
-from lib.reports.sparklines import sparkline
+from lib.sparklines import sparkline
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import torch
 from lib.embeddings.store import LARGEST, Embeddings
 from lib.errors import InputError
 from lib.images.config import ReadingConfig
-from lib.images.preparer import Preparer
+from lib.images.preparer import Decoder, Prepared, Preparer
 from lib.models.bundle import Bundle
 from lib.models.runtimes import Network, Networks
 from lib.reasons import MEANINGS
@@ -30,11 +30,26 @@ class ImageEmbedder:
         """
         reading = ReadingConfig(threads=1, max_retries=3)
         preparer = Preparer(self._bundle.info.preprocessing, reading, self._storage.config)
-        prepared = preparer.prepare(uri, None)
+        return self._embed(preparer.prepare(uri, None), uri)
+
+    def embed_file(self, data: bytes, name: str) -> Embeddings:
+        """Return the embedding of an image file's bytes, which are decoded in this process.
+
+        Args:
+            data: of the file.
+            name: for messages.
+
+        Raises:
+            InputError: it is no image that can be used; or the bundle is damaged.
+        """
+        decoder = Decoder(self._bundle.info.preprocessing, ReadingConfig().limits)
+        return self._embed(decoder(data), name)
+
+    def _embed(self, prepared: Prepared, name: str) -> Embeddings:
         if prepared.pixels is None:
             assert prepared.error
             meaning = MEANINGS[prepared.error.reason]
-            raise InputError(f"{uri}: {meaning}: {prepared.error.detail}")
+            raise InputError(f"{name}: {meaning}: {prepared.error.detail}")
         with torch.inference_mode():
             found = self._network(prepared.pixels.unsqueeze(0))[0]
             vector: Embeddings = found.clamp(-LARGEST, LARGEST).half().cpu().numpy()

@@ -1,7 +1,7 @@
 import re
 
 from lib.reports.data import NightFigures
-from lib.reports.sparklines import sparkline
+from lib.sparklines import sparkline
 from lib.reports.trends import trends
 
 

@@ -1,0 +1,124 @@
+"""Searching from a desk: titles in its own copy of the table, images in the kept embeddings."""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from rapidfuzz import fuzz, utils
+
+from lib.desk.local_table import LocalTable, Row
+from lib.errors import InputError
+from lib.search.catalog import Asked, CatalogSearch, Hit
+
+MOST = 60
+CANDIDATES = 2_000  # titles that are compared word by word
+MOST_PIECES = 24  # of a title, where its words are found nowhere
+_NAMED = "FROM (SELECT item_id, name, lower(name) AS n FROM labels WHERE name IS NOT NULL)"
+
+
+class Searched(Protocol):
+    """What pipelines open: a catalog with its embeddings."""
+
+    @property
+    def catalog(self) -> CatalogSearch:
+        """Its items, which are asked for by their ids alone."""
+
+    def like_picture(self, jpeg: bytes, asked: Asked) -> list[Hit]:
+        """Return what looks like a picture."""
+
+
+class Searching:
+    """The embeddings, opened when they are first asked for, and again for each newer table."""
+
+    def __init__(self, open_search: Callable[[], Searched]) -> None:
+        """Keep how they are opened."""
+        self._open = open_search
+        self._searched: Searched | None = None
+        self._version: int | None = None
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def of(self, version: int) -> Searched:
+        """Return the embeddings; where a newer version of the table is shown, those before it.
+
+        The newer ones are opened meanwhile, so that nobody waits again.
+
+        Raises:
+            InputError: there are none; it says what makes them.
+            StoreError: a store does not answer.
+        """
+        with self._lock:
+            if self._searched is None:
+                self._searched, self._version = self._open(), version
+            elif self._version != version and self._thread is None:
+                self._thread = threading.Thread(target=self._reopen, args=[version], daemon=True)
+                self._thread.start()
+            return self._searched
+
+    def close(self) -> None:
+        """Wait for what is being opened."""
+        if (thread := self._thread) is not None:
+            thread.join()
+
+    def _reopen(self, version: int) -> None:
+        searched = self._searched
+        with contextlib.suppress(InputError):  # what was there before still answers
+            searched = self._open()
+        with self._lock:
+            self._searched, self._version, self._thread = searched, version, None
+
+
+def titled(table: LocalTable, title: str, most: int = MOST) -> list[tuple[Row, float]]:
+    """Return the items whose names are most like a title, and how alike, 0 to 1, the best first.
+
+    Names that have all words of the title; where there is none, those that share most pieces of
+    three letters with it, which finds what is misspelt.
+
+    Args:
+        table: whose names are searched.
+        title: as a person wrote it.
+        most: items.
+
+    Raises:
+        InputError: it has no letter or digit.
+    """
+    words = utils.default_process(title).split()
+    if not words:
+        raise InputError("the title has no letter or digit to look for")
+    found = table.rows(*_with_words(words)) or table.rows(*_with_pieces(words))
+    scored = [
+        (
+            fuzz.token_set_ratio(title, row["name"], processor=utils.default_process) / 100,
+            len(row["name"]),
+            row["item_id"],
+        )
+        for row in found
+    ]
+    scored.sort(key=lambda each: (-each[0], each[1], each[2]))
+    best = {item_id: score for score, _, item_id in scored[:most]}
+    return [(row, best[row["item_id"]]) for row in table.items(list(best))]
+
+
+def _with_words(words: list[str]) -> tuple[str, dict[str, object]]:
+    values: dict[str, object] = {f"w{number}": word for number, word in enumerate(words)}
+    having = " AND ".join(f"contains(n, ${name})" for name in values)
+    query = (
+        f"SELECT item_id, name {_NAMED} WHERE {having} "
+        f"ORDER BY length(name), item_id LIMIT {CANDIDATES}"
+    )
+    return query, values
+
+
+def _with_pieces(words: list[str]) -> tuple[str, dict[str, object]]:
+    pieces = dict.fromkeys(
+        word[at : at + 3] for word in words for at in range(max(len(word) - 2, 1))
+    )
+    values: dict[str, object] = {f"p{at}": each for at, each in enumerate([*pieces][:MOST_PIECES])}
+    shared = " + ".join(f"contains(n, ${name})::INT" for name in values)
+    least = (len(values) + 1) // 2
+    query = (
+        f"SELECT item_id, name, {shared} AS shared {_NAMED} WHERE shared >= {least} "
+        f"ORDER BY shared DESC, length(name), item_id LIMIT {CANDIDATES // 4}"
+    )
+    return query, values

@@ -1,0 +1,83 @@
+"""Sheets of items: those that filters leave, a page at a time."""
+
+from dataclasses import dataclass, replace
+
+from lib.desk.filters import Filters
+from lib.desk.local_table import LocalTable, Row
+from lib.taxonomy.taxonomy import Taxonomy
+
+PAGE = 60
+# what a page is sorted by, before the item's id; an item without a confidence comes last.
+# It is the model's, which answers do not change: what is decided moves nothing to another page.
+_KEYS = {
+    "doubtful": "coalesce(confidence, 2)",
+    "sure": "coalesce(-confidence, 2)",
+    "item": "item_id",  # nothing comes before it
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """One page of what filters leave.
+
+    Attributes:
+        rows: as the desk shows them.
+        filters: of this page.
+        next: of the page after it, or None.
+        previous: of the page before it, or None.
+    """
+
+    rows: list[Row]
+    filters: Filters
+    next: Filters | None = None
+    previous: Filters | None = None
+
+
+def find_sheet(table: LocalTable, taxonomy: Taxonomy, filters: Filters, size: int = PAGE) -> Sheet:
+    """Find a page of items.
+
+    A page begins after an item and not at a number: so none is passed over where items have left
+    the sheet meanwhile, and a late page costs no more than the first.
+    """
+    conditions, values = filters.conditions(taxonomy)
+    backwards = bool(filters.before)
+    mark = filters.before or filters.after
+    key = _KEYS[filters.order]
+    sign, way = ("<", "DESC") if backwards else (">", "ASC")
+    found = _key_of(table, key, mark) if mark else None
+    if found is not None:
+        conditions.append(f"({key} {sign} $key OR ({key} = $key AND item_id {sign} $mark))")
+        values |= {"key": found, "mark": mark}
+    elif mark:  # it left the table: begin again
+        return find_sheet(table, taxonomy, replace(filters, after="", before=""), size)
+    where = " AND ".join(["true", *conditions])
+    query = (
+        f"SELECT item_id FROM shown WHERE {where} "  # noqa: S608  # our own words; values are apart
+        f"ORDER BY {key} {way}, item_id {way} LIMIT {size + 1}"
+    )
+    ids = [row["item_id"] for row in table.rows(query, values)]
+    more, ids = len(ids) > size, ids[:size]
+    if backwards:
+        ids.reverse()
+    later = more or backwards
+    earlier = more if backwards else found is not None
+    return Sheet(
+        rows=table.items(ids),
+        filters=filters,
+        next=replace(filters, after=ids[-1], before="") if later and ids else None,
+        previous=replace(filters, before=ids[0], after="") if earlier and ids else None,
+    )
+
+
+def count_items(table: LocalTable, taxonomy: Taxonomy, filters: Filters) -> int:
+    """Count what filters leave, on all pages."""
+    conditions, values = filters.conditions(taxonomy)
+    where = " AND ".join(["true", *conditions])
+    query = f"SELECT count(*) AS items FROM shown WHERE {where}"  # noqa: S608  # as above
+    return int(table.rows(query, values)[0]["items"])
+
+
+def _key_of(table: LocalTable, key: str, item_id: str) -> str | float | None:
+    query = f"SELECT {key} AS key FROM labels WHERE item_id = $id"  # noqa: S608  # as above
+    found = table.rows(query, {"id": item_id})
+    return found[0]["key"] if found else None
