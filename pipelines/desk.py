@@ -77,6 +77,8 @@ def app_of(desk: "Desk", host: str, token: str | None, user_header: str | None) 
         item,
         jobs,
         pictures,
+        queue,
+        queue_answers,
         runs,
         search,
         taxonomy,
@@ -102,6 +104,8 @@ def app_of(desk: "Desk", host: str, token: str | None, user_header: str | None) 
         item,
         category,
         search,
+        queue,
+        queue_answers,
     )
     return make_app(desk, access, [page.router for page in pages])
 

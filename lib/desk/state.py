@@ -13,6 +13,7 @@ from lib.desk.job_runner import JobRunner
 from lib.desk.local_table import LocalTable, write_local
 from lib.desk.nights import Nights
 from lib.desk.pictures import Pictures
+from lib.desk.queue import Queue
 from lib.desk.reservations import Reservations
 from lib.desk.searching import Searched, Searching
 from lib.desk.taxonomy_draft import DraftFile
@@ -52,6 +53,7 @@ class Desk:
         self.pictures = Pictures(config.reading, config.storage, folder / "pictures")
         self.reservations = Reservations()
         self.nights = Nights(self.labels)
+        self.queue = Queue(self.reservations, config.audit_per_week)
         self.searching = Searching(open_search)
         self.answers = Answers(self.annotations, self._show)
         self.jobs = JobRunner(config.runs, self.storage, folder / "jobs")
@@ -118,7 +120,9 @@ class Desk:
         history = self.annotations.read()
         answers = newest_answers(history, taxonomy.version)
         write_local(path, rows, paths, answers, history)
-        return taxonomy, LocalTable(path, version)
+        table = LocalTable(path, version)
+        self.queue.prepare(table)
+        return taxonomy, table
 
     def _show(self, annotations: pa.Table) -> None:
         self.table.take_in(newest_of_each(annotations), annotations)

@@ -1,0 +1,149 @@
+"""What waits for a person, in the order that was asked for, with the week's audit among it."""
+
+import threading
+import time
+import zlib
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+
+from lib.desk.local_table import LocalTable
+from lib.desk.reservations import Reservations
+from lib.review.audit import draw_sample, week_of
+from lib.review.order import Order, ranked
+
+WINDOW = 1_000  # ranks that are read first; the next windows are larger
+COUNTED_FOR_S = 1.0
+BESIDE_AUDITS = 6  # of so many items of the queue, one is followed by one of the audit
+MOST_SESSIONS = 1_000  # whose skipped items are kept
+# an answer may be taken back, so that what was answered keeps its rank
+_ASKED = """
+    SELECT item_id, coalesce(etag, uri) AS image, category_id, NULL AS cluster, margin, decision
+    FROM labels l WHERE decision IN ('review', 'error', 'person') OR EXISTS (
+        SELECT 1 FROM history h WHERE h.item_id = l.item_id AND h.answer = 'split')"""
+_OPEN = "coalesce(a.answer, r.decision) NOT IN ('category', 'rejected', 'person')"
+_ANSWERED = "LEFT JOIN answers a ON a.item_id = r.item_id AND a.image = r.image"
+
+
+class Queue:
+    """The queue of a desk, for all who answer at once."""
+
+    def __init__(self, reservations: Reservations, audit_per_week: int) -> None:
+        """Keep what it is made with.
+
+        Args:
+            reservations: who has which item open.
+            audit_per_week: accepted items that are asked about blind.
+        """
+        self._reservations, self._audit_per_week = reservations, audit_per_week
+        self._skipped: dict[str, set[str]] = {}
+        self._drawn: dict[tuple[int, str], list[str]] = {}
+        self._counted: tuple[int, float, int] = (-1, 0.0, 0)
+        self._lock = threading.Lock()
+
+    def prepare(self, table: LocalTable, by: Order = Order.HELPFUL) -> None:
+        """Make what a page would wait for: the order, once per version, and the week's audit."""
+        query = ranked(_ASKED, by).replace("$seed", "'0:'")
+        # what could not be classified comes after all that could
+        query = f"""
+            SELECT row_number() OVER (ORDER BY decision = 'error', rank) - 1 AS rank, item_id,
+                image, decision FROM ({query}) ORDER BY 1"""  # noqa: S608  # our own words
+        table.make_once(_ranks(by), query)
+        self._audit(table)
+
+    def take(
+        self, table: LocalTable, by: Order, session: str, most: int, but: Collection[str] = ()
+    ) -> list[str]:
+        """Return the next items for a browser, which nobody else gets for a minute.
+
+        Args:
+            table: as it is shown.
+            by: what comes first.
+            session: of the browser.
+            most: items.
+            but: items that the browser has already.
+        """
+        self.prepare(table, by)
+        with self._lock:
+            left_out = {*but, *self._skipped.get(session, ())}
+        waiting = (each for each in self._waiting(table, by) if each not in left_out)
+        return self._reservations.take(waiting, session, most)
+
+    def audited(self, table: LocalTable) -> list[str]:
+        """Return the accepted items that this week's audit still asks about."""
+        drawn = self._audit(table)
+        query = "SELECT item_id FROM answers WHERE stands AND list_contains($ids, item_id)"
+        done = {row["item_id"] for row in table.rows(query, {"ids": drawn})} if drawn else ()
+        return [each for each in drawn if each not in done]
+
+    def skip(self, session: str, item_ids: Collection[str]) -> None:
+        """Show items no more in a browser's session, and let others have them."""
+        with self._lock:
+            self._skipped.setdefault(session, set()).update(item_ids)
+            for oldest in list(islice(self._skipped, max(len(self._skipped) - MOST_SESSIONS, 0))):
+                del self._skipped[oldest]
+        self._reservations.release(item_ids, session)
+
+    def skipped(self, session: str) -> int:
+        """Count what a browser's session has skipped."""
+        return len(self._skipped.get(session, ()))
+
+    def show_again(self, session: str, item_ids: Collection[str] | None = None) -> None:
+        """Show skipped items again; None: all of them."""
+        with self._lock:
+            kept = self._skipped.pop(session, set())
+            if item_ids is not None and (kept := kept.difference(item_ids)):
+                self._skipped[session] = kept
+
+    def left(self, table: LocalTable, ago_s: float = COUNTED_FOR_S) -> int:
+        """Count what waits for a person, or say what was counted at most so long ago."""
+        version, at, items = self._counted
+        now = time.monotonic()
+        if version != table.version or now - at >= ago_s:
+            self.prepare(table)
+            query = f"SELECT count(*) AS n FROM {_ranks(Order.HELPFUL)} r {_ANSWERED} WHERE {_OPEN}"  # noqa: S608  # our own words
+            items = int(table.rows(query)[0]["n"]) + len(self.audited(table))
+            self._counted = (table.version, now, items)
+        return items
+
+    def _waiting(self, table: LocalTable, by: Order) -> Iterator[str]:
+        """Yield what waits, with the audit's items at places that tell nothing."""
+        audits = iter(self.audited(table))
+        for item_id in _ranked_items(table, by):
+            if zlib.crc32(item_id.encode()) % BESIDE_AUDITS == 0:
+                yield from islice(audits, 1)
+            yield item_id
+        yield from audits
+
+    def _audit(self, table: LocalTable) -> list[str]:
+        key = (table.version, week_of(datetime.now(UTC).date()))
+        if not self._audit_per_week:
+            return []
+        with self._lock:
+            if key not in self._drawn:
+                accepted = table.read(
+                    "SELECT item_id, uri, etag, decision FROM shown WHERE decision = 'accept'"
+                )
+                history = table.read("SELECT * FROM history")
+                found = draw_sample(accepted, history, key[1], self._audit_per_week)
+                # the version before is still asked for while this one is opened
+                last = dict(list(self._drawn.items())[-1:])
+                self._drawn = {**last, key: found["item_id"].to_pylist()}
+            return self._drawn[key]
+
+
+def _ranks(by: Order) -> str:
+    return f"ranks_{by.value}"
+
+
+def _ranked_items(table: LocalTable, by: Order) -> Iterator[str]:
+    """Yield what has no answer that stands, window by window."""
+    query = f"""
+        SELECT r.item_id FROM {_ranks(by)} r {_ANSWERED}
+        WHERE rank >= $first AND rank < $last AND {_OPEN} ORDER BY rank"""  # noqa: S608  # our own words
+    size = table.rows(f"SELECT count(*) AS n FROM {_ranks(by)}")[0]["n"]  # noqa: S608  # as above
+    first, window = 0, WINDOW
+    while first < size:
+        for row in table.rows(query, {"first": first, "last": first + window}):
+            yield row["item_id"]
+        first, window = first + window, 2 * window
