@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.options import StorageOf
 from jobs.ending import EndAsJson, ending
+from jobs.options import StorageOf
 
 
 def main(

@@ -1,8 +1,8 @@
 import re
 
 from lib.reports.data import NightFigures
-from lib.sparklines import sparkline
 from lib.reports.trends import trends
+from lib.sparklines import sparkline
 
 
 def night(items: int, drift: float | None = None) -> NightFigures:
