@@ -1,0 +1,1 @@
+"""People's answers in and out, and what they teach. May use `evaluation`, `labels` and below."""
