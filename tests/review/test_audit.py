@@ -20,7 +20,11 @@ def answers(*rows: dict[str, Any]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=ANNOTATIONS_SCHEMA)
 
 
-def blind(item: dict[str, Any], said: str | None = "hat", **values: Any) -> dict[str, Any]:
+def blind(
+    item: dict[str, Any],
+    said: str | None = "hat",
+    **values: Any,  # noqa: ANN401  # whatever an annotation has
+) -> dict[str, Any]:
     """Return a blind answer about an item that was accepted as a hat."""
     return {
         "annotation_id": f"{item['item_id']}-{values.get('at', MONDAY)}",
