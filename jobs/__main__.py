@@ -11,6 +11,7 @@ from jobs import (
     classify,
     clean,
     demo,
+    desk,
     discover,
     embed,
     evaluate,
@@ -68,6 +69,7 @@ app.command("status")(status.main)
 app.command("submit")(submit.main)
 app.command("tag")(tag.main)
 app.add_typer(taxonomy.app, name="taxonomy")
+app.command("desk")(desk.main)
 app.command("demo")(demo.main)
 
 if __name__ == "__main__":

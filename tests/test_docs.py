@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from jobs.__main__ import app
 from lib.config.config import Config
+from lib.desk.config import DeskConfig
 from lib.errors import ReshelveError
 from lib.labels.decisions import Decision
 from lib.reasons import MEANINGS
@@ -40,6 +41,7 @@ JOBS: dict[str, type[Config]] = {
     "evaluate": EvaluateRun,
     "match": MatchRun,
     "discover": DiscoverRun,
+    "desk": DeskConfig,
 }
 REQUIRED = "required"
 STOPPED_BY_A_PERSON = 130

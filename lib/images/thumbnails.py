@@ -52,7 +52,9 @@ def read_thumbnails(
         return None
 
     limits = reading.limits
-    task = Task(work=_ToJpeg(limits), memory=allowance(limits), timeout_s=reading.timeout_s)
+    task = Task(
+        work=ToJpeg(limits, square=True), memory=allowance(limits), timeout_s=reading.timeout_s
+    )
     with contextlib.closing(Nursery(task)) as nursery:
         return [
             None if data is None else _show(data, nursery)
@@ -68,21 +70,35 @@ def _show(data: bytes, nursery: Nursery) -> bytes | None:
 
 
 @dataclass(frozen=True)
-class _ToJpeg:
-    """Makes a small square JPEG of a file's bytes."""
+class ToJpeg:
+    """Makes a small JPEG of a file's bytes.
+
+    Attributes:
+        limits: of the file.
+        side_px: the most pixels of height and width.
+        square: whether the rest of a square is filled with white.
+    """
 
     limits: DecodeLimits
+    side_px: int = SIDE_PX
+    square: bool = False
 
     def __call__(self, data: bytes) -> bytes:
-        return read_image(data, self.limits, _to_jpeg)
+        """Return the JPEG.
 
+        Raises:
+            ItemError: the file is no image, or one beyond the limits.
+        """
+        return read_image(data, self.limits, self._to_jpeg)
 
-def _to_jpeg(image: ImageFile, data: bytes) -> bytes:
-    pixels, orientation = paint(image, data)
-    small = Image.fromarray(pixels)
-    small.thumbnail((SIDE_PX, SIDE_PX))  # turned only then: it takes less memory
-    turn = TURNS.get(orientation)
-    small = small.transpose(turn) if turn is not None else small
-    file = io.BytesIO()
-    ImageOps.pad(small, (SIDE_PX, SIDE_PX), color="white").save(file, "JPEG", quality=QUALITY)
-    return file.getvalue()
+    def _to_jpeg(self, image: ImageFile, data: bytes) -> bytes:
+        pixels, orientation = paint(image, data)
+        small = Image.fromarray(pixels)
+        small.thumbnail((self.side_px, self.side_px))  # turned only then: it takes less memory
+        turn = TURNS.get(orientation)
+        small = small.transpose(turn) if turn is not None else small
+        if self.square:
+            small = ImageOps.pad(small, (self.side_px, self.side_px), color="white")
+        file = io.BytesIO()
+        small.save(file, "JPEG", quality=QUALITY)
+        return file.getvalue()

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from lib.config.config import load_run_file
+from lib.config.config import Config, load_run_file
+from lib.desk.config import DeskConfig
 from lib.taxonomy.migration import migrate
 from lib.taxonomy.taxonomy import parse_taxonomy
 from pipelines.backfill_inputs import BackfillRun
@@ -17,22 +18,24 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN_FILES = sorted((ROOT / "jobs" / "runs").glob("*.yaml"))
 
 
+# by the last word of the file's name
+MODELS: dict[str, type[Config]] = {
+    "train": TrainRun,
+    "classify": ClassifyRun,
+    "backfill": BackfillRun,
+    "embed": EmbedRun,
+    "evaluate": EvaluateRun,
+    "discover": DiscoverRun,
+    "match": MatchRun,
+    "desk": DeskConfig,
+}
+
+
 @pytest.mark.parametrize("path", RUN_FILES, ids=lambda path: path.stem)
 def test_every_run_file_that_is_shipped_is_valid(path: Path) -> None:
-    if path.stem.endswith("-train"):
-        load_run_file(TrainRun, path)
-    elif path.stem.endswith("-classify"):
-        load_run_file(ClassifyRun, path)
-    elif path.stem.endswith("-backfill"):
-        load_run_file(BackfillRun, path)
-    elif path.stem.endswith("-embed"):
-        load_run_file(EmbedRun, path)
-    elif path.stem.endswith("-evaluate"):
-        load_run_file(EvaluateRun, path)
-    elif path.stem.endswith("-discover"):
-        load_run_file(DiscoverRun, path)
-    elif path.stem.endswith("-match"):
-        load_run_file(MatchRun, path)
+    kind = path.stem.rpartition("-")[2]
+    if kind in MODELS:
+        load_run_file(MODELS[kind], path)
     else:
         parse_taxonomy(path.read_text(), path.name)
 

@@ -1,0 +1,1 @@
+"""The desk, a page where people decide. May use `search`, `runs` and below."""

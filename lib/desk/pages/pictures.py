@@ -1,0 +1,38 @@
+"""Pictures of the table's items: asked for by item alone, never by an address."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from lib.desk.pictures import LARGE_PX, SMALL_PX
+from lib.desk.render import desk_of
+from lib.hashing import digest_bytes
+from lib.reasons import ItemError
+
+router = APIRouter()
+SIDES_PX = {"small": SMALL_PX, "large": LARGE_PX}
+# what stands for an image that cannot be shown: a grey frame with a stroke through it
+NONE = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 60"><path fill="none" '
+    b'd="M8 8h44v44H8zM8 52 52 8" stroke="#888" stroke-width="2"/></svg>'
+)
+
+
+@router.get("/picture")
+def picture(request: Request, item: str, size: Literal["small", "large"] = "small") -> Response:
+    """Return an item's picture, which a browser may keep as long as the image is the same."""
+    desk = desk_of(request)
+    found = desk.table.item(item)
+    if found is None:
+        return Response(NONE, 404, media_type="image/svg+xml")
+    version = f"{found['uri']}\n{found['etag']}\n{size}".encode()
+    headers = {"etag": f'"{digest_bytes(version)}"', "cache-control": "private, max-age=300"}
+    if request.headers.get("if-none-match") == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    try:
+        jpeg = desk.pictures.of_item(found["uri"], found["etag"], SIDES_PX[size])
+    except ItemError as error:
+        gone = {"cache-control": "no-store", "x-why": str(error.reason)}
+        return Response(NONE, 404, gone, "image/svg+xml")
+    return Response(jpeg, 200, headers, "image/jpeg")

@@ -1,0 +1,125 @@
+"""What all pages of a desk share: the table as it is now, the taxonomy, answers and pictures."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+
+from lib.desk.answers import Answers
+from lib.desk.config import DeskConfig
+from lib.desk.local_table import LocalTable, write_local
+from lib.desk.pictures import Pictures
+from lib.desk.reservations import Reservations
+from lib.errors import InputError, ReshelveError
+from lib.labels.annotations_table import AnnotationsTable
+from lib.labels.delta_table import LabelsTable
+from lib.schemas import LABELS_SCHEMA
+from lib.storage.storage import Storage
+from lib.taxonomy.taxonomy import Taxonomy
+
+LOOK_EVERY_S = 2.0
+
+
+class Desk:
+    """A desk's state. `start` opens the table; a thread takes in what others do meanwhile."""
+
+    def __init__(
+        self, config: DeskConfig, folder: Path, read_taxonomy: Callable[[], Taxonomy]
+    ) -> None:
+        """Keep the places.
+
+        Args:
+            config: the run file.
+            folder: for the local database and pictures.
+            read_taxonomy: of the newest labels.
+        """
+        self.config, self.folder = config, folder
+        self.storage = Storage(config.storage)
+        self.labels = LabelsTable(config.labels_table, self.storage)
+        self.annotations = AnnotationsTable(config.answers, self.storage)
+        self.pictures = Pictures(config.reading, config.storage, folder / "pictures")
+        self.reservations = Reservations()
+        self.answers = Answers(self.annotations, self._show)
+        self.trouble = ""  # what keeps the desk from seeing what others do, for the page
+        self._read_taxonomy = read_taxonomy
+        self._seen: int | None = None
+        self._ends = threading.Event()
+        self._changes = threading.Lock()
+        self._watch = threading.Thread(target=self._look, name="desk", daemon=True)
+
+    def start(self) -> None:
+        """Open the newest version of the table.
+
+        Raises:
+            InputError: there is no such table.
+            StoreError: a store does not answer.
+        """
+        version = self.labels.version()
+        if version is None:
+            raise InputError(
+                f"{self.config.labels_table}: there is no labels table here; `reshelve classify` "
+                "makes one"
+            )
+        self.taxonomy, self.table = self._open(version)
+        self._watch.start()
+
+    def close(self) -> None:
+        """Write what is waiting, and end all that was started."""
+        self._ends.set()
+        self.answers.close()
+        self.pictures.close()
+        if self._watch.is_alive():
+            self._watch.join()
+            self.table.close()
+
+    def look_again(self) -> None:
+        """Take in what others have published and answered since.
+
+        Raises:
+            ReshelveError: a table cannot be read.
+        """
+        with self._changes:
+            version = self.labels.version()
+            if version is not None and version != self.table.version:
+                old = self.table
+                self.taxonomy, self.table = self._open(version)
+                # pages that were asked for are still being made of it
+                threading.Timer(30.0, old.close).start()
+            elif (seen := self.annotations.version()) != self._seen:
+                self.table.take_in(self.annotations.newest(self.taxonomy.version))
+                self._seen = seen
+
+    def _open(self, version: int) -> tuple[Taxonomy, LocalTable]:
+        taxonomy = self._read_taxonomy()
+        self._seen = self.annotations.version()
+        path = self.folder / f"labels-{version}-{time.time_ns()}.duckdb"
+        rows = self.labels.batches(version, LABELS_SCHEMA.names)
+        paths = {each: taxonomy.path(each) for each in taxonomy.by_id}
+        write_local(path, rows, paths, self.annotations.newest(taxonomy.version))
+        return taxonomy, LocalTable(path, version)
+
+    def _show(self, annotations: pa.Table) -> None:
+        self.table.take_in(newest_of_each(annotations))
+
+    def _look(self) -> None:
+        while not self._ends.wait(LOOK_EVERY_S):
+            try:
+                self.look_again()
+                self.trouble = ""
+            except ReshelveError as error:
+                self.trouble = str(error)
+
+
+def newest_of_each(annotations: pa.Table) -> pa.Table:
+    """Return the last annotation of each image among some that were given one after the other."""
+    last = {
+        (item_id, etag or uri): place
+        for place, (item_id, etag, uri) in enumerate(
+            zip(
+                *(annotations[name].to_pylist() for name in ("item_id", "etag", "uri")), strict=True
+            )
+        )
+    }
+    return annotations.take(pa.array(sorted(last.values()), pa.int64()))
