@@ -6,6 +6,7 @@
 # make test-cluster  submits jobs to nodes that share no disk, and loses whole nodes
 # make report-shots  runs a week on the drawn catalog, and takes pictures of its reports
 # make test-mlflow   logs trainings on an MLflow server of its own
+# make test-review  lets Label Studio's own SDK read what is exported, and takes its answers in
 # make test-examples   runs the examples of schedulers in Airflow, Dagster, systemd and cron
 # make fuzz   feeds each reader of what comes from outside with odd bytes, for five minutes each;
 #             SECONDS=60: for one
@@ -31,7 +32,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: fuzz sbom audit demo first-week report-shots test test-fast test-faults test-cluster test-examples test-mlflow \
+.PHONY: fuzz sbom audit demo first-week report-shots test test-fast test-faults test-cluster test-examples test-mlflow test-review \
   check layers lock bench bench-listing bench-night bench-changed bench-kills bench-engine \
   bench-search bench-match bench-hostile bench-backfill bench-accuracy bench-train
 demo: $(VENV)/.installed
@@ -72,6 +73,15 @@ $(MLFLOW)/.installed: tests/tracking/requirements.txt $(VENV)/.installed
 
 test-mlflow: $(MLFLOW)/.installed
 	PYTHONPATH=$(CURDIR)/$(MLFLOW) $(RUN) pytest tests/tracking tests/pipelines/test_train_mlflow.py
+# Label Studio's SDK, beside the environment, too
+LABEL_STUDIO := .label-studio
+$(LABEL_STUDIO)/.installed: tests/review/label_studio_requirements.txt $(VENV)/.installed
+	$(RUN) pip install --quiet --no-deps --target $(LABEL_STUDIO) --upgrade --requirement $<
+	touch $@
+
+test-review: $(LABEL_STUDIO)/.installed
+	PYTHONPATH=$(CURDIR)/$(LABEL_STUDIO) $(RUN) pytest tests/review
+
 # each in an environment of its own: they want other versions of what Reshelve needs
 SCHEDULERS := benchmarks/out/schedulers
 $(SCHEDULERS)/%/.installed: tests/examples/%_requirements.txt $(VENV)/.installed

@@ -20,6 +20,7 @@ from jobs import (
     match,
     predict,
     publish,
+    review,
     search,
     status,
     submit,
@@ -63,6 +64,7 @@ app.command("index")(index.main)
 app.command("search")(search.main)
 app.command("match")(match.main)
 app.command("publish")(publish.main)
+app.add_typer(review.app, name="review")
 app.command("history")(history.main)
 app.command("clean")(clean.main)
 app.command("status")(status.main)

@@ -1,0 +1,74 @@
+"""People's answers: in, out, and what they teach: `python -m jobs.review export TASKS.json`."""
+
+from typing import Annotated
+
+import typer
+
+from jobs.command import StorageOf, new_app
+from jobs.ending import EndAsJson, ending
+
+app = new_app()
+Labels = Annotated[str, typer.Option(help="The labels table.", metavar="TABLE")]
+Annotations = Annotated[
+    str | None,
+    typer.Option(help="The table of answers; beside the labels table.", metavar="TABLE"),
+]
+BundleOf = Annotated[str, typer.Option(help="The bundle of its labels.", metavar="BUNDLE")]
+ItemsFile = Annotated[str, typer.Argument(help="A .csv, or a .json of Label Studio.")]
+
+
+@app.callback()
+def review() -> None:
+    """Take people's answers in and out, and learn from them."""
+
+
+@app.command("export")
+def export(
+    file: ItemsFile,
+    run_file: StorageOf = None,
+    *,
+    labels_table: Labels = "labels",
+    annotations: Annotations = None,
+    bundle: BundleOf = "current",
+    decision: Annotated[str, typer.Option(help="Only of this decision, or 'all'.")] = "review",
+    category: Annotated[str | None, typer.Option(help="Only below it.", metavar="ID")] = None,
+    order: Annotated[str, typer.Option(help="helpful, unsure, sure or random.")] = "helpful",
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="N at most.")] = None,
+    as_json: EndAsJson = False,
+) -> None:
+    """Write items for people to answer elsewhere."""
+    with ending("review export", as_json=as_json) as (say, end):
+        from lib.storage.config import storage_of
+        from lib.storage.storage import Storage
+        from pipelines.review_exchange import Wanted, export_items, open_reviewed, order_of
+
+        storage = Storage(storage_of(run_file))
+        reviewed = open_reviewed(labels_table, annotations, bundle, storage)
+        wanted = Wanted(decision=decision, category=category, order=order_of(order), most=limit)
+        count = export_items(reviewed, wanted, file, say)
+        end.tell("exported", f"{count:,} items", items=count, file=file)
+
+
+@app.command("import")
+def import_(
+    file: ItemsFile,
+    run_file: StorageOf = None,
+    *,
+    labels_table: Labels = "labels",
+    annotations: Annotations = None,
+    bundle: BundleOf = "current",
+    by: Annotated[str | None, typer.Option(help="Who says what no file says who said.")] = None,
+    as_json: EndAsJson = False,
+) -> None:
+    """Take in what people have answered elsewhere."""
+    with ending("review import", as_json=as_json) as (say, end):
+        from lib.storage.config import storage_of
+        from lib.storage.storage import Storage
+        from pipelines.publish_finished import user_name
+        from pipelines.review_exchange import import_answers, open_reviewed
+
+        storage = Storage(storage_of(run_file))
+        reviewed = open_reviewed(labels_table, annotations, bundle, storage)
+        taken = import_answers(reviewed, file, by or user_name(), say)
+        count = taken.annotations.num_rows
+        end.tell("imported", f"{count:,} answers", answers=count, refused=taken.refused)
