@@ -39,8 +39,8 @@ from lib.names.fusion import fuse
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import Taxonomy
-from pipelines.train_embed import Labelled
 from pipelines.train_head import fit_best_head, scored_by
+from pipelines.train_labelled import Labelled
 from pipelines.train_names import Promise, train_names
 
 OUT = Path(__file__).parent / "out" / "names"

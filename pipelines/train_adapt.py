@@ -24,8 +24,9 @@ from lib.heads.threads import one_thread
 from lib.models.config import ChosenModel
 from lib.storage.storage import Storage
 from pipelines.train_config import TrainRun
-from pipelines.train_embed import Backbone, Labelled
+from pipelines.train_embed import Backbone
 from pipelines.train_head import FittedHead, Rows, scored_by
+from pipelines.train_labelled import Labelled
 
 # as many as a head learns from in seconds; more say hardly more
 MOST_ITEMS = 5_000

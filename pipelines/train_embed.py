@@ -1,7 +1,6 @@
 """Embeddings of labelled items: the kept ones, and the others from their images."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,15 +12,13 @@ from lib.cluster.backbone_workers import compile_on_ray, embed_on_ray
 from lib.cluster.workers_config import WorkersConfig
 from lib.embeddings.lookup import look_up
 from lib.embeddings.store import KEY, EmbeddingStore
-from lib.errors import InputError
 from lib.hashing import digest_json
 from lib.reasons import ErrorItem
 from lib.storage.storage import Storage
-from lib.taxonomy.taxonomy import some_of
 from lib.training.backbone import BackboneJob, Precision
 from pipelines.classify_missing import keep_index
 from pipelines.steps import Say
-from pipelines.train_copies import find_copies_of
+from pipelines.train_labelled import Labelled, as_labelled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,34 +98,6 @@ def file_name(items: pa.Table) -> str:
     return f"train-{digest_json([items[name].to_pylist() for name in KEY])[:16]}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Labelled:
-    """Labelled items with their embeddings.
-
-    Attributes:
-        items: n items, columns of `ITEM_SCHEMA`; the held-out ones come last.
-        vectors: float16 [n, d].
-        targets: int64 [n], columns of the leaves.
-        photos: n names of photos; copies and near copies have one name.
-        held_out: how many are held out; none where each item is in turn.
-        unusable: the items that were left out, and why.
-        copies: what copies there are, as a sentence; empty where there are none.
-    """
-
-    items: pa.Table
-    vectors: Tensor
-    targets: Tensor
-    photos: list[str]
-    held_out: int
-    unusable: list[ErrorItem]
-    copies: str = ""
-
-    @property
-    def train(self) -> slice:
-        """Places of the items to train on."""
-        return slice(0, len(self.targets) - self.held_out)
-
-
 def embed_labelled(
     backbone: Backbone, train: pa.Table, held_out: pa.Table, leaves: tuple[str, ...]
 ) -> Labelled:
@@ -139,65 +108,7 @@ def embed_labelled(
     """
     items, vectors = backbone.embed(pa.concat_tables([train, held_out]))
     unseen = set(held_out["item_id"].to_pylist())
-    copies = find_copies_of(items, vectors.numpy(), unseen)
-    unusable = backbone.unusable | copies.unusable
-    ids, labels = items["item_id"].to_pylist(), items["category_id"].to_pylist()
-    kept = [place for place, item_id in enumerate(ids) if item_id not in unusable]
-    column = {leaf: index for index, leaf in enumerate(leaves)}
-    found = Labelled(
-        items=items.take(pa.array(kept, pa.int64())),
-        vectors=vectors[kept],
-        targets=torch.tensor([column[labels[place]] for place in kept], dtype=torch.int64),
-        photos=[copies.photos[place] for place in kept],
-        held_out=sum(ids[place] in unseen for place in kept),
-        unusable=list(unusable.values()),
-        copies=copies.sentence,
-    )
-    why = _why(found.unusable)
-    _check_enough(found, leaves, is_judged=held_out.num_rows > 0, why=f"; {why}" if why else "")
-    if why:
-        backbone.say(why)
-    if copies.sentence:
-        backbone.say(copies.sentence)
-    return found
-
-
-def _check_enough(found: Labelled, leaves: tuple[str, ...], *, is_judged: bool, why: str) -> None:
-    empty = set(range(len(leaves))) - set(found.targets[found.train].tolist())
-    if empty:
-        raise InputError(
-            "no photo to train on can be used of these categories: "
-            f"{some_of(leaves[each] for each in sorted(empty))}; label others, or take the "
-            f"categories out of the taxonomy{why}"
-        )
-    pairs = zip(found.targets[found.train].tolist(), found.photos, strict=False)
-    if len(set(pairs)) == len(leaves):
-        raise InputError(
-            "no category has two photos to train on that can be used; a head is chosen by holding "
-            f"some out in turn: label others{why}"
-        )
-    if is_judged and not found.held_out:
-        raise InputError(f"no held-out photo can be used; give another 'validation'{why}")
-
-
-def _why(unusable: Sequence[ErrorItem]) -> str:
-    """Say how many labelled photos cannot be used, by reason; an empty text where all can."""
-    if not unusable:
-        return ""
-    reasons = Counter(each.code for each in unusable).most_common()
-    counts = ", ".join(f"{count:,} {code}" for code, count in reasons)
-    return f"labelled photos that cannot be used: {counts}"
-
-
-def without_embeddings(train: pa.Table, held_out: pa.Table, leaves: tuple[str, ...]) -> Labelled:
-    """Return the labelled items of a training whose backbone knows nothing yet."""
-    items = pa.concat_tables([train, held_out])
-    targets = [leaves.index(label) for label in items["category_id"].to_pylist()]
-    return Labelled(
-        items=items,
-        vectors=torch.empty(items.num_rows, 0, dtype=torch.float16),
-        targets=torch.tensor(targets),
-        photos=items["item_id"].to_pylist(),
-        held_out=held_out.num_rows,
-        unusable=[],
-    )
+    labelled = as_labelled(items, vectors, unseen, leaves, backbone.unusable)
+    for sentence in labelled.sentences:
+        backbone.say(sentence)
+    return labelled

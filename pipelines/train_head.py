@@ -14,7 +14,7 @@ from lib.heads.folds import NEVER_HELD_OUT, assign_folds, count_folds
 from lib.heads.recipes import HeadRecipe, fit_head
 from lib.heads.threads import one_thread
 from lib.models.head import raise_to
-from pipelines.train_embed import Labelled
+from pipelines.train_labelled import Labelled
 
 Rows = tuple[Tensor, Tensor]  # weight float32 [leaves, d], bias float32 [leaves]
 

@@ -14,7 +14,7 @@ from lib.names.classifier import Floats, NameWeights, Probabilities, fit_names
 from lib.names.judged import HeldOut, JudgedNames, judge_names
 from lib.names.labeller import Labeller
 from lib.taxonomy.taxonomy import Taxonomy
-from pipelines.train_embed import Labelled
+from pipelines.train_labelled import Labelled
 
 
 @dataclass(frozen=True, kw_only=True)

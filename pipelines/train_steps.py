@@ -25,9 +25,10 @@ from pipelines.train_adapt import adapt_fitted, describe_adaptation, embed_unlab
 from pipelines.train_backbone import open_backbone
 from pipelines.train_bundle import Described, Model, Trained, write_trained_bundle
 from pipelines.train_config import TrainRun
-from pipelines.train_embed import Backbone, Labelled, embed_labelled, without_embeddings
+from pipelines.train_embed import Backbone, embed_labelled
 from pipelines.train_finetune import FineTuning
 from pipelines.train_head import fit_best_head, on_folds, scored_by
+from pipelines.train_labelled import Labelled, without_embeddings
 from pipelines.train_names import Promise, judged_together, train_names
 from pipelines.train_report import Shown, write_report
 

@@ -14,8 +14,8 @@ from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from pipelines.train_adapt import adapt_fitted, describe_adaptation, read_unlabelled
 from pipelines.train_config import TrainRun
-from pipelines.train_embed import Labelled
 from pipelines.train_head import fit_best_head, scored_by
+from pipelines.train_labelled import Labelled
 from tests.helpers.embedded import LEAVES, draw
 
 STORAGE = Storage(StorageConfig())

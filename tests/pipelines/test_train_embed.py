@@ -10,7 +10,8 @@ from lib.errors import InputError
 from lib.images.config import ReadingConfig
 from lib.schemas import ITEM_SCHEMA
 from lib.training.backbone import BackboneJob
-from pipelines.train_embed import Backbone, Labelled, embed_labelled, file_name
+from pipelines.train_embed import Backbone, embed_labelled, file_name
+from pipelines.train_labelled import Labelled
 from tests.helpers.catalogs import LOCAL, PREPROCESSING
 
 LEAVES = ("hat", "boot")

@@ -20,8 +20,8 @@ from lib.models.bundle import read_bundle
 from lib.models.classifier import build_classifier
 from lib.schemas import ITEM_SCHEMA
 from lib.taxonomy.taxonomy import Category, Taxonomy
-from pipelines.train_embed import Labelled
 from pipelines.train_head import fit_best_head, scored_by
+from pipelines.train_labelled import Labelled
 from pipelines.train_names import Promise, TrainedNames, decide, judged_together, train_names
 from tests.helpers import catalogs
 from tests.helpers.embedded import LEAVES, draw
