@@ -4,10 +4,12 @@ from typing import Annotated
 
 import typer
 
+from jobs import review_fit
 from jobs.command import StorageOf, new_app
 from jobs.ending import EndAsJson, ending
 
 app = new_app()
+app.command("fit")(review_fit.main)
 Labels = Annotated[str, typer.Option(help="The labels table.", metavar="TABLE")]
 Annotations = Annotated[
     str | None,
@@ -72,3 +74,7 @@ def import_(
         taken = import_answers(reviewed, file, by or user_name(), say)
         count = taken.annotations.num_rows
         end.tell("imported", f"{count:,} answers", answers=count, refused=taken.refused)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,12 +1,14 @@
 """Bundles that share a backbone: an old bundle's, with a new head."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 
 from lib.backfill.carried_thresholds import carry_thresholds
 from lib.backfill.head_split import carry_rows
 from lib.backfill.new_names import NewNames, carry_names
+from lib.drift.sample import Sample
 from lib.hashing import digest_bytes
 from lib.labels.promises import Claim
 from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
@@ -35,6 +37,9 @@ class NewHead:
         keeps_int8: whether labels in int8 are as good as the old bundle's; for a head that was
             fitted, no one has looked.
         names: the names that belong to it, or None where the bundle uses none.
+        recipe: how it was fitted, dial by dial; None leaves what the old bundle says.
+        reference: what nights are compared with; None leaves the old bundle's, without what its
+            head has made of it where that is another.
     """
 
     head: Head
@@ -44,6 +49,8 @@ class NewHead:
     metrics: dict[str, float] = field(default_factory=dict)
     keeps_int8: bool = False
     names: NewNames | None = None
+    recipe: dict[str, Any] | None = None
+    reference: Sample | None = None
 
 
 def carry_head(bundle: Bundle, migration: Migration, storage: Storage) -> NewHead:
@@ -85,8 +92,8 @@ def write_head_bundle(
             digest = old.info.digests[name]
             storage.write(join(uri, name), read_part(old.uri, name, digest, storage))
     digests = {"model": digest_bytes(model), "taxonomy": digest_bytes(text)}
-    if reference := read_reference(old, storage):
-        same = head.rows == old.info.category_ids
+    if reference := new.reference or read_reference(old, storage):
+        same = new.reference is not None or head.rows == old.info.category_ids
         reference = reference if same else reference.without_predictions
         digests |= write_reference(uri, storage, reference)
     kept = {name: digest for name, digest in old.info.digests.items() if name != NAMES}
@@ -105,6 +112,7 @@ def write_head_bundle(
             "metrics": new.metrics,
             "int8": old.info.int8 if new.keeps_int8 else None,
             "names": new.names.info if new.names else None,
+            "recipe": old.info.recipe if new.recipe is None else new.recipe,
             "digests": {**kept, **digests},
         }
     )

@@ -14,7 +14,7 @@ from lib.backfill.relabel import DECIDED, Relabeller
 from lib.embeddings.index import PlacedReader
 from lib.embeddings.store import Embeddings, store_file
 from lib.labels.decisions import TOP_K, Decider, Floats, Ints
-from lib.models.bundle import read_bundle
+from lib.models.bundle import Bundle, read_bundle
 from lib.models.head import Head
 from lib.models.runtimes import read_head
 from lib.names.labeller import Labeller, labeller_of
@@ -24,6 +24,7 @@ from lib.runs.receipt import Receipt
 from lib.runs.run import Run
 from lib.runs.shards import with_receipt
 from lib.schemas import LABELS_SCHEMA, as_labels
+from lib.storage.storage import Storage
 from lib.taxonomy.migration import Migration
 
 CHUNK_ROWS = 2_048  # of probabilities held at a time
@@ -93,6 +94,17 @@ class Scorer:
         return self.decider.decide_among(order, values, probabilities.numpy())
 
 
+def scorer_of(bundle: Bundle, storage: Storage) -> Scorer:
+    """Return what a bundle decides by.
+
+    Raises:
+        InputError: the bundle is damaged.
+    """
+    head = read_head(bundle, storage, torch.device("cpu"))
+    labeller = labeller_of(bundle, storage)
+    return Scorer(head, bundle.decider, labeller if labeller.names else None)
+
+
 class UnitScorer:
     """Holds the head and open files, and relabels one unit after another; for one thread."""
 
@@ -100,12 +112,9 @@ class UnitScorer:
         """Read the head."""
         self._job, storage = job, job.run.storage
         self._bundle = read_bundle(job.bundle_uri, storage)
-        decider = self._bundle.decider
-        head = read_head(self._bundle, storage, torch.device("cpu"))
-        labeller = labeller_of(self._bundle, storage)
-        self._scorer = Scorer(head, decider, labeller if labeller.names else None)
-        self._relabeller = Relabeller(job.migration, decider)
-        self._dimensions = head.weight.shape[1]
+        self._scorer = scorer_of(self._bundle, storage)
+        self._relabeller = Relabeller(job.migration, self._scorer.decider)
+        self._dimensions = self._scorer.head.weight.shape[1]
         files = [store_file(uri, storage) for uri in job.embeddings]
         self._reader = PlacedReader(files, self._dimensions)
         self._plan = Plan(job.run)
