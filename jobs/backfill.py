@@ -1,7 +1,8 @@
 """Move a labels table to a new taxonomy: `python -m jobs.backfill RUN.yaml`."""
 
-from jobs.command import DryRun, Publish, RunFile, Settings, run
+from jobs.command import run
 from jobs.ending import EndAsJson, ending
+from jobs.options import DryRun, Publish, RunFile, Settings
 from lib.config.config import load_run_file
 
 

@@ -1,7 +1,8 @@
 """Check labelled photos before a training: `python -m jobs.check RUN.yaml`."""
 
-from jobs.command import RunFile, Settings, run
+from jobs.command import run
 from jobs.ending import EndAsJson, ending
+from jobs.options import RunFile, Settings
 from lib.config.config import load_run_file
 
 

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import StorageOf, run
+from jobs.command import run
 from jobs.ending import EndAsJson, ending
+from jobs.options import StorageOf
 
 
 def main(

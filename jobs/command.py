@@ -4,8 +4,6 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -13,21 +11,6 @@ from jobs.interrupt import STOPPED, interruptible, leave_at_once
 from lib.errors import ReshelveError, exit_code_of
 from lib.printable import printable
 
-RunFile = Annotated[Path, typer.Argument(help="The run file.", metavar="RUN.yaml")]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Show what would be done and how long it takes.")
-]
-Publish = Annotated[
-    bool, typer.Option("--publish/--no-publish", help="Publish the labels of the run.")
-]
-StorageOf = Annotated[
-    Path | None, typer.Option(help="Take the 'storage' of this run file.", metavar="RUN.yaml")
-]
-RunFolder = Annotated[str, typer.Argument(help="The folder of the run.", metavar="RUN")]
-AsJson = Annotated[bool, typer.Option("--json", help="Say it as one line of JSON.")]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="Override a key of RUN.yaml.", metavar="A.B=VALUE")
-]
 Say = Callable[[str], None]  # takes each line for the person who waits
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import RunFile, Settings, reporting, run
+from jobs.command import reporting, run
+from jobs.options import RunFile, Settings
 
 
 def main(

@@ -1,7 +1,8 @@
 """Find groups in a catalog without labels: `python -m jobs.discover RUN.yaml`."""
 
-from jobs.command import RunFile, Settings, run
+from jobs.command import run
 from jobs.ending import EndAsJson, ending
+from jobs.options import RunFile, Settings
 from lib.config.config import load_run_file
 
 

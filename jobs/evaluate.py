@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import RunFile, Settings, run
+from jobs.command import run
 from jobs.ending import EndAsJson, ending
+from jobs.options import RunFile, Settings
 from lib.config.config import load_run_file
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import AsJson, StorageOf, reporting, run
+from jobs.command import reporting, run
+from jobs.options import AsJson, StorageOf
 
 
 def main(

@@ -1,7 +1,8 @@
 """Find pairs of the same product: `python -m jobs.match RUN.yaml`."""
 
-from jobs.command import DryRun, RunFile, Settings, run
+from jobs.command import run
 from jobs.ending import EndAsJson, ending
+from jobs.options import DryRun, RunFile, Settings
 from lib.config.config import load_run_file
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import AsJson, StorageOf, reporting, run
+from jobs.command import reporting, run
+from jobs.options import AsJson, Embeddings, StorageOf
 
 
 def main(
@@ -17,9 +18,7 @@ def main(
     labels_table: Annotated[
         str | None, typer.Option(help="Show the nearest items of this table.", metavar="TABLE")
     ] = None,
-    embeddings: Annotated[
-        str, typer.Option(help="The folder that keeps their embeddings.", metavar="STORE")
-    ] = "embeddings",
+    embeddings: Embeddings = "embeddings",
     as_json: AsJson = False,
 ) -> None:
     """Say what is on single images, without Ray."""

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import RunFolder, StorageOf, run
+from jobs.command import run
 from jobs.ending import EndAsJson, ending
+from jobs.options import RunFolder, StorageOf
 
 
 def main(

@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from jobs import review_fit
-from jobs.command import StorageOf, new_app
+from jobs.command import new_app
 from jobs.ending import EndAsJson, ending
+from jobs.options import LabelsTable, StorageOf
 
 app = new_app()
 app.command("fit")(review_fit.main)
-Labels = Annotated[str, typer.Option(help="The labels table.", metavar="TABLE")]
 Annotations = Annotated[
     str | None,
     typer.Option(help="The table of answers; beside the labels table.", metavar="TABLE"),
@@ -29,7 +29,7 @@ def export(
     file: ItemsFile,
     run_file: StorageOf = None,
     *,
-    labels_table: Labels = "labels",
+    labels_table: LabelsTable = "labels",
     annotations: Annotations = None,
     bundle: BundleOf = "current",
     decision: Annotated[str, typer.Option(help="Only of this decision, or 'all'.")] = "review",
@@ -56,7 +56,7 @@ def import_(
     file: ItemsFile,
     run_file: StorageOf = None,
     *,
-    labels_table: Labels = "labels",
+    labels_table: LabelsTable = "labels",
     annotations: Annotations = None,
     bundle: BundleOf = "current",
     by: Annotated[str | None, typer.Option(help="Who says what no file says who said.")] = None,

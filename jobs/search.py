@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import StorageOf, run
+from jobs.command import run
 from jobs.ending import EndAsJson, ending
+from jobs.options import BundleOf, Embeddings, LabelsTable, Page, StorageOf
 
 
 def main(
@@ -19,15 +20,9 @@ def main(
     title: Annotated[
         str | None, typer.Option(help="Look for items that are called so.", metavar="TEXT")
     ] = None,
-    labels_table: Annotated[
-        str, typer.Option(help="The labels table.", metavar="TABLE")
-    ] = "labels",
-    embeddings: Annotated[
-        str, typer.Option(help="The folder that keeps the embeddings.", metavar="FOLDER")
-    ] = "embeddings",
-    bundle: Annotated[
-        str, typer.Option(help="The bundle of the embeddings' backbone.", metavar="BUNDLE")
-    ] = "current",
+    labels_table: LabelsTable = "labels",
+    embeddings: Embeddings = "embeddings",
+    bundle: BundleOf = "current",
     names: Annotated[
         str | None, typer.Option(help="A manifest with the items' names.", metavar="MANIFEST")
     ] = None,
@@ -41,9 +36,7 @@ def main(
     min_score: Annotated[
         float | None, typer.Option(help="Only items that score as much.", metavar="SCORE")
     ] = None,
-    html: Annotated[
-        str | None, typer.Option(help="Write a page with the pictures.", metavar="FILE")
-    ] = None,
+    html: Page = None,
     as_json: EndAsJson = False,
 ) -> None:
     """Find what looks like an image or an item, or is called so."""

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import RunFile, Settings, reporting, run
+from jobs.command import reporting, run
+from jobs.options import RunFile, Settings
 from lib.config.config import load_run_file, merge_run_file
 from lib.errors import InputError
 from lib.storage.uris import protocol_of

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import StorageOf, run
+from jobs.command import run
 from jobs.ending import EndAsJson, ending
+from jobs.options import BundleOf, Embeddings, LabelsTable, Page, StorageOf
 
 
 def main(
@@ -16,21 +17,13 @@ def main(
     run_file: StorageOf = None,
     *,
     tags_table: Annotated[str, typer.Option(help="The table of tags.", metavar="TABLE")] = "tags",
-    labels_table: Annotated[
-        str, typer.Option(help="The labels table.", metavar="TABLE")
-    ] = "labels",
-    embeddings: Annotated[
-        str, typer.Option(help="The folder that keeps the embeddings.", metavar="FOLDER")
-    ] = "embeddings",
-    bundle: Annotated[
-        str, typer.Option(help="The bundle of the embeddings' backbone.", metavar="BUNDLE")
-    ] = "current",
+    labels_table: LabelsTable = "labels",
+    embeddings: Embeddings = "embeddings",
+    bundle: BundleOf = "current",
     precision: Annotated[
         float, typer.Option(min=0.5, max=0.999, help="Of what is accepted.", metavar="SHARE")
     ] = 0.9,
-    html: Annotated[
-        str | None, typer.Option(help="Write a page with the pictures.", metavar="FILE")
-    ] = None,
+    html: Page = None,
     as_json: EndAsJson = False,
 ) -> None:
     """Learn tags from a few examples each, and find what has them."""

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from jobs.command import StorageOf, new_app
+from jobs.command import new_app
 from jobs.ending import EndAsJson, ending
+from jobs.options import StorageOf
 
 app = new_app()
 

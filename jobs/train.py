@@ -2,8 +2,9 @@
 
 import time
 
-from jobs.command import RunFile, Settings, run
+from jobs.command import run
 from jobs.ending import EndAsJson, ending
+from jobs.options import RunFile, Settings
 from lib.config.config import load_run_file
 
 

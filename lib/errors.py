@@ -6,6 +6,10 @@ class ReshelveError(Exception):
 
     exit_code = 1
 
+    def __init__(self, sentence: str) -> None:
+        """Keep the sentence; empty lines, which what it quotes may hold, are left out."""
+        super().__init__("\n".join(filter(str.strip, sentence.split("\n"))))
+
 
 class InputError(ReshelveError, ValueError):
     """A run file, taxonomy, bundle, catalog or credential cannot be used; nothing was done."""

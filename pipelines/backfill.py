@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from lib.backfill.labelled_items import Labelled
 from lib.backfill.routing import Routes
 from lib.batches import to_parquet
@@ -13,6 +15,7 @@ from lib.errors import ReshelveError
 from lib.hashing import digest_bytes, digest_json
 from lib.models.bundle import read_bundle
 from lib.runs import files
+from lib.runs.answers import read_answers
 from lib.runs.compaction import compact, finished_parts
 from lib.runs.ending import Ending
 from lib.runs.manifest import Manifest, read_manifest, write_manifest
@@ -95,6 +98,8 @@ class Backfill:
         """
         run_file = self.config.model_dump(mode="json", exclude={"storage", "notify"})
         migration, labelled = self.move.migration, self.labelled
+        # where it is not given, the annotations' place follows from the table's
+        source = [run_file[key] for key in ("labels_table", "embeddings", "annotations")]
         items = digest_bytes(to_parquet(labelled.train) + to_parquet(labelled.held_out))
         return Intent(
             job="backfill",
@@ -103,7 +108,7 @@ class Backfill:
                 "taxonomy": migration.new.digest,
                 "migration": migration.digest,
                 "labelled": items if migration.for_model else "",
-                "snapshot": digest_json([run_file["labels_table"], run_file["embeddings"]]),
+                "snapshot": digest_json([each for each in source if each]),
             },
             run_file=run_file,
             fresh_for=timedelta(hours=24),
@@ -183,8 +188,14 @@ class Backfill:
             keep_embeddings(store, by_images, run.unique_name, self.say)
             plan, first = Plan(by_images), len(parts)
             shards = f"of {len(plan.units):,} shards"
+            answers = read_answers(run, planned.answers, bundle.taxonomy)
             with stage(self.say, "putting the shards together", shards) as count:
-                more, theirs = compact(by_images, plan, run, first, lambda _: count(1))
+
+                def settle(rows: pa.Table) -> pa.Table:
+                    count(1)
+                    return answers.lay_over(rows)
+
+                more, theirs = compact(by_images, plan, run, first, settle)
             parts, totals = [*parts, *more], totals + theirs
         figures.close()
         if sum(part.rows for part in parts) != routes.rows:
@@ -218,7 +229,10 @@ class Backfill:
             return
         config = self.config
         target = PublishConfig(
-            labels_table=config.labels_table, gates=config.gates, reading=config.reading
+            labels_table=config.labels_table,
+            annotations=config.annotations,
+            gates=config.gates,
+            reading=config.reading,
         )
         publish_finished(target, run, BackfillPublisher.of(run), self.say)
         self.say(f"bundle: {run.at(files.BUNDLE)}")

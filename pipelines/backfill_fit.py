@@ -14,7 +14,7 @@ from lib.backfill.head_split import LabelledEmbeddings, can_split, split_head
 from lib.backfill.labelled_items import Labelled, check_enough
 from lib.backfill.new_names import NewNames
 from lib.embeddings.index import PlacedReader
-from lib.embeddings.store import EMBEDDING
+from lib.embeddings.store import width_of
 from lib.evaluation.held_out import Scored, calibrate
 from lib.evaluation.metrics import evaluate
 from lib.evaluation.results import Evaluation
@@ -184,6 +184,6 @@ def read_vectors(located: pa.Table, files: Sequence[ParquetParts]) -> Iterator[t
     Raises:
         InputError: a file of the store cannot be read, or its embeddings are of another length.
     """
-    width = files[0].schema.field(EMBEDDING).type.byte_width // 2
+    width = width_of(files[0])
     for vectors in PlacedReader(files, width).read(located["place"].to_numpy()):
         yield torch.from_numpy(vectors)

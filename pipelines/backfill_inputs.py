@@ -14,6 +14,7 @@ from lib.runs.run import Run, RunFile
 from lib.storage.storage import Storage
 from lib.taxonomy.migration import migrate
 from lib.taxonomy.taxonomy import read_taxonomy
+from pipelines.answers import annotations_place
 from pipelines.backfill_labelled import LabelledConfig, read_labelled, refuse_other_backbone
 from pipelines.backfill_plan import Move
 from pipelines.current_bundle import find_bundle
@@ -27,6 +28,7 @@ class BackfillRun(RunFile):
     taxonomy: str
     through: tuple[str, ...] = ()
     labels_table: str = "labels"
+    annotations: str | None = None
     embeddings: str = "embeddings"
     labelled: LabelledConfig = LabelledConfig()
     engine: EngineConfig = EngineConfig()
@@ -68,6 +70,7 @@ def read_move(config: BackfillRun, storage: Storage) -> Move:
         bundle=bundle,
         migration=migration,
         store=store,
+        annotations=annotations_place(config.annotations, config.labels_table),
     )
 
 

@@ -19,6 +19,7 @@ from lib.runs.run import Run
 from lib.schemas import LABELS_SCHEMA
 from lib.sql import open_duckdb
 from lib.taxonomy.migration import Migration
+from pipelines.answers import answers_after, keep_answers, read_annotations, upload_answers
 from pipelines.steps import Say
 
 DUCK_MB = 500  # beside a head, its data and what torch holds, 2 GiB in all
@@ -33,12 +34,14 @@ class Move:
         bundle: the one that made its labels, and whose backbone made the embeddings.
         migration: from the bundle's taxonomy to the new one.
         store: the embeddings of the bundle's backbone.
+        annotations: where people's answers about the table's items lie.
     """
 
     table: LabelsTable
     bundle: Bundle
     migration: Migration
     store: EmbeddingStore
+    annotations: str
 
 
 class BackfillPlan(Config):
@@ -47,6 +50,7 @@ class BackfillPlan(Config):
     base_version: int
     routes: Routes
     embeddings: tuple[str, ...]
+    answers: int = 0  # of people, in the new taxonomy, that the run respects
 
     @property
     def sentence(self) -> str:
@@ -106,8 +110,13 @@ def plan(move: Move, unit_size: int, folder: Path, say: Say) -> BackfillPlan:
     ):
         routes = Router(connection, local).write(stored, unit_size)
     local.settled.unlink()
+    decisions = table.batches(version, ["decision"])
+    annotations = read_annotations(move.annotations, table.storage, decisions)
     return BackfillPlan(
-        base_version=version, routes=routes, embeddings=tuple(file.uri for file in stored)
+        base_version=version,
+        routes=routes,
+        embeddings=tuple(file.uri for file in stored),
+        answers=keep_answers(answers_after(annotations, migration), folder),
     )
 
 
@@ -117,4 +126,5 @@ def write_plan(run: Run, planned: BackfillPlan, folder: Path) -> None:
     run.storage.upload(local.plan, run.at(files.PLAN))
     if planned.routes.pixels:
         run.storage.upload(local.pixels, run.within(files.PIXELS).at(files.PLAN))
+    upload_answers(run, planned.answers, folder)
     run.write(files.BACKFILL, planned.model_dump_json(indent=2).encode())

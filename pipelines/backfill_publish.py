@@ -17,9 +17,17 @@ from lib.runs.progress import plural
 from lib.runs.run import Run
 from lib.sql import open_duckdb
 from lib.taxonomy.migration import Migration
+from pipelines.answers import carry_answers
 from pipelines.backfill_plan import BackfillPlan, read_migration, read_plan
 from pipelines.backfill_report import write_report
-from pipelines.publication import DUCK_MB, Finished, Judged, Told, unfinished
+from pipelines.publication import (
+    DUCK_MB,
+    Finished,
+    Judged,
+    Told,
+    decided_by_people,
+    unfinished,
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,8 @@ class BackfillPublisher:
     def did(self, finished: Finished) -> str:
         """As `Publisher`."""
         rows = plural(finished.manifest.totals.items, "row")
-        return f"{rows} moved to taxonomy version {self.migration.new.version}"
+        moved = f"{rows} moved to taxonomy version {self.migration.new.version}"
+        return "; ".join([moved, *decided_by_people(finished.manifest.totals)])
 
     def compare(
         self, connection: duckdb.DuckDBPyConnection, finished: Finished
@@ -72,6 +81,10 @@ class BackfillPublisher:
     def drift(self, _finished: Finished, _table: LabelsTable) -> None:
         """As `Publisher`: the photos are those that the table has already."""
 
+    def carry_answers(self, run: Run, annotations: str) -> None:
+        """As `Publisher`: they are mapped as the labels are."""
+        carry_answers(annotations, self.migration, run.storage)
+
     def report(self, judged: Judged, reading: ReadingConfig) -> Told:
         """As `Publisher`."""
         finished, held_out = judged.finished, None
@@ -86,4 +99,4 @@ class BackfillPublisher:
         review = totals.decisions.get("review", 0)
         labelled = f"{totals.labelled:,} of {totals.items:,} items labelled"
         said = f"{labelled}, {review:,} of them for review, {plural(totals.error_count, 'error')}"
-        return Told(headline, [said])
+        return Told(headline, [said, *decided_by_people(totals)])

@@ -23,7 +23,7 @@ from lib.taxonomy.migration import Migration
 from pipelines.backfill_plan import BackfillPlan
 from pipelines.steps import Say, work_off
 
-CHECKED = ["item_id", "error", "category_id"]
+CHECKED = ["item_id", "error", "category_id", "decision"]
 
 
 def score_left(
@@ -49,6 +49,7 @@ def score_left(
         migration=migration,
         rule_units=planned.routes.rule_units,
         embeddings=planned.embeddings,
+        answers=planned.answers,
     )
 
     def stream(units: list[int], figures: UnitFigures) -> Iterator[Receipt]:

@@ -19,8 +19,10 @@ from lib.inference.config import EngineConfig, UnitJob
 from lib.labels.delta_table import LabelsTable
 from lib.labels.gates import GatesConfig
 from lib.labels.gates_ahead import reach_sentences, refused_ahead
+from lib.labels.people import Answers
 from lib.models.bundle import Bundle
 from lib.runs import files
+from lib.runs.answers import read_answers
 from lib.runs.compaction import Part, compact
 from lib.runs.cost import PricesConfig
 from lib.runs.ending import Ending
@@ -48,6 +50,7 @@ class ClassifyRun(RunFile):
     catalog: CatalogConfig
     bundle: str
     labels_table: str = "labels"
+    annotations: str | None = None
     embeddings: str | None = "embeddings"
     night: NightConfig = NightConfig()
     engine: EngineConfig = EngineConfig()
@@ -57,7 +60,9 @@ class ClassifyRun(RunFile):
     notify: NotifyConfig = NotifyConfig()
 
     _within = field_validator("reading")(within_catalogs)
-    _apart = field_validator("catalog", "labels_table", "embeddings")(apart_from_catalogs)
+    _apart = field_validator("catalog", "labels_table", "annotations", "embeddings")(
+        apart_from_catalogs
+    )
 
 
 class Options(Config):
@@ -104,6 +109,8 @@ class Classification:
         """
         run_file = self.config.model_dump(mode="json", exclude={"storage", "notify"})
         chosen = {key: run_file[key] for key in ("catalog", "night", "labels_table")}
+        if self.config.annotations:  # as a default it follows from the table
+            chosen["annotations"] = self.config.annotations
         source = {**chosen, "limit": self.options.limit, "full": self.options.full}
         return Intent(
             job="classify",
@@ -117,6 +124,7 @@ class Classification:
         source = NightSource(
             catalog=self.config.catalog,
             labels_table=self.config.labels_table,
+            annotations=self.config.annotations,
             night=self.config.night,
             unit_size=self.config.engine.unit_size,
             limit=self.options.limit,
@@ -152,7 +160,8 @@ class Classification:
             classify_left(self.unit_job(run), figures, self.say)
             figures.close()
             sampler = Sampler()
-            parts, totals = self.put_together(run, plan, sampler)
+            answers = read_answers(run, night.answers, self.bundle.taxonomy)
+            parts, totals = self.put_together(run, plan, sampler, answers)
             if config.embeddings:
                 store = EmbeddingStore(config.embeddings, self.bundle.backbone_digest, self.storage)
                 keep_embeddings(store, run, run.unique_name, self.say, sampler.watch)
@@ -174,17 +183,23 @@ class Classification:
         if cost := config.prices.sentence(manifest.node_hours, manifest.totals.items):
             self.say(f"cost: {cost}")
 
-    def put_together(self, run: Run, plan: Plan, sampler: Sampler) -> tuple[list[Part], Totals]:
-        """Put the shards of all units together, while the sampler sees their rows."""
+    def put_together(
+        self, run: Run, plan: Plan, sampler: Sampler, answers: Answers
+    ) -> tuple[list[Part], Totals]:
+        """Put the shards of all units together, and people's answers over their rows.
+
+        The sampler sees what the model has said, by which drift is measured.
+        """
         shards = len(plan.units)
         doing, of = "putting the shards together", f"of {shards:,} shards"
         with stage(self.say, doing, of, short=not shards) as count:
 
-            def watch(rows: pa.Table) -> None:
+            def settle(rows: pa.Table) -> pa.Table:
                 sampler.add(rows)
                 count(1)
+                return answers.lay_over(rows)
 
-            return compact(run, plan, watch=watch)
+            return compact(run, plan, settle=settle)
 
     def end(self, run: Run) -> None:
         """As `Job`."""
@@ -193,7 +208,10 @@ class Classification:
             return
         config = self.config
         target = PublishConfig(
-            labels_table=config.labels_table, gates=config.gates, reading=config.reading
+            labels_table=config.labels_table,
+            annotations=config.annotations,
+            gates=config.gates,
+            reading=config.reading,
         )
         publish_finished(target, run, NightPublisher.of(run), self.say)
 

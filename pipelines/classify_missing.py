@@ -15,6 +15,7 @@ from lib.runs.receipt import Receipt
 from lib.runs.run import Run
 from lib.runs.shards import finished_units, read_embeddings
 from lib.search.build import index_store
+from pipelines.index import make_with
 from pipelines.steps import Say, work_off
 
 
@@ -79,7 +80,7 @@ def keep_index(store: EmbeddingStore, name: str, say: Say) -> None:
     """Index what a run has put into the store, and nothing else."""
     only = {each for each in store.names if name_of(each) == name}
     with stage(say, "indexing the embeddings", "embeddings", short=True) as count:
-        index_store(store.uri, store.storage, only, count=count)
+        index_store(store.uri, store.storage, only, make=make_with(count))
 
 
 @contextmanager

@@ -26,6 +26,7 @@ def night_figures(totals: Totals, measured: dict[str, float]) -> NightFigures:
         errors=totals.error_count,
         category_changes=measured.get("category_changes"),
         drift=measured.get("drift"),
+        people=totals.decisions.get("person", 0),
     )
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pyarrow.parquet import ParquetFile
 from pydantic import Field
 
 from lib.catalog.catalog import CatalogConfig
@@ -12,12 +13,14 @@ from lib.config.config import Config
 from lib.labels.delta_table import LabelsTable
 from lib.labels.gates_ahead import Reach, measure_reach
 from lib.labels.mixing import refuse_mixing
+from lib.labels.people import respected
 from lib.models.bundle import Bundle
 from lib.runs import files
 from lib.runs.progress import stage
 from lib.runs.run import Run
 from lib.sql import open_duckdb
 from lib.storage.storage import Storage
+from pipelines.answers import annotations_place, keep_answers, read_annotations, upload_answers
 from pipelines.steps import Say
 
 
@@ -31,6 +34,7 @@ class NightPlan(Config):
     items: int
     reach: Reach | None = None  # of plans of earlier versions it is not known
     left_out: dict[str, int] = Field(default_factory=dict)  # of the catalog's place, by kind
+    answers: int = 0  # of people, that the run respects
 
     @property
     def sentence(self) -> str:
@@ -43,6 +47,7 @@ class NightSource(Config):
 
     catalog: CatalogConfig
     labels_table: str
+    annotations: str | None = None
     night: NightConfig
     unit_size: int
     limit: int | None
@@ -65,6 +70,7 @@ def write_night(run: Run, night: NightPlan, folder: Path) -> None:
     """Write what `compare` has made into the run's folder."""
     for name in (files.SNAPSHOT, files.PLAN, files.REMOVED):
         run.storage.upload(folder / name, run.at(name))
+    upload_answers(run, night.answers, folder)
     run.write(files.NIGHT, night.model_dump_json(indent=2).encode())
 
 
@@ -91,6 +97,9 @@ def _diff(
     version = table.version()
     labels = folder / "labels.parquet"
     table.dump(version, COMPARED, labels)
+    place = annotations_place(source.annotations, source.labels_table)
+    decisions = ParquetFile(labels).iter_batches(columns=["decision"])
+    answers = respected(read_annotations(place, storage, decisions), bundle.taxonomy)
     night = Night(
         source.night,
         bundle.digest,
@@ -102,11 +111,11 @@ def _diff(
     with open_duckdb() as connection:
         rows = count_versions(connection, labels)
         refuse_mixing(source.labels_table, table.history(), rows, bundle.made, source.redone)
-        diff = night.plan(connection, frozen.path, labels, folder / files.PLAN, source.unit_size)
+        plan = folder / files.PLAN
+        diff = night.plan(connection, frozen.path, labels, plan, source.unit_size, answers)
         gone = folder / files.REMOVED
         removed = write_removed(connection, frozen.path, labels, gone, whole=whole)
         diff = diff.model_copy(update={"removed": removed})
-        plan = folder / files.PLAN
         reach = measure_reach(connection, labels, plan, gone, diff.row_loss)
     labels.unlink()
     return NightPlan(
@@ -117,4 +126,5 @@ def _diff(
         items=frozen.items,
         reach=reach,
         left_out=dict(frozen.left_out),
+        answers=keep_answers(answers, folder),
     )

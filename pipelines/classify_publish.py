@@ -16,7 +16,7 @@ from lib.runs.run import Run
 from pipelines.classify_drift import drift_of
 from pipelines.classify_plan import NightPlan, read_night
 from pipelines.classify_report import write_report
-from pipelines.publication import Finished, Judged, Told, unfinished
+from pipelines.publication import Finished, Judged, Told, decided_by_people, unfinished
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,10 @@ class NightPublisher:
 
     def did(self, finished: Finished) -> str:
         """As `Publisher`."""
-        errors = finished.manifest.totals.error_count
-        changes = self.night.diff.changes
-        return f"{changes}; {plural(errors, 'error')}" if errors else changes
+        totals, said = finished.manifest.totals, [self.night.diff.changes]
+        if errors := totals.error_count:
+            said.append(plural(errors, "error"))
+        return "; ".join([*said, *decided_by_people(totals)])
 
     def compare(self, _: duckdb.DuckDBPyConnection, finished: Finished) -> tuple[Path, Path]:
         """As `Publisher`."""
@@ -70,6 +71,9 @@ class NightPublisher:
         """As `Publisher`."""
         return drift_of(finished, table)
 
+    def carry_answers(self, run: Run, annotations: str) -> None:
+        """As `Publisher`: the table stays in its taxonomy, and they stay where they are."""
+
     def report(self, judged: Judged, reading: ReadingConfig) -> Told:
         """As `Publisher`."""
         headline, evaluation = write_report(judged, self.night, reading)
@@ -78,6 +82,7 @@ class NightPublisher:
         lines = [
             f"{labelled}, {plural(totals.error_count, 'error')}",
             *(f"  {reason}: {count:,}" for reason, count in totals.errors.items()),
+            *decided_by_people(totals),
         ]
         if judged.drift:
             lines += [judged.drift.sentence, *judged.drift.unfamiliar_sentences]

@@ -1,6 +1,8 @@
 """The demo, step by step: draw, train, classify; then search, match and tag what there is."""
 
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +73,11 @@ def demo(draw_catalog: Callable[[Path], Path], run_files: Path, console: Console
     say(f"catalog {catalog}\nbundle  {config.bundle}\nlabels  {config.labels_table}")
     reports = ", ".join(f"{each}/report.html" for each in ("train", "classify", "match"))
     say(f"reports in {config.output}: {reports}")
+    command, desk = (
+        os.path.relpath(each)
+        for each in (Path(sys.executable).with_name("reshelve"), run_files / "demo-desk.yaml")
+    )
+    say(f"decide what is doubtful: {command} desk {desk}")
 
 
 def begin_anew(folder: Path) -> None:

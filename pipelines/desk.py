@@ -67,7 +67,14 @@ def app_of(desk: "Desk", host: str, token: str | None, user_header: str | None) 
         user_header: in which a reverse proxy names the user, or None.
     """
     from lib.desk.app import make_app  # noqa: PLC0415  # as above
-    from lib.desk.pages import home, pictures  # noqa: PLC0415  # as above
+    from lib.desk.pages import (  # noqa: PLC0415  # as above
+        home,
+        jobs,
+        pictures,
+        runs,
+        taxonomy,
+        taxonomy_photos,
+    )
     from lib.desk.security import NAMES_OF_LOOPBACK, Access  # noqa: PLC0415  # as above
 
     access = Access(
@@ -80,6 +87,10 @@ def app_of(desk: "Desk", host: str, token: str | None, user_header: str | None) 
     pages = (
         home,
         pictures,
+        taxonomy,
+        taxonomy_photos,
+        runs,
+        jobs,
     )
     return make_app(desk, access, [page.router for page in pages])
 

@@ -28,13 +28,13 @@ from lib.runs import files
 from lib.runs.ending import Ending
 from lib.runs.heartbeat import Heartbeat
 from lib.runs.progress import plural
-from lib.runs.run import Intent, Run, open_run
+from lib.runs.run import Intent, Run
 from lib.storage.storage import Storage
 from lib.storage.uris import absolute
 from lib.taxonomy.draft import distinctive_words, draft_taxonomy
 from lib.training.backbone import BackboneJob
 from pipelines.discover_inputs import DiscoverRun, Placed, fit_no_category, place, read_items
-from pipelines.steps import Say
+from pipelines.steps import Say, open_unless_ended
 from pipelines.train_backbone import open_backbone
 
 SHOWN = 12  # photos of each group
@@ -55,11 +55,8 @@ def discover(config: DiscoverRun, say: Say, ending: Ending | None = None) -> Non
     """
     storage = Storage(config.storage)
     items = read_items(config, storage)
-    run = open_run(config.output, config.run_id, _describe(config, items), storage)
-    if ending:
-        ending.run = run
-    if outcome := run.outcome:
-        say(f"{run} has ended before: {outcome['sentence']}")
+    run = open_unless_ended(config, _describe(config, items), storage, say, ending)
+    if run is None:
         return
     say(f"{run}: {plural(items.num_rows, 'item')}")
     with Heartbeat(run):

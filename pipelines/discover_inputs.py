@@ -90,10 +90,16 @@ def fit_no_category(config: DiscoverRun, placed: Placed, store: EmbeddingStore) 
     table = LabelsTable(config.labels_table, Storage(config.storage))
     if table.version() is None:
         raise InputError(f"{config.labels_table}: there is no labels table here")
-    sure = pa.array([Decision.ACCEPT, Decision.PARENT], pa.string())
-    batches = table.batches(None, ["item_id", "uri", "etag", "decision"])
+    sure = pa.array([Decision.ACCEPT, Decision.PARENT, Decision.PERSON], pa.string())
+    batches = table.batches(None, ["item_id", "uri", "etag", "category_id", "decision"])
     labelled = pa.Table.from_batches(
-        [batch.filter(pc.is_in(batch["decision"], sure)) for batch in batches]
+        [
+            # what a person has found to be in no category is among what fits none
+            batch.filter(
+                pc.and_(pc.is_in(batch["decision"], sure), pc.is_valid(batch["category_id"]))
+            )
+            for batch in batches
+        ]
     )
     some = np.random.default_rng(0).permutation(labelled.num_rows)[:MOST_SEEN]
     seen = look_up(labelled.take(pa.array(some)), store)[1]

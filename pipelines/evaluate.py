@@ -21,7 +21,7 @@ from lib.runs import files
 from lib.runs.ending import Ending
 from lib.runs.heartbeat import Heartbeat
 from lib.runs.progress import plural
-from lib.runs.run import Intent, Run, open_run
+from lib.runs.run import Intent, Run
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import Taxonomy
 from pipelines.evaluate_bundle import Seen, answer, cross_validate, see
@@ -35,7 +35,7 @@ from pipelines.evaluate_inputs import (
 )
 from pipelines.evaluate_report import Shown, tell, write_report
 from pipelines.evaluate_table import answer_from
-from pipelines.steps import Say
+from pipelines.steps import Say, open_unless_ended
 
 Both = tuple[Answered, Answered | None]  # of what is evaluated, and of what it is compared with
 
@@ -57,11 +57,8 @@ def evaluate(config: EvaluateRun, say: Say, ending: Ending | None = None) -> Non
     left_out = LeftOut()
     items = read_items(config, subject, left_out)
     columns = read_slices(config, items, storage)
-    run = open_run(config.output, config.run_id, describe(config, subject, items, columns), storage)
-    if ending:
-        ending.run = run
-    if outcome := run.outcome:
-        say(f"{run} has ended before: {outcome['sentence']}")
+    run = open_unless_ended(config, describe(config, subject, items, columns), storage, say, ending)
+    if run is None:
         return
     say(f"{run}: {plural(items.num_rows, 'labelled item')}")
     if sentence := left_out_sentence(left_out.counts):

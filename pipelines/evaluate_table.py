@@ -4,6 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lib.evaluation.predictions import PREDICTIONS_SCHEMA, Answered
+from lib.labels.decisions import Decision
 from lib.labels.delta_table import LabelsTable
 from lib.reasons import ErrorItem, Reason
 from lib.schemas import LABELS_SCHEMA
@@ -31,7 +32,9 @@ def answer_from(table: LabelsTable, version: int, items: pa.Table) -> Answered:
     rows = rows.take(place.combine_chunks())  # one per item, all of nulls where there is none
     missing = pc.is_null(place)
     changed = pc.fill_null(pc.not_equal(items["etag"], rows["etag"]), fill_value=False)
-    failed = pc.is_valid(rows["error"])
+    # a person may have decided on an image that failed: no model has said anything of it
+    unseen = pc.and_(pc.equal(rows["decision"], Decision.PERSON), pc.is_null(rows["top_k"]))
+    failed = pc.or_(pc.is_valid(rows["error"]), pc.fill_null(unseen, fill_value=False))
     left_out = []
     for reason, detail, where in (
         ("missing", "the labels table has no row of this item", missing),
@@ -48,12 +51,18 @@ def answer_from(table: LabelsTable, version: int, items: pa.Table) -> Answered:
         for item_id, uri, code, detail in zip(
             items["item_id"].filter(broken).to_pylist(),
             items["uri"].filter(broken).to_pylist(),
-            rows["error"].filter(broken).to_pylist(),
+            pc.coalesce(rows["error"], _reason(rows)).filter(broken).to_pylist(),
             rows["error_detail"].filter(broken).to_pylist(),
             strict=True,
         )
     ]
     return Answered(_predictions(items.filter(answered), rows.filter(answered)), left_out)
+
+
+def _reason(rows: pa.Table) -> pa.ChunkedArray:
+    """Return the reason code that the detail of a label without an image begins with."""
+    found = pc.extract_regex(rows["error_detail"], r"^(?P<code>[a-z_]+):")
+    return pc.struct_field(found, "code")
 
 
 def _predictions(items: pa.Table, rows: pa.Table) -> pa.Table:

@@ -1,10 +1,12 @@
 """Indexing: each backbone's store of embeddings gets the indexes that it lacks."""
 
+import os
 from dataclasses import dataclass
+from functools import partial
 
 from lib.errors import InputError
 from lib.runs.progress import plural, stage
-from lib.search.build import index_store
+from lib.search.build import Count, Make, index_store, make_indexes
 from lib.search.segments import store_files
 from lib.storage.storage import Storage
 from lib.storage.uris import absolute, join
@@ -28,6 +30,19 @@ class IndexedStore:
             return f"{self.uri}: every file has an index"
         made = f"{self.indexes:,} {'index' if self.indexes == 1 else 'indexes'}"
         return f"{self.uri}: {plural(self.embeddings, 'embedding')} are in {made} now"
+
+
+def make_with(count: Count) -> Make:
+    """Return what makes indexes: the workers of a cluster where there is one, or this process.
+
+    Args:
+        count: takes how many embeddings have been indexed more.
+    """
+    if not os.environ.get("RAY_ADDRESS"):
+        return partial(make_indexes, count=count)
+    from lib.cluster.index_segments import make_indexes_on_ray  # noqa: PLC0415  # Ray takes seconds to import
+
+    return partial(make_indexes_on_ray, count=count)
 
 
 def index(embeddings: str, storage: Storage, say: Say) -> list[IndexedStore]:
@@ -55,7 +70,7 @@ def index(embeddings: str, storage: Storage, say: Say) -> list[IndexedStore]:
     done = []
     for uri in uris:
         with stage(say, f"indexing {uri}", "embeddings") as count:
-            made = index_store(uri, storage, check=True, count=count)
+            made = index_store(uri, storage, check=True, make=make_with(count))
         done.append(IndexedStore(uri=uri, embeddings=made.rows, indexes=made.segments))
         say(done[-1].sentence)
     return done

@@ -13,10 +13,12 @@ from lib.drift.comparison import Drift
 from lib.errors import ConflictError, GateError, InputError
 from lib.images.config import ReadingConfig
 from lib.labels.change import Change
+from lib.labels.decisions import Decision
 from lib.labels.delta_table import LabelsTable
 from lib.labels.gates import GateResult, GatesConfig, Measured
 from lib.models.bundle import Bundle
 from lib.runs.manifest import Manifest
+from lib.runs.receipt import Totals
 from lib.runs.run import Run
 
 BEFORE = ("item_id", "category_id", "category_path")
@@ -27,6 +29,7 @@ class PublishConfig(Config):
     """Where a run is published to, and what it must keep."""
 
     labels_table: str
+    annotations: str | None = None
     gates: GatesConfig
     reading: ReadingConfig
 
@@ -129,6 +132,9 @@ class Publisher(Protocol):
     def change(self, finished: Finished) -> Change | None:
         """Return what the run does to the table, or None where that is nothing."""
 
+    def carry_answers(self, run: Run, annotations: str) -> None:
+        """Take people's answers along where the table moves; doing it again adds nothing."""
+
     def report(self, judged: Judged, reading: ReadingConfig) -> Told:
         """Write the report; return what it says in short."""
 
@@ -159,3 +165,9 @@ def heading(judged: Judged, bundle: Bundle) -> dict[str, Any]:
 def unfinished(run: Run) -> InputError:
     """Return the error of a run that cannot be published yet."""
     return InputError(f"{run.uri}: this run is not finished; the command that began it resumes it")
+
+
+def decided_by_people(totals: Totals) -> list[str]:
+    """Say how many of a run's rows people have decided; nothing where there are none."""
+    decided = totals.decisions.get(Decision.PERSON, 0)
+    return [f"{decided:,} decided by people"] if decided else []

@@ -103,4 +103,6 @@ def read_run(folder: str, run_file: Path | None) -> tuple[Run, PublishConfig]:
         publishing = " and ".join(PUBLISHERS)
         raise InputError(f"{folder}: this run is a {record.job}; only {publishing} publish")
     keys = ("labels_table", "gates", "reading")
-    return run, PublishConfig.model_validate({key: record.run_file[key] for key in keys})
+    chosen = {key: record.run_file[key] for key in keys}
+    chosen["annotations"] = record.run_file.get("annotations")  # earlier versions had none
+    return run, PublishConfig.model_validate(chosen)

@@ -22,6 +22,7 @@ from lib.runs.progress import stage
 from lib.runs.run import Run
 from lib.schemas import LABELS_SCHEMA
 from lib.sql import open_duckdb
+from pipelines.answers import annotations_place
 from pipelines.publication import (
     BEFORE,
     DUCK_MB,
@@ -32,6 +33,7 @@ from pipelines.publication import (
     Publisher,
     unfinished,
 )
+from pipelines.publish_answers import publish_answers
 from pipelines.steps import Say
 
 
@@ -76,7 +78,7 @@ def publish_finished(
         publication = (
             Publication(table=table.name, error=error)
             if error
-            else _take_in(publisher, finished, table, gates, say)
+            else _take_in(config, publisher, finished, gates, say)
         )
         judged = Judged(
             finished=finished,
@@ -128,13 +130,14 @@ def _fetch(
 
 
 def _take_in(
+    config: PublishConfig,
     publisher: Publisher,
     finished: Finished,
-    table: LabelsTable,
     gates: list[GateResult],
     say: Say,
 ) -> Publication:
     """Publish the run, or say why not."""
+    table = LabelsTable(config.labels_table, finished.run.storage)
     change = publisher.change(finished)
     if change is None:
         return Publication(table=table.name, version=publisher.base_version, unchanged=True)
@@ -147,7 +150,13 @@ def _take_in(
             accepted = tuple(
                 f"{each.key} was accepted by {each.accepted.by}" for each in gates if each.accepted
             )
+            annotations = annotations_place(config.annotations, config.labels_table)
+            # before, so that no reader finds the table moved and the answers not; and what was
+            # answered meanwhile after
+            publisher.carry_answers(finished.run, annotations)
             version = table.publish(change)
+            publisher.carry_answers(finished.run, annotations)
+            publish_answers(config.labels_table, annotations, table.storage, user_name(), say)
             return Publication(table=table.name, version=version, accepted=accepted)
     except ConflictError as error:
         return Publication(table=table.name, error=error)

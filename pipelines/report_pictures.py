@@ -80,14 +80,15 @@ def pick(
 def _caption(
     row: Row, taxonomy: Taxonomy, storage: StorageConfig, name: str | None, jpeg: bytes | None
 ) -> Thumbnail:
-    others = [each for each in row["top_k"] if each["category_id"] != row["category_id"]]
+    # a person may have decided on an image that no model has seen, and rejects without a category
+    others = [each for each in row["top_k"] or () if each["category_id"] != row["category_id"]]
     other = others[0] if others else None
     return Thumbnail(
         jpeg=jpeg,
         item_id=row["item_id"],
         name=name,
         category=row["category_path"],
-        confidence=row["confidence"],
+        confidence=None if row["decision"] == Decision.PERSON else row["confidence"],
         for_review=row["decision"] == Decision.REVIEW,
         other=f"or {taxonomy.by_id[other['category_id']].name}" if other else None,
         other_confidence=other["probability"] if other else None,

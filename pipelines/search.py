@@ -12,11 +12,10 @@ from lib.labels.delta_table import LabelsTable
 from lib.models.bundle import Bundle
 from lib.runs.progress import plural, stage
 from lib.search.catalog import Asked, CatalogSearch, Hit
-from lib.search.items import place_items
-from lib.search.nearest import open_nearest
+from lib.search.items import open_items
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
-from lib.storage.uris import absolute, join, protocol_of
+from lib.storage.uris import protocol_of
 from pipelines.current_bundle import CURRENT, find_bundle
 from pipelines.steps import Say
 
@@ -88,16 +87,7 @@ def open_search(
     if version is None:
         raise InputError(f"{labels_table}: there is no labels table here")
     found = find_bundle(bundle, table, storage)
-    folder = join(absolute(embeddings), found.backbone_digest)
-    if not storage.versions(folder):
-        raise InputError(_why_none(embeddings, found, storage))
-    nearest = open_nearest(folder, storage)
-    items = place_items(table, nearest)
-    if not len(items.places):
-        raise InputError(
-            f"{labels_table}: no item of the table has an embedding in {folder}; "
-            "`reshelve embed RUN.yaml` makes those of a catalog"
-        )
+    items, nearest = open_items(table, embeddings, found, storage)
     if names is not None:
         items = items.with_names(_read_names(names, storage))
     catalog = CatalogSearch(items, nearest, found.taxonomy)
@@ -156,17 +146,3 @@ def _read_names(manifest: str, storage: Storage) -> Mapping[str, str]:
     if not found:
         raise InputError(f"{manifest}: this manifest has no names; expected a column 'name'")
     return found
-
-
-def _why_none(embeddings: str, bundle: Bundle, storage: Storage) -> str:
-    others = sorted(storage.names(absolute(embeddings)))
-    if not others:
-        return (
-            f"{embeddings}: there are no embeddings here; `reshelve embed RUN.yaml` makes them, "
-            "and so does a night whose run file names `embeddings`"
-        )
-    return (
-        f"{embeddings}: these embeddings are of another backbone than that of {bundle.uri}, which "
-        f"is {bundle.backbone_digest[:12]}; name the bundle that made them, or make its own by "
-        "`reshelve embed RUN.yaml`"
-    )

@@ -18,7 +18,7 @@ from lib.runs.notify import Notifier, NotifyConfig
 from lib.runs.plan import Plan
 from lib.runs.progress import ItemProgress, stage
 from lib.runs.receipt import Receipt
-from lib.runs.run import Intent, Run, RunFile, begin_run, find_run
+from lib.runs.run import Intent, Run, RunFile, begin_run, find_run, open_run
 from lib.storage.storage import Storage
 from lib.storage.uris import absolute, is_within
 
@@ -79,6 +79,19 @@ class Job(Protocol[PlannedT]):
 
     def end(self, run: Run) -> None:
         """Publish the run, or say how it ended."""
+
+
+def open_unless_ended(
+    config: RunFile, intent: Intent, storage: Storage, say: Say, ending: Ending | None
+) -> Run | None:
+    """Begin a run, or resume it; one that has ended before is said to have, and is None."""
+    run = open_run(config.output, config.run_id, intent, storage)
+    if ending:
+        ending.run = run
+    if outcome := run.outcome:
+        say(f"{run} has ended before: {outcome['sentence']}")
+        return None
+    return run
 
 
 def carry_out(

@@ -111,6 +111,12 @@ def s3(s3_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
     client.delete_bucket(Bucket=bucket.name)
 
 
+@pytest.fixture(params=["disk", "s3"])
+def disk_or_s3(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty folder, on disk and on S3."""
+    return str(tmp_path if request.param == "disk" else request.getfixturevalue("s3").uri)
+
+
 @pytest.fixture
 def s3_without_keys(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
     """A bucket for which the environment holds no credentials."""

@@ -11,7 +11,8 @@ from lib.taxonomy.migration import Migration
 EXPECTED = """COPY (
     SELECT b.item_id, b.category_path, CASE
         WHEN b.category_id IS NULL THEN NULL
-        WHEN a.category_id IS NOT NULL OR l.category_id IS NULL THEN l.category_id
+        WHEN a.category_id IS NOT NULL OR l.category_id IS NULL OR l.decision = 'person'
+            THEN l.category_id
         ELSE b.category_id END AS category_id
     FROM read_parquet($before) b LEFT JOIN read_parquet($rows) l USING (item_id)
     LEFT JOIN allowed a ON a.was = b.category_id AND a.category_id = l.category_id
@@ -27,7 +28,8 @@ def write_expected(
 ) -> None:
     """Write what the table's rows were, each with the new category if the migration allows it.
 
-    A row that lands elsewhere keeps its old category: to the gates, it has changed.
+    A row that lands elsewhere keeps its old category: to the gates, it has changed, unless a
+    person has said so.
 
     Args:
         connection: does the work, in bounded memory.

@@ -14,10 +14,9 @@ from lib.catalog.split import split_items
 from lib.errors import InputError
 from lib.schemas import ITEM_SCHEMA
 from lib.storage.storage import Storage
+from lib.taxonomy.edits import LEAST_EXAMPLES
 from lib.taxonomy.migration import Migration
 from lib.taxonomy.taxonomy import Taxonomy
-
-LEAST_EXAMPLES = 3  # of each category, one of them held out
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ Neither pixels nor embeddings are read: what the old labels say is carried over.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -91,24 +90,9 @@ class Relabeller:
         sums = np.take_along_axis(values, best, axis=1)
         return np.take_along_axis(order, best, axis=1), np.minimum(sums, np.float32(1))
 
-    @cached_property
-    def _heirs(self) -> dict[str, str]:
-        """The new category that stands for all that an old one did, and for nothing else."""
-        certain, old, new = self.migration.certain, self.migration.old, self.migration.new
-        below = new.leaves_below
-        heir = {leaves: category for category, leaves in reversed(below.items())}
-        found: dict[str, str] = {}
-        for category, leaves in old.leaves_below.items():
-            if leaves <= certain.keys():
-                reached = frozenset(certain[leaf] for leaf in leaves)
-                sources = {o for o, n in certain.items() if n in reached}
-                if reached in heir and sources == leaves:
-                    found[category] = heir[reached]
-        return found
-
     def _carry(self, rows: pa.Table, decided: pa.Table) -> pa.Table:
         """Keep a row as sure as it was: the list of candidates may lack a part of its sum."""
-        heirs = self._heirs
+        heirs = self.migration.heirs
         names = rows["category_id"].combine_chunks().dictionary_encode()
         by_name = [heirs.get(name) for name in names.dictionary.to_pylist()]
         heir = pa.array(by_name, pa.string()).take(names.indices)

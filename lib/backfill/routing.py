@@ -15,6 +15,7 @@ from lib.batches import regroup
 from lib.config.config import Config
 from lib.embeddings.index import streamed_places
 from lib.errors import InputError
+from lib.labels.people import without_answers
 from lib.runs.progress import plural
 from lib.schemas import ITEM_SCHEMA, LABELS_SCHEMA
 from lib.sql import read_rows
@@ -101,6 +102,8 @@ def settle(
                     f"{source}: '{lost['item_id'][0]}' is labelled '{lost['category_id'][0]}', "
                     f"which is not in the bundle's taxonomy version {old.version}"
                 )
+            # people's answers are laid over the new labels, from their own table
+            rows = without_answers(rows, old)
             writer.write_table(rows.append_column(SETTLED, relabeller.is_settled(rows)))
 
 

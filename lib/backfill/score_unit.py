@@ -18,6 +18,7 @@ from lib.models.bundle import Bundle, read_bundle
 from lib.models.head import Head
 from lib.models.runtimes import read_head
 from lib.names.labeller import Labeller, labeller_of
+from lib.runs.answers import read_answers
 from lib.runs.compaction import check_rows, part_path
 from lib.runs.plan import Plan
 from lib.runs.receipt import Receipt
@@ -43,6 +44,7 @@ class ScoreJob:
         migration: from the old taxonomy to the new bundle's.
         rule_units: so many units, the first of the plan, are settled by rule.
         embeddings: URIs of the store's files, as the plan's places count them.
+        answers: how many answers of people the run's folder has.
     """
 
     run: Run
@@ -50,6 +52,7 @@ class ScoreJob:
     migration: Migration
     rule_units: int
     embeddings: tuple[str, ...]
+    answers: int = 0
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ class UnitScorer:
         files = [store_file(uri, storage) for uri in job.embeddings]
         self._reader = PlacedReader(files, self._dimensions)
         self._plan = Plan(job.run)
+        self._answers = read_answers(job.run, job.answers, self._bundle.taxonomy)
 
     def run(self, unit: int) -> Receipt:
         """Relabel a unit of the plan and write its part, with one atomic PUT.
@@ -135,7 +139,7 @@ class UnitScorer:
             for name in DECIDED:
                 place = labels.schema.get_field_index(name)
                 labels = labels.set_column(place, LABELS_SCHEMA.field(name), decided[name])
-        labels = self._stamp(labels)
+        labels = self._answers.lay_over(self._stamp(labels))
         check_rows(rows["item_id"], labels, unit)
         receipt = self._receipt(unit, labels, read_s, time.perf_counter() - started)
         self._job.run.write(part_path(unit), with_receipt(labels, receipt))

@@ -10,7 +10,7 @@ from pyarrow import parquet
 from lib.batches import in_units
 from lib.config.config import Config
 from lib.reasons import Reason
-from lib.schemas import ITEM_SCHEMA
+from lib.schemas import ANNOTATIONS_SCHEMA, ITEM_SCHEMA
 from lib.sql import read_rows
 
 # what another night may well give
@@ -18,12 +18,17 @@ TRANSIENT = (Reason.GONE, Reason.CHANGED, Reason.FETCH_FAILED)
 
 
 # of the labels table, what an item is compared by, and what it is labelled
-COMPARED = ("item_id", "uri", "etag", "category_id", "error", "error_detail", "bundle_digest",
-            "taxonomy_version", "name")  # fmt: skip
+COMPARED = ("item_id", "uri", "etag", "category_id", "decision", "error", "error_detail",
+            "bundle_digest", "taxonomy_version", "name")  # fmt: skip
 
 
 # why an image failed: of an error, or of what is labelled by its name alone, in its detail
 FAILED = "coalesce(l.error, regexp_extract(l.error_detail, '^[a-z_]+'))"
+# whether a row does not show the answer that a person has given, or shows one that was taken back
+UNSHOWN = """CASE
+    WHEN a.item_id IS NULL THEN l.decision = 'person'
+    WHEN a.answer = 'split' THEN l.decision NOT IN ('review', 'error')
+    ELSE l.decision IS DISTINCT FROM 'person' OR l.category_id IS DISTINCT FROM a.category_id END"""
 
 
 class NightConfig(Config):
@@ -40,18 +45,19 @@ class Diff(Config):
     changed: int = 0
     retried: int = 0
     redone: int = 0
+    answered: int = 0  # by a person, or taken back, since they were published
     removed: int = 0
     unchanged: int = 0
 
     @property
     def planned(self) -> int:
         """Items that are classified."""
-        return self.new + self.changed + self.retried + self.redone
+        return self.new + self.changed + self.retried + self.redone + self.answered
 
     @property
     def row_loss(self) -> float:
         """By how much the table shrinks, as a share from 0 to 1, whatever is classified."""
-        before = self.changed + self.retried + self.redone + self.removed + self.unchanged
+        before = self.planned - self.new + self.removed + self.unchanged
         return max(self.removed - self.new, 0) / max(before, 1)
 
     @property
@@ -63,7 +69,8 @@ class Diff(Config):
     @property
     def sentence(self) -> str:
         """The diff for the person who waits."""
-        return ", ".join(f"{count:,} {name}" for name, count in self)
+        said = [(name, count) for name, count in self if count or name != "answered"]
+        return ", ".join(f"{count:,} {name}" for name, count in said)
 
 
 def count_versions(connection: duckdb.DuckDBPyConnection, labels: Path) -> dict[str, int]:
@@ -101,13 +108,14 @@ class Night:
         self._config, self._full, self._names = config, full, names
         self._bundle_digest, self._taxonomy_version = bundle_digest, taxonomy_version
 
-    def plan(
+    def plan(  # noqa: PLR0913, PLR0917  # each is read or written by its one query
         self,
         connection: duckdb.DuckDBPyConnection,
         snapshot: Path,
         labels: Path,
         target: Path,
         unit_size: int,
+        answers: pa.Table | None = None,
     ) -> Diff:
         """Write the items to classify, in units, as a plan.
 
@@ -117,6 +125,7 @@ class Night:
             labels: Parquet of the columns `COMPARED` of the table's rows.
             target: the plan.
             unit_size: items per unit, but for the first few.
+            answers: of people, of `ANNOTATIONS_SCHEMA`, one per image; None for none.
 
         Returns:
             The counts but `removed`.
@@ -126,8 +135,13 @@ class Night:
             SELECT * FROM (
                 SELECT {columns}, {self._status()} AS status
                 FROM read_parquet($snapshot) s LEFT JOIN read_parquet($labels) l USING (item_id)
+                LEFT JOIN answers a ON a.item_id = s.item_id
+                    AND coalesce(a.etag, a.uri) = coalesce(s.etag, s.uri)
             ) WHERE status <> 'unchanged' ORDER BY item_id"""  # noqa: S608  # our own column names
         values = {"snapshot": str(snapshot), "labels": str(labels), **self._values()}
+        connection.register(
+            "answers", ANNOTATIONS_SCHEMA.empty_table() if answers is None else answers
+        )
         rows = read_rows(connection, query, values)
         counts: dict[str, int] = {}
         # a plan is read in pieces, which no etag vouches for
@@ -154,6 +168,7 @@ class Night:
             WHEN {renamed} THEN 'changed'
             WHEN list_contains($retry, {FAILED}) THEN 'retried'
             WHEN l.error IS NULL AND ({" OR ".join(redo) or "false"}) THEN 'redone'
+            WHEN {UNSHOWN} THEN 'answered'
             ELSE '{rest}' END"""
 
     def _values(self) -> dict[str, object]:

@@ -9,10 +9,13 @@ import pyarrow as pa
 
 from lib.desk.answers import Answers
 from lib.desk.config import DeskConfig
+from lib.desk.job_runner import JobRunner
 from lib.desk.local_table import LocalTable, write_local
 from lib.desk.pictures import Pictures
 from lib.desk.reservations import Reservations
+from lib.desk.taxonomy_draft import DraftFile
 from lib.errors import InputError, ReshelveError
+from lib.labels.annotations import newest_answers
 from lib.labels.annotations_table import AnnotationsTable
 from lib.labels.delta_table import LabelsTable
 from lib.schemas import LABELS_SCHEMA
@@ -42,6 +45,8 @@ class Desk:
         self.pictures = Pictures(config.reading, config.storage, folder / "pictures")
         self.reservations = Reservations()
         self.answers = Answers(self.annotations, self._show)
+        self.jobs = JobRunner(config.runs, self.storage, folder / "jobs")
+        self.draft = DraftFile(config.taxonomy, self.storage) if config.taxonomy else None
         self.trouble = ""  # what keeps the desk from seeing what others do, for the page
         self._read_taxonomy = read_taxonomy
         self._seen: int | None = None
@@ -68,6 +73,7 @@ class Desk:
     def close(self) -> None:
         """Write what is waiting, and end all that was started."""
         self._ends.set()
+        self.jobs.close()
         self.answers.close()
         self.pictures.close()
         if self._watch.is_alive():
@@ -88,7 +94,8 @@ class Desk:
                 # pages that were asked for are still being made of it
                 threading.Timer(30.0, old.close).start()
             elif (seen := self.annotations.version()) != self._seen:
-                self.table.take_in(self.annotations.newest(self.taxonomy.version))
+                history = self.annotations.read()
+                self.table.take_in(newest_answers(history, self.taxonomy.version), history)
                 self._seen = seen
 
     def _open(self, version: int) -> tuple[Taxonomy, LocalTable]:
@@ -97,11 +104,13 @@ class Desk:
         path = self.folder / f"labels-{version}-{time.time_ns()}.duckdb"
         rows = self.labels.batches(version, LABELS_SCHEMA.names)
         paths = {each: taxonomy.path(each) for each in taxonomy.by_id}
-        write_local(path, rows, paths, self.annotations.newest(taxonomy.version))
+        history = self.annotations.read()
+        answers = newest_answers(history, taxonomy.version)
+        write_local(path, rows, paths, answers, history)
         return taxonomy, LocalTable(path, version)
 
     def _show(self, annotations: pa.Table) -> None:
-        self.table.take_in(newest_of_each(annotations))
+        self.table.take_in(newest_of_each(annotations), annotations)
 
     def _look(self) -> None:
         while not self._ends.wait(LOOK_EVERY_S):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lib.embeddings.nearest import Floats, unit_length
+from lib.embeddings.cosine import Floats, unit_length
 from lib.embeddings.store import Embeddings
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]

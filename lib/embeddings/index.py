@@ -1,6 +1,7 @@
 """Where in a store the embedding of each key lies, and reading embeddings by their places."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -23,13 +24,18 @@ def streamed_places(
     connection: duckdb.DuckDBPyConnection, files: Sequence[ParquetParts], name: str
 ) -> AbstractContextManager[None]:
     """Make a relation of the keys of files: uri, etag and place; as `streamed`."""
-    return streamed(connection, name, KEY_SCHEMA.append(PLACE), _places(files))
+    return streamed(connection, name, KEY_SCHEMA.append(PLACE), read_places([[f] for f in files]))
 
 
-def _places(files: Sequence[ParquetParts]) -> Iterator[pa.RecordBatch]:
-    for number, file in enumerate(files):
+def read_places(groups: Iterable[Sequence[ParquetParts]]) -> Iterator[pa.RecordBatch]:
+    """Stream uri, etag and place of all embeddings; the files of a group are counted as one.
+
+    Raises:
+        InputError: a file is damaged, or gone.
+    """
+    for number, files in enumerate(groups):
         row = number * FILE_ROWS
-        for batch in read_key_groups(file):
+        for batch in itertools.chain.from_iterable(map(read_key_groups, files)):
             places = np.arange(row, row + batch.num_rows)
             row += batch.num_rows
             columns = [*batch.columns, pa.array(places)]

@@ -85,6 +85,12 @@ def store_file(uri: str, storage: Storage) -> ParquetParts:
     return ParquetParts(uri, storage, EMBEDDING_BLOCK_BYTES)
 
 
+def width_of(file: ParquetParts) -> int:
+    """Return how many values each embedding of a store's file has."""
+    width: int = file.schema.field(EMBEDDING).type.byte_width // 2
+    return width
+
+
 def read_key_groups(file: ParquetParts) -> Iterator[pa.RecordBatch]:
     """Stream the keys of a store's file."""
     keys = file.again(KEY_BLOCK_BYTES)

@@ -3,32 +3,31 @@
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lib.embeddings.nearest import find_nearest
-from lib.embeddings.store import Embeddings, EmbeddingStore
+from lib.embeddings.index import Places
+from lib.embeddings.store import Embeddings
 from lib.errors import InputError
 from lib.inference.prediction import Neighbour
 from lib.labels.decisions import Decision
 from lib.labels.delta_table import LabelsTable
 from lib.models.bundle import Bundle
+from lib.search.items import Items, open_items
+from lib.search.nearest import Nearest
 from lib.storage.storage import Storage
 
-COLUMNS = ("item_id", "uri", "etag", "category_id", "category_path")
+SURE = pa.array([Decision.ACCEPT, Decision.PARENT, Decision.PERSON], pa.string())
+COLUMNS = ["item_id", "uri", "category_id", "category_path"]
 
 
 @dataclass(frozen=True)
 class LabelledItems:
-    """The items of a labels table whose label is not for review, and their embeddings.
+    """The items of a labels table whose label is not for review, and their embeddings."""
 
-    Attributes:
-        rows: columns `COLUMNS`.
-        store: of the bundle's backbone.
-    """
-
-    rows: pa.Table
-    store: EmbeddingStore
+    items: Items
+    store: Nearest
 
     @classmethod
     def open(cls, table: str, embeddings: str, bundle: Bundle, storage: Storage) -> Self:
@@ -41,25 +40,22 @@ class LabelledItems:
             storage: how to reach both.
 
         Raises:
-            InputError: there is no such table, or no embedding of the bundle's backbone.
+            InputError: as `open_items`, or no item that has an embedding has such a label.
         """
-        labels = LabelsTable(table, storage)
-        if labels.version() is None:
-            raise InputError(f"{table}: there is no labels table here")
-        store = EmbeddingStore(embeddings, bundle.backbone_digest, storage)
-        if not store.files:
+        items, store = open_items(LabelsTable(table, storage), embeddings, bundle, storage)
+        # what a person has rejected has no category
+        sure = pc.and_(
+            pc.is_in(items.rows["decision"].cast(pa.string()), SURE),
+            pc.is_valid(items.rows["category_id"]),
+        )
+        items = Items(
+            rows=items.rows.filter(sure).select(COLUMNS), places=items.places[sure.to_numpy()]
+        )
+        if not len(items.places):
             raise InputError(
-                f"{embeddings}: no embeddings of this bundle's backbone "
-                f"({bundle.backbone_digest[:12]}) are kept here; `reshelve embed` makes them"
+                f"{table}: no item that has an embedding has a label that is not for review"
             )
-        kept = [Decision.REVIEW, Decision.ERROR]
-        batches = [
-            batch.filter(pc.invert(pc.is_in(batch["decision"], pa.array(kept, pa.string()))))
-            for batch in labels.batches(None, [*COLUMNS, "decision"])
-        ]
-        if not sum(batch.num_rows for batch in batches):
-            raise InputError(f"{table}: no item has a label that is not for review")
-        return cls(pa.Table.from_batches(batches).select(COLUMNS), store)
+        return cls(items, store)
 
     def nearest(self, embeddings: Embeddings, count: int) -> list[tuple[Neighbour, ...]]:
         """Return the nearest items of each image, the nearest first.
@@ -69,21 +65,16 @@ class LabelledItems:
             count: of the items for each image; there may be fewer.
 
         Raises:
-            InputError: no labelled item has an embedding, or a file of the store is damaged.
+            InputError: a file of the store is damaged, or gone.
         """
-        found = find_nearest(embeddings, self.rows, self.store, count)
-        if len(embeddings) and not found.rows.size:
-            raise InputError(
-                f"{self.store.uri}: none of the {self.rows.num_rows:,} labelled items has an "
-                "embedding here; `reshelve embed` makes those that are missing"
-            )
-        columns = ["item_id", "uri", "category_id", "category_path"]
-        return [
-            tuple(
-                Neighbour(**row, similarity=float(value))
-                for row, value in zip(
-                    self.rows.select(columns).take(pa.array(rows)).to_pylist(), values, strict=True
-                )
-            )
-            for rows, values in zip(found.rows, found.similarity, strict=True)
-        ]
+        allowed = np.unique(self.items.places)
+        return [self._nearest(vector, count, allowed) for vector in embeddings]
+
+    def _nearest(self, vector: Embeddings, count: int, allowed: Places) -> tuple[Neighbour, ...]:
+        places, scores = self.store.search(vector, count, allowed)
+        found = [(row, scores[position]) for position, row in self.items.at(places)][:count]
+        rows = self.items.rows.take([row for row, _ in found]).to_pylist()
+        return tuple(
+            Neighbour(**row, similarity=float(score))
+            for row, (_, score) in zip(rows, found, strict=True)
+        )

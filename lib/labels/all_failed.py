@@ -11,11 +11,13 @@ def all_failed(connection: duckdb.DuckDBPyConnection) -> str | None:
     """After `measure_changes`: say so where each item of the run failed for one reason.
 
     Items that were errors before, and are tried again each night, are no news: without two others
-    the run is as any.
+    the run is as any. What a person has decided says nothing of an image that no model has seen.
     """
     found = connection.execute(
-        """SELECT count(*), min(error), count(*) FILTER (NOT known OR was IS NOT NULL)
-           FROM run HAVING count(DISTINCT error) = 1 AND count(error) = count(*)"""
+        """SELECT count(error), min(error),
+                  count(error) FILTER (NOT known OR was IS NOT NULL)
+           FROM run HAVING count(DISTINCT error) = 1 AND count(error) = count(*)
+               - count(*) FILTER (decision = 'person' AND confidence IS NULL)"""
     ).fetchone()
     if found is None or found[2] < FEWEST:
         return None

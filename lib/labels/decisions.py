@@ -22,6 +22,7 @@ class Decision(StrEnum):
     ACCEPT = "accept"
     PARENT = "parent"
     REVIEW = "review"
+    PERSON = "person"  # a person has said what it is, or that it is in no category
     ERROR = "error"
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
@@ -77,6 +78,16 @@ class LabelsTable:
             StoreError: the store does not answer.
         """
         yield from stream_rows(self._opened(version), _labels(columns), self.name)
+
+    def item(self, item_id: str, version: int | None = None) -> dict[str, Any] | None:
+        """Return an item's row of a version, None the newest; None where it has none.
+
+        Raises:
+            InputError, StoreError: as `batches`.
+        """
+        rows = stream_rows(self._opened(version), LABELS_SCHEMA, self.name, item_id)
+        found: list[dict[str, Any]] = pa.Table.from_batches(rows, LABELS_SCHEMA).to_pylist()
+        return found[0] if found else None
 
     def publish(self, change: Change) -> int:
         """Take a run in, in one commit; a run that was taken before changes nothing.

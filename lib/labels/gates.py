@@ -40,8 +40,8 @@ class Measured(Config):
     """What a run would do to the table, as shares from 0 to 1."""
 
     error_rate: float  # errors of the items that were classified
-    review_share: float  # items for review, of those that got a label
-    category_changes: float  # items of the table whose category becomes another
+    review_share: float  # items for review, of those that got a label of the model
+    category_changes: float  # items of the table whose category the model makes another
     mix_shift: float  # total variation distance of the category sizes before and after
     row_loss: float  # by how much the table shrinks
     drift: float | None = None  # from what came before; None where it was not judged
@@ -120,6 +120,8 @@ def measure_changes(
 ) -> Measured:
     """Measure a run against the table that it is to change.
 
+    What people have decided is as they want it: to the gates, such a row has always been so.
+
     Args:
         connection: does the work, in bounded memory.
         rows: the run's labels, as local Parquet files.
@@ -132,10 +134,11 @@ def measure_changes(
         relation = connection.read_parquet([str(path) for path in paths])
         relation.create_view(name, replace=True)
     connection.execute(RUN)
-    items, errors, reviews, added, changed = _one(
+    items, errors, people, reviews, added, changed = _one(
         connection,
-        """SELECT count(*), count(error), count(*) FILTER (decision = 'review'),
-                  count(*) FILTER (NOT known), count(*) FILTER (was <> category_id)
+        """SELECT count(*), count(error), count(*) FILTER (decision = 'person'),
+                  count(*) FILTER (decision = 'review'), count(*) FILTER (NOT known),
+                  count(*) FILTER (was <> category_id)
            FROM run""",
     )
     (rows_before,) = _one(connection, "SELECT count(*) FROM before")
@@ -145,7 +148,7 @@ def measure_changes(
         # a night of two images is not stopped by a broken one: a hundred items at least are held
         # against the limit, or as many as the table has
         error_rate=errors / max(items, min(FEWEST_ITEMS, rows_before), 1),
-        review_share=reviews / max(items - errors, 1),
+        review_share=reviews / max(items - errors - people, 1),
         category_changes=changed / max(rows_before, 1),
         mix_shift=mix_shift if rows_before else 0.0,
         row_loss=max(rows_removed - added, 0) / max(rows_before, 1),
@@ -190,7 +193,9 @@ def judge(
 
 RUN = """CREATE OR REPLACE TEMP TABLE run AS
     SELECT l.item_id, l.uri, l.category_id, l.category_path, l.confidence, l.decision,
-           l.error, b.item_id IS NOT NULL AS known, b.category_id AS was,
+           l.error, b.item_id IS NOT NULL AS known,
+           CASE WHEN b.item_id IS NOT NULL AND l.decision = 'person' THEN l.category_id
+                ELSE b.category_id END AS was,
            b.category_path AS was_path
     FROM labels l LEFT JOIN before b USING (item_id)"""
 # half the sum of the differences of shares, 0 where sizes keep their proportions

@@ -9,7 +9,9 @@ from lib.labels.delta_words import readable
 from lib.schemas import ADDED
 
 
-def stream_rows(table: DeltaTable, schema: pa.Schema, name: str) -> Iterator[pa.RecordBatch]:
+def stream_rows(
+    table: DeltaTable, schema: pa.Schema, name: str, item_id: str | None = None
+) -> Iterator[pa.RecordBatch]:
     """Yield a table's rows, in any order, with the columns of a schema.
 
     By Delta's own engine: the threads of Arrow's scanner may outlive the interpreter, which then
@@ -20,6 +22,7 @@ def stream_rows(table: DeltaTable, schema: pa.Schema, name: str) -> Iterator[pa.
         schema: columns that it has, in the types that are wanted; those of `ADDED` are null in a
             table of an earlier version.
         name: of the table, for messages.
+        item_id: whose rows are wanted; None for all.
 
     Raises:
         InputError: a file of the table is damaged or gone.
@@ -32,6 +35,9 @@ def stream_rows(table: DeltaTable, schema: pa.Schema, name: str) -> Iterator[pa.
         for each in schema.names
     )
     query = f"SELECT {columns} FROM labels"  # noqa: S608  # our own column names
+    if item_id is not None:
+        quoted = item_id.replace("'", "''")  # all that SQL's own strings want; no engine parameters
+        query += f" WHERE item_id = '{quoted}'"
     with readable(name):
         found = QueryBuilder().register("labels", table).execute(query)
         for batch in pa.RecordBatchReader.from_stream(found):

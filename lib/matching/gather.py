@@ -6,7 +6,7 @@ import numpy as np
 from pyarrow import parquet
 
 from lib.embeddings.index import PlacedReader, streamed_places
-from lib.embeddings.store import EMBEDDING, Embeddings, EmbeddingStore
+from lib.embeddings.store import Embeddings, EmbeddingStore, width_of
 from lib.matching.name_table import Ints
 from lib.sql import open_duckdb, read_rows
 
@@ -37,7 +37,7 @@ def gather(items: Path, store: EmbeddingStore | None, scratch: Path) -> tuple[Em
         return np.empty((0, 0), np.float16), place
     with open_duckdb() as connection, streamed_places(connection, files, "stored"):
         found = read_rows(connection, PLACES, {"items": str(items)}).read_all()
-    width = files[0].schema.field(EMBEDDING).type.byte_width // 2
+    width = width_of(files[0])
     if not found.num_rows:
         return np.empty((0, width), np.float16), place
     # two items may have one image: each place is read once

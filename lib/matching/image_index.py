@@ -1,14 +1,18 @@
-"""Candidates by image: the nearest embeddings; where another index is kept, it goes here."""
+"""Candidates by image: the nearest embeddings, in memory.
+
+The indexes of a store would not do: a side has what the store has of its items alone, and asks for
+a thousand items at once.
+"""
 
 import numpy as np
 
+from lib.embeddings.cosine import Floats, unit_length
 from lib.embeddings.store import Embeddings
 from lib.matching.name_index import Pairs
-from lib.matching.name_table import Floats, Ints
+from lib.matching.name_table import Ints
 
 EXACT = 20_000  # embeddings, up to which all are compared
 BLOCK_ROWS = 1_000
-WIDER = 64  # how many the graph looks at, so that few of the nearest are missed
 
 
 class ImageIndex:
@@ -36,7 +40,7 @@ class ImageIndex:
         count = min(count, len(self._rows))
         found = [np.empty((0, count), np.int64)]
         for start in range(0, len(vectors) if count else 0, BLOCK_ROWS):
-            block = unit(vectors[start : start + BLOCK_ROWS])
+            block = unit_length(vectors[start : start + BLOCK_ROWS])
             found.append(self._nearest(block, count))
         nearest = np.concatenate(found)
         return np.repeat(rows[: len(nearest)], count), self._rows[nearest.ravel()]
@@ -46,7 +50,7 @@ class _Exact:
     """Compares with all."""
 
     def __init__(self, vectors: Embeddings) -> None:
-        self._vectors = unit(vectors)
+        self._vectors = unit_length(vectors)
 
     def __call__(self, block: Floats, count: int) -> Ints:
         alike = block @ self._vectors.T
@@ -57,27 +61,14 @@ class _Near:
     """Compares with those that a graph leads to."""
 
     def __init__(self, vectors: Embeddings) -> None:
-        from usearch.index import Index  # noqa: PLC0415  # only where there are many
+        from lib.search.build import new_index  # noqa: PLC0415  # only where there are many
 
-        self._graph = Index(
-            ndim=vectors.shape[1],
-            metric="cos",
-            dtype="f16",
-            expansion_search=WIDER,
-            enable_key_lookups=False,
-        )
+        self._graph = new_index(vectors.shape[1])
         # one thread: a run that is resumed makes the same graph again
         for start in range(0, len(vectors), BLOCK_ROWS):
-            block = unit(vectors[start : start + BLOCK_ROWS])
+            block = vectors[start : start + BLOCK_ROWS]
             self._graph.add(np.arange(start, start + len(block)), block, threads=1)
 
     def __call__(self, block: Floats, count: int) -> Ints:
         found = self._graph.search(block, count, threads=1)
         return np.asarray(found.keys, np.int64).reshape(len(block), count)
-
-
-def unit(vectors: Embeddings) -> Floats:
-    """Return embeddings at length 1, float32 [n, d]; one of nothing but zeros stays."""
-    wide = vectors.astype(np.float32)
-    length = np.linalg.norm(wide, axis=1, keepdims=True)
-    return np.asarray(wide / np.maximum(length, 1e-6), np.float32)

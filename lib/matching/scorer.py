@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lib.embeddings.cosine import unit_length
 from lib.matching.default_weights import FINAL, FINAL_FEATURES, NAMES
-from lib.matching.image_index import unit
 from lib.matching.linear import Doubles, Linear, probability
 from lib.matching.name_features import NAME_FEATURES, compare_names
 from lib.matching.name_table import Bools, Floats, Ints
@@ -110,8 +110,8 @@ def _compare(left: Side, right: Side, rows: Ints, columns: Ints, weights: Weight
     has_images = left.has_image[rows] & right.has_image[columns]
     cosine = np.zeros(len(rows), np.float32)
     there = np.flatnonzero(has_images)
-    one = unit(left.vectors[left.place[rows[there]]])
-    two = unit(right.vectors[right.place[columns[there]]])
+    one = unit_length(left.vectors[left.place[rows[there]]])
+    two = unit_length(right.vectors[right.place[columns[there]]])
     cosine[there] = np.einsum("nd,nd->n", one, two)
     return Evidence(
         names=compare_names(mine, other, weights),

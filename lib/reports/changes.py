@@ -9,6 +9,7 @@ WORDS = {
     "changed": "{} with another image",
     "retried": "{} tried again after an error",
     "redone": "{} classified anew",
+    "answered": "{} decided or taken back by people",
     "removed": "{} gone from the catalog",
 }
 

@@ -1,6 +1,7 @@
 """Collects what a classification report shows, from the run's parts, one part at a time."""
 
 import heapq
+import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,11 +74,12 @@ class Collected:
                 accepted=int(each[Decision.ACCEPT]),
                 parent=int(each[Decision.PARENT]),
                 review=int(each[Decision.REVIEW]),
-                mean_confidence=each["sum"] / each["count"],
+                person=int(each[Decision.PERSON]),
+                mean_confidence=each["sum"] / each["count"] if each["count"] else math.nan,
             )
             for (category_id, path), each in self.counts.items()
         ]
-        return sorted(found, key=lambda c: (-(c.accepted + c.parent + c.review), c.category_id))
+        return sorted(found, key=lambda c: (-c.items, c.category_id))
 
     def _add_errors(self, errors: pa.Table) -> None:
         wanted = errors.slice(0, ERROR_ITEMS - len(self.errors))
@@ -92,15 +94,17 @@ class Collected:
             )
 
     def _add_counts(self, labelled: pa.Table) -> None:
-        confidence = labelled["confidence"].to_numpy()
+        by_model = pc.not_equal(labelled["decision"], Decision.PERSON)
+        confidence = labelled["confidence"].filter(by_model).to_numpy()
         self.histogram += np.histogram(confidence, bins=BINS, range=(0, 1))[0]
         groups = labelled.group_by(["category_id", "category_path", "decision"])
-        for row in groups.aggregate([("confidence", "sum"), ("confidence", "count")]).to_pylist():
+        for row in groups.aggregate([("confidence", "sum"), ([], "count_all")]).to_pylist():
             key = (row["category_id"], row["category_path"])
             counts = self.counts.setdefault(key, dict.fromkeys([*Decision, "sum", "count"], 0.0))
-            counts[row["decision"]] += row["confidence_count"]
-            counts["sum"] += row["confidence_sum"]
-            counts["count"] += row["confidence_count"]
+            counts[row["decision"]] += row["count_all"]
+            if row["decision"] != Decision.PERSON:  # its confidence is in what the model has said
+                counts["sum"] += row["confidence_sum"]
+                counts["count"] += row["count_all"]
 
     def sheet(self, category_id: str) -> list[Row]:
         """Return a sample of a category: those for review first, half of it where there are so."""
@@ -134,9 +138,11 @@ class Collected:
 
     def _add_known(self, labelled: pa.Table, known: pa.Table) -> None:
         index = pc.index_in(labelled["item_id"], known["item_id"].combine_chunks())
-        at = labelled.filter(pc.is_valid(index))
+        # a person may have decided on an image that no model has seen
+        seen = pc.and_(pc.is_valid(index), pc.is_valid(labelled["top_k"]))
+        at, index = labelled.filter(seen), index.filter(seen)
         if not at.num_rows:
             return
-        self.truth += known["category_id"].take(index.drop_null()).to_pylist()
+        self.truth += known["category_id"].take(index).to_pylist()
         best = pc.struct_field(pc.list_element(at["top_k"], 0), "category_id")
         self.predicted += best.to_pylist()

@@ -53,12 +53,13 @@ class CategoryCount:
     accepted: int
     parent: int
     review: int
-    mean_confidence: float
+    person: int = 0
+    mean_confidence: float  # of the model's labels; not a number where people have made all
 
     @property
     def items(self) -> int:
         """All of them."""
-        return self.accepted + self.parent + self.review
+        return self.accepted + self.parent + self.review + self.person
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,7 @@ class NightFigures:
     errors: int
     category_changes: float | None
     drift: float | None
+    people: int = 0  # items that people have decided
 
 
 @dataclass(frozen=True, kw_only=True)

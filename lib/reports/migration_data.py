@@ -15,7 +15,7 @@ class Flow:
         becomes: path of the new one.
         kind: moved to another category, labelled anew in place, or unchanged.
         why: in a few words.
-        accepted: rows by decision; these, `parent` and `review`.
+        accepted: rows by decision; these, `parent`, `review` and `person`.
         by_rule: whether a rule or the model has decided.
         confidence: the mean.
     """
@@ -29,11 +29,12 @@ class Flow:
     review: int
     by_rule: bool
     confidence: float
+    person: int = 0
 
     @property
     def items(self) -> int:
         """All of them."""
-        return self.accepted + self.parent + self.review
+        return self.accepted + self.parent + self.review + self.person
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,11 @@ class MigrationReport(PublishedReport):
     review: list[Thumbnail]
     evaluated_on: str
     facts: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def rejected(self) -> int:
+        """Rows that people have found to be in no category."""
+        return self.labelled - sum(flow.items for flow in self.flows)
 
     def count(self, kind: str) -> int:
         """Rows whose flow is of a kind."""

@@ -22,19 +22,23 @@ JOINED = """CREATE TEMP TABLE moved AS
            l.top_k[1].category_id AS best
     FROM read_parquet($rows) l JOIN read_parquet($before) b USING (item_id)
     WHERE l.category_id IS NOT NULL"""
-FLOWS = """
+# of the model in its own labels
+CONFIDENCE = "coalesce(avg(confidence) FILTER (decision <> 'person'), 'nan'::FLOAT)"
+FLOWS = f"""
     SELECT was_path, category_path, any_value(was) AS was,
-           any_value(category_id) AS becomes, avg(confidence) AS confidence,
+           any_value(category_id) AS becomes, {CONFIDENCE} AS confidence,
            count(*) FILTER (decision = 'accept') AS accepted,
            count(*) FILTER (decision = 'parent') AS parent,
-           count(*) FILTER (decision = 'review') AS review
-    FROM moved GROUP BY ALL ORDER BY count(*) DESC, was_path, category_path"""
-CATEGORIES = """
-    SELECT category_id, category_path AS path, avg(confidence) AS mean_confidence,
+           count(*) FILTER (decision = 'review') AS review,
+           count(*) FILTER (decision = 'person') AS person
+    FROM moved GROUP BY ALL ORDER BY count(*) DESC, was_path, category_path"""  # noqa: S608  # our own words
+CATEGORIES = f"""
+    SELECT category_id, category_path AS path, {CONFIDENCE} AS mean_confidence,
            count(*) FILTER (decision = 'accept') AS accepted,
            count(*) FILTER (decision = 'parent') AS parent,
-           count(*) FILTER (decision = 'review') AS review
-    FROM moved GROUP BY ALL ORDER BY count(*) DESC, category_id"""
+           count(*) FILTER (decision = 'review') AS review,
+           count(*) FILTER (decision = 'person') AS person
+    FROM moved GROUP BY ALL ORDER BY count(*) DESC, category_id"""  # noqa: S608  # as above
 SAMPLES = """
     SELECT item_id, uri, was, was_path, category_id, category_path, confidence, decision, top_k,
            items FROM (
@@ -49,10 +53,10 @@ REVIEW = """
     WHERE decision = 'review' ORDER BY confidence, item_id LIMIT $most"""
 HISTOGRAM = """
     SELECT least(floor(confidence * $bins), $bins - 1)::INT AS bin, count(*)
-    FROM moved GROUP BY 1"""
+    FROM moved WHERE decision <> 'person' GROUP BY 1"""
 KNOWN = """
     SELECT k.category_id, m.best FROM moved m JOIN read_parquet($held_out) k
-    ON m.uri = k.uri AND m.etag IS NOT DISTINCT FROM k.etag"""
+    ON m.uri = k.uri AND m.etag IS NOT DISTINCT FROM k.etag WHERE m.best IS NOT NULL"""
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,7 @@ def _flow(row: Row, migration: Migration) -> Flow:
         accepted=row["accepted"],
         parent=row["parent"],
         review=row["review"],
+        person=row["person"],
         by_rule=by_rule,
         confidence=row["confidence"],
     )

@@ -17,15 +17,15 @@ WIDTH, BAR, LEFT, GAP = 760, 10, 210, 9
 HEIGHT = 420  # of all bands together
 LEAST = 1.2  # a band is seen, however few its items
 ERRORS = "errors"
-KINDS = {"rule": "by rule", "model": "by the model", "review": "for review"}
-COLOURS = {"rule": "--parent", "model": "--accept", "review": "--review"}
+KINDS = {"rule": "by rule", "model": "by the model", "review": "for review", "person": "by people"}
+COLOURS = {"rule": "--parent", "model": "--accept", "review": "--review", "person": "--good"}
 
 
 @dataclass(frozen=True)
 class _Band:
     was: str
     becomes: str
-    kind: str  # rule, model or review: the colour
+    kind: str  # rule, model, review or person: the colour
     items: int
 
 
@@ -72,6 +72,7 @@ def _bands(flows: Sequence[Flow]) -> list[_Band]:
         ends = (was[flow.was or ERRORS], becomes[flow.becomes or ERRORS])
         summed[*ends, "rule" if flow.by_rule else "model"] += flow.accepted + flow.parent
         summed[*ends, "review"] += flow.review
+        summed[*ends, "person"] += flow.person
     return [_Band(*key, items) for key, items in summed.items() if items]
 
 

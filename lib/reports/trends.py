@@ -29,9 +29,11 @@ def trends(nights: Sequence[NightFigures]) -> list[Trend]:
     def whole(value: float) -> str:
         return count(round(value))
 
+    decided: list[float | None] = [each.people for each in nights]
     figures: list[tuple[str, list[float | None], Callable[[float], str]]] = [
         ("items classified", [each.items for each in nights], whole),
         ("to decide", [each.review for each in nights], whole),
+        ("decided by people", decided if any(decided) else [None], whole),
         ("errors", [each.errors for each in nights], whole),
         ("category changes, of the table", [each.category_changes for each in nights], percent),
         ("drift", [each.drift for each in nights], percent),

@@ -38,6 +38,8 @@ class Verdict:
 def classification_verdict(report: ClassificationReport) -> Verdict:
     """Say what needs a person and where, what was labelled, and whether it was published."""
     done = f"{count(report.labelled)} of {items(report.items)} labelled"
+    if people := report.decisions.get("person", 0):
+        done += f", {count(people)} of them decided by people"
     if not report.items:
         done = "There was no item to label"
     return _verdict(report, done, report.errors)
@@ -50,6 +52,8 @@ def migration_verdict(report: MigrationReport) -> Verdict:
         f"{count(report.count('moved'))} of {items(report.items)} moved to another category, in "
         f"{duration(report.seconds)}"
     )
+    if people := report.decisions.get("person", 0):
+        done += f"; {count(people)} are as people have decided"
     return _verdict(report, done, 0)  # what was an error before is no news
 
 

@@ -27,11 +27,24 @@ class Order(StrEnum):
 
 
 RANKS = {
-    Order.HELPFUL: f"(1 - margin) / power({TURN}, {CROWDING}) DESC",
+    Order.HELPFUL: f"(1 - margin) / power(turn, {CROWDING}) DESC",
     Order.UNSURE: "margin",
     Order.SURE: "margin DESC",
     Order.RANDOM: "md5(concat($seed, item_id))",
 }
+
+
+def ranked(asked: str, by: Order) -> str:
+    """Return a query that gives each row of another its `rank`: 0 for what is asked first.
+
+    Args:
+        asked: a query of our own words, with the columns item_id, category_id, cluster, margin and
+            any others.
+        by: what comes first; `$seed` is a value of the query where it is `RANDOM`.
+    """
+    return f"""
+        SELECT *, row_number() OVER (ORDER BY {RANKS[by]}, item_id) - 1 AS rank
+        FROM (SELECT *, {TURN} AS turn FROM ({asked}))"""  # noqa: S608  # our own words
 
 
 def order_rows(items: pa.Table, by: Order, seed: int = 0) -> Ints:
@@ -54,9 +67,8 @@ def order_rows(items: pa.Table, by: Order, seed: int = 0) -> Ints:
     cluster = items["cluster"] if there else pa.nulls(items.num_rows, pa.int64())
     given = given.append_column("cluster", cluster)
     given = given.append_column("row", pa.array(np.arange(items.num_rows)))
-    query = f"""
-        WITH asked AS (SELECT row, item_id, category_id, cluster, {MARGIN} AS margin FROM items)
-        SELECT row FROM asked ORDER BY {RANKS[by]}, item_id"""  # noqa: S608  # our own words
+    asked = f"SELECT row, item_id, category_id, cluster, {MARGIN} AS margin FROM items"  # noqa: S608  # our own words
+    query = f"SELECT row FROM ({ranked(asked, by)}) ORDER BY rank"  # noqa: S608  # as above
     with open_duckdb() as connection:
         connection.register("items", given)
         values: dict[str, object] = {"seed": f"{seed}:"} if by == Order.RANDOM else {}

@@ -1,6 +1,7 @@
 """Compaction: many small unit shards into few large parts, checked row by row on the way."""
 
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from pyarrow import parquet
 from lib.config.config import Config
 from lib.errors import ReshelveError
 from lib.hashing import digest_bytes
+from lib.labels.decisions import Decision
 from lib.runs import files
 from lib.runs.plan import Plan
 from lib.runs.receipt import Receipt, Totals, add_up
@@ -35,7 +37,7 @@ def compact(
     plan: Plan,
     into: Run | None = None,
     first: int = 0,
-    watch: Callable[[pa.Table], None] = lambda _: None,
+    settle: Callable[[pa.Table], pa.Table] = lambda rows: rows,
 ) -> tuple[list[Part], Totals]:
     """Write the labels of a run whose units all have their shard, and add up their receipts.
 
@@ -44,7 +46,7 @@ def compact(
         plan: the run's plan.
         into: the run that the parts belong to, where it is another.
         first: number of the first part.
-        watch: sees the rows of each unit.
+        settle: sees the rows of each unit, and has the last word on them.
 
     Raises:
         ReshelveError: the rows are not exactly the planned items, each a label or an error.
@@ -55,9 +57,9 @@ def compact(
         shards = read_shards(run, plan.units)
         for unit, (receipt, rows) in zip(plan.units, shards, strict=True):
             check_rows(plan.read_ids(unit), rows, unit)
-            receipts.append(receipt)
-            watch(rows)
-            yield rows
+            settled = settle(rows)
+            receipts.append(receipt if settled is rows else _counted_again(receipt, settled))
+            yield settled
 
     parts = write_parts(into or run, checked(), first)
     totals = add_up(receipts)
@@ -113,11 +115,25 @@ def _fill_part(tables: Iterator[pa.Table]) -> tuple[int, bytes] | None:
 def check_rows(planned: pa.ChunkedArray, rows: pa.Table, unit: int) -> None:
     """Compare a unit's rows with its plan: each item exactly once, a label or an error.
 
+    An item that a person has found to be in no category is neither.
+
     Raises:
         ReshelveError: they are not.
     """
     if not rows["item_id"].equals(planned):
         raise ReshelveError(f"unit {unit}: its rows are not the planned items; remove its shard")
     one_of_both = pc.xor(pc.is_valid(rows["error"]), pc.is_valid(rows["category_id"]))
-    if not pc.all(one_of_both).as_py():
+    rejected = pc.and_(pc.equal(rows["decision"], Decision.PERSON), pc.is_null(rows["error"]))
+    if not pc.all(pc.or_(one_of_both, rejected)).as_py():
         raise ReshelveError(f"unit {unit}: a row is neither a label nor an error; remove its shard")
+
+
+def _counted_again(receipt: Receipt, rows: pa.Table) -> Receipt:
+    errors = Counter(rows["error"].drop_null().to_pylist())
+    return receipt.model_copy(
+        update={
+            "labelled": rows.num_rows - errors.total(),
+            "errors": dict(errors),
+            "decisions": dict(Counter(rows["decision"].to_pylist())),
+        }
+    )

@@ -15,6 +15,7 @@ SHARDS: Final = "shards"
 EMBEDDINGS: Final = "embeddings"
 ATTEMPTS: Final = "attempts"
 LABELS: Final = "labels"
+ANSWERS: Final = "answers.parquet"  # of people, as they stood when it was planned
 MANIFEST: Final = "manifest.json"
 
 # of a classification

@@ -10,10 +10,14 @@ import pyarrow.compute as pc
 
 from lib.embeddings.index import PLACE, Places
 from lib.embeddings.store import KEY_SCHEMA
+from lib.errors import InputError
 from lib.labels.delta_table import LabelsTable
+from lib.models.bundle import Bundle
 from lib.schemas import LABELS_SCHEMA
-from lib.search.nearest import Nearest
+from lib.search.nearest import Nearest, open_nearest
 from lib.sql import open_duckdb, read_rows, streamed
+from lib.storage.storage import Storage
+from lib.storage.uris import absolute, join
 
 # `name` where the table has one
 SHOWN = ("item_id", "uri", "name", "category_id", "category_path", "decision", "confidence")
@@ -58,6 +62,47 @@ class Items:
         rows = self.rows.drop_columns(["name"]) if "name" in self.rows.column_names else self.rows
         named = rows.append_column("name", pa.array(found, pa.string()))
         return Items(rows=named, places=self.places)
+
+
+def open_items(
+    table: LabelsTable, embeddings: str, bundle: Bundle, storage: Storage
+) -> tuple[Items, Nearest]:
+    """Open the items of a labels table and the embeddings of a bundle's backbone.
+
+    Args:
+        table: whose items can be found.
+        embeddings: the folder that keeps the embeddings.
+        bundle: whose backbone made them.
+        storage: how to reach them.
+
+    Raises:
+        InputError: there is no such table, or no embedding of its items.
+        StoreError: a store does not answer.
+    """
+    folder = join(absolute(embeddings), bundle.backbone_digest)
+    if not storage.versions(folder):
+        raise InputError(_why_none(embeddings, bundle, storage))
+    nearest = open_nearest(folder, storage)
+    items = place_items(table, nearest)
+    if not len(items.places):
+        raise InputError(
+            f"{table.name}: no item of the table has an embedding in {folder}; "
+            "`reshelve embed RUN.yaml` makes those of a catalog"
+        )
+    return items, nearest
+
+
+def _why_none(embeddings: str, bundle: Bundle, storage: Storage) -> str:
+    if not storage.names(absolute(embeddings)):
+        return (
+            f"{embeddings}: there are no embeddings here; `reshelve embed RUN.yaml` makes them, "
+            "and so does a night whose run file names `embeddings`"
+        )
+    return (
+        f"{embeddings}: these embeddings are of another backbone than that of {bundle.uri}, which "
+        f"is {bundle.backbone_digest[:12]}; name the bundle that made them, or make its own by "
+        "`reshelve embed RUN.yaml`"
+    )
 
 
 def place_items(table: LabelsTable, nearest: Nearest) -> Items:

@@ -9,15 +9,9 @@ import numpy as np
 import pyarrow as pa
 from usearch.index import Index
 
-from lib.embeddings.index import FILE_ROWS, PLACE, Places
-from lib.embeddings.store import (
-    EMBEDDING,
-    KEY_SCHEMA,
-    Embeddings,
-    read_key_groups,
-    store_file,
-    to_matrix,
-)
+from lib.embeddings.cosine import Floats, cosine
+from lib.embeddings.index import FILE_ROWS, PlacedReader, Places, read_places
+from lib.embeddings.store import EMBEDDING, Embeddings, store_file, to_matrix, width_of
 from lib.errors import InputError
 from lib.search.build import EXPANSION_SEARCH
 from lib.search.local_copies import cache_folder, local_copy
@@ -29,7 +23,6 @@ from lib.storage.uris import join
 LEAST_CANDIDATES, MOST_CANDIDATES = 64, 4_096
 FEW = 5_000  # of so few allowed places each is compared
 CHUNK = 8_192
-Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -42,68 +35,36 @@ class Part:
     def nearest(self, vector: Embeddings, count: int) -> tuple[Places, Floats]:
         """Return the rows of the nearest, and how like they are; more than these are looked at."""
         if self.index is None:
-            return self._one_by_one(vector, None, count)
+            return self._one_by_one(vector, count)
         found = self.index.search(vector, min(count, len(self.index)), threads=1)
         return found.keys.astype(np.int64), 1 - found.distances.astype(np.float32)
 
     def exact(self, vector: Embeddings, rows: Places) -> Floats:
         """Return how like some rows, which ascend, are by exact products."""
+        return np.concatenate([cosine(matrix, vector) for matrix in self.vectors(rows)])
+
+    def vectors(self, rows: Places) -> Iterator[Embeddings]:
+        """Yield the embeddings of rows, which ascend, float16 [m, d] each."""
         if self.index is None:
-            found, scores = self._one_by_one(vector, rows, len(rows))
-            return scores[np.argsort(found)]
-        chunks = [np.empty(0, np.float32)]
+            (file,) = self.files
+            yield from PlacedReader([file], width_of(file)).read(rows)
+            return
         for start in range(0, len(rows), CHUNK):
-            matrix = self.index.get(rows[start : start + CHUNK].astype(np.uint64))
-            chunks.append(cosine(np.asarray(matrix), vector))
-        return np.concatenate(chunks)
+            some = rows[start : start + CHUNK].astype(np.uint64)
+            yield np.asarray(self.index.get(some), np.float16)
 
-    def vectors(self, rows: Places) -> Embeddings:
-        """Return the embeddings of rows, which ascend, float16 [m, d]."""
-        if self.index is not None:
-            return np.asarray(self.index.get(rows.astype(np.uint64)), np.float16)
-        found, first = [], 0
-        for matrix in self.matrices():
-            last = first + len(matrix)
-            inside = rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)]
-            found.append(matrix[inside - first])
-            first = last
-        return np.concatenate(found)
-
-    def _one_by_one(
-        self, vector: Embeddings, rows: Places | None, count: int
-    ) -> tuple[Places, Floats]:
-        """Compare all rows, or some which ascend, and return the best."""
-        places, scores = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
-        first = 0
-        for matrix in self.matrices():
-            inside = np.arange(first, first + len(matrix))
-            first += len(matrix)
-            if rows is not None:
-                inside = rows[np.searchsorted(rows, inside[0]) : np.searchsorted(rows, first)]
-                matrix = matrix[inside - (first - len(matrix))]  # noqa: PLW2901  # its wanted rows
-            found = cosine(matrix, vector)
-            best = np.argsort(-found, kind="stable")[:count]
-            places.append(inside[best])
-            scores.append(found[best])
-        all_places, all_scores = np.concatenate(places), np.concatenate(scores)
-        best = np.argsort(-all_scores, kind="stable")[:count]
-        return all_places[best], all_scores[best]
+    def _one_by_one(self, vector: Embeddings, count: int) -> tuple[Places, Floats]:
+        """Compare all rows, and return the best."""
+        found = [cosine(matrix, vector) for matrix in self.matrices()]
+        scores = np.concatenate([np.empty(0, np.float32), *found])
+        rows = np.argsort(-scores, kind="stable")[:count]
+        return rows, scores[rows]
 
     def matrices(self) -> Iterator[Embeddings]:
         """Stream its embeddings, float16 [m, d] each."""
         for file in self.files:
             for number in range(file.metadata.num_row_groups):
                 yield to_matrix(file.read(number, [EMBEDDING])[EMBEDDING].combine_chunks())
-
-
-def cosine(matrix: Embeddings, vector: Embeddings) -> Floats:
-    """Return the cosine of each row, float16 [n, d], with a vector, float16 [d], in float32."""
-    rows, one = matrix.astype(np.float32), vector.astype(np.float32)
-    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(one)
-    # what has no length, or no number in it, is like nothing
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found: Floats = np.nan_to_num(rows @ one / lengths, nan=-1.0, posinf=-1.0, neginf=-1.0)
-    return found
 
 
 class Nearest:
@@ -124,15 +85,7 @@ class Nearest:
         Raises:
             InputError: a file is damaged, or gone.
         """
-        for number, part in enumerate(self._parts):
-            place = number * FILE_ROWS
-            for file in part.files:
-                for batch in read_key_groups(file):
-                    places = pa.array(np.arange(place, place + batch.num_rows))
-                    place += batch.num_rows
-                    yield pa.RecordBatch.from_arrays(
-                        [*batch.columns, places], schema=KEY_SCHEMA.append(PLACE)
-                    )
+        return read_places(part.files for part in self._parts)
 
     def read_vectors(self) -> Iterator[tuple[int, Embeddings]]:
         """Stream all embeddings, float16 [m, d] each, behind the place of the first of them.
@@ -151,8 +104,9 @@ class Nearest:
         nothing = np.empty((0, self.dimensions), np.float16)
         numbers = places // FILE_ROWS
         found = [
-            self._parts[number].vectors(places[numbers == number] % FILE_ROWS)
+            matrix
             for number in np.unique(numbers).tolist()
+            for matrix in self._parts[number].vectors(places[numbers == number] % FILE_ROWS)
         ]
         return np.concatenate([nothing, *found])
 
@@ -234,7 +188,7 @@ def open_nearest(uri: str, storage: Storage, copies: Path | None = None) -> Near
         parts.append(Part(files, index))
     left = [name for name in names if name not in covered]
     parts += [Part([store_file(join(uri, name), storage)], None) for name in left]
-    widths = {part.files[0].schema.field(EMBEDDING).type.byte_width // 2 for part in parts}
+    widths = {width_of(part.files[0]) for part in parts}
     if len(widths) != 1:
         said = "there are no embeddings here" if not widths else "its files are of two backbones"
         raise InputError(f"{uri}: {said}")

@@ -34,6 +34,19 @@ class Migration:
         return {old: news[0] for old, news in self.destinies.items() if len(news) == 1}
 
     @cached_property
+    def heirs(self) -> dict[str, str]:
+        """By old category, the new one that stands for all that it did, and for nothing else."""
+        heir = {leaves: name for name, leaves in reversed(self.new.leaves_below.items())}
+        found: dict[str, str] = {}
+        for category, leaves in self.old.leaves_below.items():
+            if leaves <= self.certain.keys():
+                reached = frozenset(self.certain[leaf] for leaf in leaves)
+                sources = {old for old, new in self.certain.items() if new in reached}
+                if reached in heir and sources == leaves:
+                    found[category] = heir[reached]
+        return found
+
+    @cached_property
     def by_rule(self) -> dict[str, str]:
         """Old leaves whose rows are relabelled by rule alone; none where a category is added."""
         return {} if self.added else self.certain

@@ -8,6 +8,7 @@ from pyarrow import parquet
 from lib.catalog.diff import COMPARED, Diff, Night, NightConfig, write_removed
 from lib.schemas import ITEM_SCHEMA
 from lib.sql import open_duckdb
+from tests.helpers.answers import answer, table_of
 
 
 def item(item_id: str, **other: str | None) -> dict[str, Any]:
@@ -35,12 +36,13 @@ def plan(
     *,
     full: bool = False,
     unit_size: int = 2,
+    answers: pa.Table | None = None,
 ) -> tuple[Diff, list[str]]:
     snapshot = write(folder / "s.parquet", items, tuple(ITEM_SCHEMA.names))
     known = write(folder / "l.parquet", labels, COMPARED)
     night = Night(config or NightConfig(), "b1", "1", full=full)
     with open_duckdb() as connection:
-        diff = night.plan(connection, snapshot, known, folder / "p.parquet", unit_size)
+        diff = night.plan(connection, snapshot, known, folder / "p.parquet", unit_size, answers)
     planned = parquet.read_table(folder / "p.parquet")
     assert planned.schema.equals(ITEM_SCHEMA)
     return diff, planned["item_id"].to_pylist()
@@ -173,3 +175,75 @@ def test_a_label_by_name_alone_is_tried_again_as_the_error_would_be(tmp_path: Pa
     ]
 
     assert names_plan(tmp_path, items, labels, names=True) == ["gone"]
+
+
+def answered(
+    folder: Path, labels: list[dict[str, Any]], *answers: dict[str, Any]
+) -> tuple[Diff, list[str]]:
+    items = [item(each["item_id"], etag=each["etag"], uri=each["uri"]) for each in labels]
+    return plan(folder, items, labels, answers=table_of(*answers))
+
+
+def said(item_id: str, category_id: str | None, **other: Any) -> dict[str, Any]:  # noqa: ANN401  # of a row
+    image = {"uri": f"s3://b/{item_id}", "etag": f"e-{item_id}"}
+    return answer(item_id, category_id, **image | other)
+
+
+def test_an_item_whose_row_does_not_show_what_a_person_says_is_planned_again(
+    tmp_path: Path,
+) -> None:
+    labels = [
+        label("new-answer", category_id="hat", decision="accept"),
+        label("other-answer", category_id="hat", decision="person"),
+        label("rejected", category_id="hat", decision="accept"),
+        label("shown", category_id="sock", decision="person"),
+        label("shown-rejected", decision="person"),
+        label("untouched", category_id="hat", decision="review"),
+    ]
+    answers = [
+        said(each, None if "rejected" in each else "sock")
+        for each in ("new-answer", "other-answer", "rejected", "shown", "shown-rejected")
+    ]
+
+    diff, planned = answered(tmp_path, labels, *answers)
+
+    assert planned == ["new-answer", "other-answer", "rejected"]
+    assert diff == Diff(answered=3, unchanged=3)
+
+
+def test_an_item_whose_row_shows_what_was_taken_back_is_planned_again(tmp_path: Path) -> None:
+    diff, planned = answered(tmp_path, [label("a", category_id="sock", decision="person")])
+    assert (diff, planned) == (Diff(answered=1), ["a"])
+
+
+def test_what_is_asked_again_is_planned_until_it_is_for_review(tmp_path: Path) -> None:
+    labels = [label(each, decision=each) for each in ("accept", "error", "person", "review")]
+    split = [said(each, None, answer="split") for each in ("accept", "error", "person", "review")]
+    assert answered(tmp_path, labels, *split)[1] == ["accept", "person"]
+
+
+def test_an_answer_about_another_image_plans_nothing(tmp_path: Path) -> None:
+    labels = [label("a", decision="accept"), label("b", decision="accept", etag=None)]
+    others = said("a", "sock", etag="older"), said("b", "sock", etag=None, uri="s3://b/older")
+    assert answered(tmp_path, labels, *others)[1] == []
+
+
+def test_an_answer_about_an_image_without_an_etag_is_known_by_its_uri(tmp_path: Path) -> None:
+    labels = [label("b", decision="accept", etag=None)]
+    assert answered(tmp_path, labels, said("b", "sock", etag=None))[1] == ["b"]
+
+
+def test_a_changed_image_is_planned_as_one_whatever_was_said_of_it(tmp_path: Path) -> None:
+    labels = [label("a", category_id="sock", decision="person")]
+    diff, _ = plan(tmp_path, [item("a", etag="2")], labels, answers=table_of(said("a", "sock")))
+    assert diff == Diff(changed=1)
+
+
+def test_answers_are_said_only_where_there_are_some() -> None:
+    assert "answered" not in Diff(new=1).sentence
+    assert "2 answered" in Diff(answered=2).sentence
+    assert Diff(new=1, answered=2).changes == "1 new, 2 answered"
+
+
+def test_what_people_have_answered_is_a_part_of_the_table_before() -> None:
+    assert Diff(answered=8, removed=2).row_loss == pytest.approx(0.2)

@@ -1,6 +1,5 @@
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
@@ -17,9 +16,6 @@ from lib.errors import InputError
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 
-if TYPE_CHECKING:
-    from tests.conftest import Bucket
-
 STORAGE = Storage(StorageConfig())
 DIMENSIONS = 4
 
@@ -33,12 +29,9 @@ def table(uris: Sequence[str], etags: Sequence[str | None] | None = None) -> pa.
     return to_table(chosen["uri"], chosen["etag"], values(uris))
 
 
-@pytest.fixture(params=["disk", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> EmbeddingStore:
-    if request.param == "disk":
-        return EmbeddingStore(str(tmp_path), "digest", STORAGE)
-    bucket: Bucket = request.getfixturevalue("s3")
-    return EmbeddingStore(bucket.uri, "digest", STORAGE)
+@pytest.fixture
+def store(disk_or_s3: str) -> EmbeddingStore:
+    return EmbeddingStore(disk_or_s3, "digest", STORAGE)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def make_catalog(folder: Path, matrix: Embeddings) -> None:
     rows = label_rows(ids)
     store = EmbeddingStore(str(folder / "embeddings"), bundle.backbone_digest, LOCAL)
     store.append("night", [to_table(rows["uri"], rows["etag"], matrix)])
-    _publish(folder, rows, bundle.made)
+    publish(folder, rows, bundle.made)
 
 
 def make_shop(folder: Path, count: int = 12, copies: int = 0) -> None:
@@ -68,10 +68,11 @@ def make_shop(folder: Path, count: int = 12, copies: int = 0) -> None:
         if number % 2:
             row |= {"category_id": "skirt", "category_path": TAXONOMY.path("skirt")}
             row["decision"] = "review"
-    _publish(folder, pa.Table.from_pylist(rows, schema=LABELS_SCHEMA), bundle.made)
+    publish(folder, pa.Table.from_pylist(rows, schema=LABELS_SCHEMA), bundle.made)
 
 
-def _publish(folder: Path, rows: pa.Table, made: Made) -> None:
+def publish(folder: Path, rows: pa.Table, made: Made) -> None:
+    """Make the table `labels` of rows, by a run `night`."""
     part = str(folder / "part.parquet")
     LOCAL.write(part, to_parquet(rows))
     made = made.model_copy(update={"run_id": "night"})

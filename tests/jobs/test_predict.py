@@ -128,7 +128,7 @@ def test_the_nearest_labelled_item_of_a_picture_is_the_one_that_has_it(labelled:
     ("table", "kept", "said"),
     [
         ("none", "kept", "none: there is no labels table here"),
-        ("labels", "none", "`reshelve embed` makes them"),
+        ("labels", "none", "`reshelve embed RUN.yaml` makes them"),
     ],
 )
 def test_without_a_table_or_embeddings_of_this_backbone_one_sentence_says_so(

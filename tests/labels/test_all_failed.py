@@ -41,3 +41,11 @@ def test_other_runs_are_left_to_the_gates(
     tmp_path: Path, rows: list[Row], before: list[Row]
 ) -> None:
     assert said(tmp_path, rows, before) is None
+
+
+def test_what_people_have_decided_of_images_that_fail_too_is_no_sign_of_life(
+    tmp_path: Path,
+) -> None:
+    unseen = {**row("e", "x", "person"), "confidence": None}
+    assert said(tmp_path, [*GONE, unseen], []) == f"all 4 {SAID}"
+    assert said(tmp_path, [*GONE, row("e", "x", "person")], []) is None

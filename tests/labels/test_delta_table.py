@@ -105,12 +105,9 @@ class Shop:
         return runs
 
 
-@pytest.fixture(params=["disk", "s3"])
-def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
-    if request.param == "disk":
-        return Shop(str(tmp_path))
-    bucket: Bucket = request.getfixturevalue("s3")
-    return Shop(bucket.uri)
+@pytest.fixture
+def shop(disk_or_s3: str) -> Shop:
+    return Shop(disk_or_s3)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ KNOWN = pa.schema([(n, pa.string()) for n in ("item_id", "category_id", "categor
 
 
 def row(item_id: str, category_id: str | None, decision: str = "accept") -> dict[str, Any]:
-    error = None if category_id else "gone"
+    error = None if category_id or decision == "person" else "gone"
     return {
         "item_id": item_id,
         "uri": item_id,
@@ -155,3 +155,20 @@ def test_a_gate_that_lets_the_run_through_is_not_accepted() -> None:
     passed = FAILED.model_copy(update={"error_rate": 0.0})
     with pytest.raises(InputError, match="what it fails: max_category_changes"):
         judge(GatesConfig(), passed, ACCEPTED)
+
+
+def test_what_people_have_decided_changes_nothing_to_the_gates(tmp_path: Path) -> None:
+    before = [known("a", "x"), known("b", "x"), known("c", "x"), known("d", "y")]
+    rows = [row("a", "y", "person"), row("b", None, "person"), row("e", "y", "person")]
+
+    measured, moves = run(tmp_path, rows, before)
+
+    assert measured.category_changes == measured.review_share == measured.error_rate == 0
+    # but for the item that is new: 3 of x and 1 of y become 3 and 2
+    assert measured.mix_shift == pytest.approx(3 / 4 - 3 / 5)
+    assert moves == []
+
+
+def test_the_share_for_review_is_of_what_the_model_has_labelled(tmp_path: Path) -> None:
+    rows = [row("a", "x"), row("b", "x", "review"), row("c", "x", "person")]
+    assert run(tmp_path, rows, [])[0].review_share == pytest.approx(1 / 2)

@@ -72,7 +72,12 @@ class Shop:
             )
             write_shard(run, rows, receipt)
         sampler = Sampler()
-        parts, totals = compact(run, plan, watch=sampler.add)
+
+        def settle(rows: pa.Table) -> pa.Table:
+            sampler.add(rows)
+            return rows
+
+        parts, totals = compact(run, plan, settle=settle)
         for _ in sampler.watch(read_embeddings(run, plan.units)):
             pass
         run.write(files.SAMPLE, sampler.sample.to_parquet())

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -165,4 +166,31 @@ def test_an_error_with_a_known_label_is_not_evaluated() -> None:
     rows = errors(1)
     collected.add(rows, known(**{rows["item_id"][0].as_py(): "shoes"}), 0)
 
+    assert collected.truth == collected.predicted == []
+
+
+def test_what_people_have_decided_is_counted_apart_from_what_the_model_was_sure_of() -> None:
+    rows = part(0, 50, ("accept", "person", "review"))
+    collected = Collected()
+    collected.add(rows, NOTHING_KNOWN, 0)
+
+    counted = collected.categories
+    assert sum(c.items for c in counted) == 50
+    assert sum(c.person for c in counted) == 17
+    assert collected.histogram.sum() == 33
+    of_model = [n for n in range(50) if n % 3 != 1 and n % len(LEAVES) == 0]
+    (first,) = [c for c in counted if c.category_id == LEAVES[0]]
+    assert first.mean_confidence == pytest.approx(sum(of_model) / len(of_model) / 100_000)
+
+
+def test_an_item_that_a_person_alone_has_seen_is_counted_without_a_confidence() -> None:
+    """Its image has failed: there is neither a confidence nor a best leaf."""
+    row = part(0, 1).to_pylist()[0] | {"confidence": None, "top_k": None, "decision": "person"}
+    collected = Collected()
+    known_too = known(_00000=LEAVES[0])
+    collected.add(pa.Table.from_pylist([row], schema=LABELS_SCHEMA), known_too, 0)
+
+    (category,) = collected.categories
+    assert (category.items, category.person) == (1, 1)
+    assert math.isnan(category.mean_confidence)
     assert collected.truth == collected.predicted == []

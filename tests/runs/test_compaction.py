@@ -9,6 +9,7 @@ from pyarrow import parquet
 import lib.runs.compaction
 from lib.errors import InputError, ReshelveError
 from lib.hashing import digest_bytes
+from lib.labels.people import Answers
 from lib.runs.compaction import Part, compact
 from lib.runs.manifest import Manifest, read_manifest, write_manifest
 from lib.runs.plan import Plan
@@ -20,6 +21,7 @@ from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from tests.conftest import Bucket
 from tests.helpers import catalogs
+from tests.helpers.answers import answer, table_of
 from tests.runs.test_shards import receipt_of
 
 UNIT_SIZE, UNITS = 10, 5
@@ -238,3 +240,22 @@ def test_the_first_manifest_of_a_run_stays(s3: Bucket) -> None:
     write_manifest(run, first.model_copy(update={"run_id": "another"}))
 
     assert read_manifest(run) == first
+
+
+def test_what_settles_the_rows_has_the_last_word_on_them_and_on_the_totals(
+    run: Run, plan: Plan
+) -> None:
+    rejected, kept = BROKEN[0], IDS[1]
+    answers = table_of(answer(rejected, None), answer(kept, "shoes"))
+
+    parts, totals = compact(run, plan, settle=Answers(answers, catalogs.TAXONOMY).lay_over)
+
+    (part,) = parts
+    rows = {each["item_id"]: each for each in parquet.read_table(run.at(part.path)).to_pylist()}
+    assert {each: rows[each]["decision"] for each in (rejected, kept)} == {
+        rejected: "person",
+        kept: "person",
+    }
+    assert totals.errors == {"gone": len(BROKEN) - 1}
+    assert totals.items == len(IDS) == totals.labelled + totals.error_count
+    assert totals.decisions["person"] == 2

@@ -24,12 +24,10 @@ INTENT = Intent(
 OTHER = replace(INTENT, fingerprint={"bundle": "c" * 64, "snapshot": "b" * 64})
 
 
-@pytest.fixture(params=["local", "s3"])
-def output(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture
+def output(disk_or_s3: str) -> str:
     """The folder of runs, not there yet, on disk and on S3."""
-    if request.param == "local":
-        return str(tmp_path / "runs")
-    return str(request.getfixturevalue("s3").uri + "/runs")
+    return f"{disk_or_s3}/runs"
 
 
 def begin(output: str, run_id: str | None = None, intent: Intent = INTENT) -> Run:

@@ -5,13 +5,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from lib.embeddings.cosine import cosine
 from lib.embeddings.index import FILE_ROWS
 from lib.embeddings.store import Embeddings, EmbeddingStore, to_table
 from lib.errors import InputError
 from lib.search import segments
 from lib.search.build import Indexed, index_store
 from lib.search.local_copies import local_copy
-from lib.search.nearest import Nearest, cosine, open_nearest
+from lib.search.nearest import Nearest, open_nearest
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 
@@ -35,12 +36,9 @@ def append(store: EmbeddingStore, name: str, count: int, seed: int) -> Embedding
     return found
 
 
-@pytest.fixture(params=["disk", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> EmbeddingStore:
-    if request.param == "disk":
-        return EmbeddingStore(str(tmp_path), "digest", STORAGE)
-    bucket: Bucket = request.getfixturevalue("s3")
-    return EmbeddingStore(bucket.uri, "digest", STORAGE)
+@pytest.fixture
+def store(disk_or_s3: str) -> EmbeddingStore:
+    return EmbeddingStore(disk_or_s3, "digest", STORAGE)
 
 
 @pytest.fixture

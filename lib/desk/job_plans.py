@@ -1,0 +1,107 @@
+"""The jobs that a desk may start: of the run files that it was given, and nothing else."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lib.desk.config import DeskConfig
+from lib.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobPlan:
+    """A job that can be started.
+
+    Attributes:
+        job: its command, as `classify`.
+        title: what it does, for a person.
+        arguments: of its command.
+        rehearsal: it only says what it would do.
+        of: what it is about, so that what was tried is what is done; empty where nothing else can
+            be meant.
+    """
+
+    job: str
+    title: str
+    arguments: tuple[str, ...]
+    rehearsal: bool = False
+    of: str = ""
+
+
+def classify_plan(config: DeskConfig, *, rehearsal: bool) -> JobPlan:
+    """Plan a night.
+
+    Raises:
+        InputError: the desk was given no run file for it.
+    """
+    return JobPlan(
+        job="classify",
+        title="Try tonight's run" if rehearsal else "Tonight's run",
+        arguments=(_named(config.jobs.classify, "classify"), *_ends(rehearsal=rehearsal)),
+        rehearsal=rehearsal,
+    )
+
+
+def backfill_plan(
+    config: DeskConfig, taxonomy: str, examples: str | None, of: str, *, rehearsal: bool
+) -> JobPlan:
+    """Plan a move of the table to the taxonomy that the desk has written.
+
+    Args:
+        config: of the desk.
+        taxonomy: where it lies.
+        examples: of its new categories, or None.
+        of: the digest of the taxonomy.
+        rehearsal: only say what would be done.
+
+    Raises:
+        InputError: the desk was given no run file for it.
+    """
+    given = {"taxonomy": taxonomy, "labelled.examples": examples, "bundle": config.bundle}
+    settings = [word for key, value in given.items() for word in _setting(key, value)]
+    return JobPlan(
+        job="backfill",
+        title="Try the new taxonomy" if rehearsal else "Move the catalog to the new taxonomy",
+        arguments=(
+            _named(config.jobs.backfill, "backfill"), *settings, *_ends(rehearsal=rehearsal)
+        ),
+        rehearsal=rehearsal,
+        of=of,
+    )  # fmt: skip
+
+
+def publish_plan(
+    config: DeskConfig, run: str, gates: Sequence[str] = (), reason: str = ""
+) -> JobPlan:
+    """Plan to publish a finished run, or one that its gates have refused.
+
+    Args:
+        config: of the desk.
+        run: the run's folder.
+        gates: that are passed over.
+        reason: why.
+    """
+    accept = (f"--accept={','.join(gates)}", f"--reason={reason}") if gates else ()
+    # a run's folder names its table, and not how to reach it
+    storage = config.jobs.classify or config.jobs.backfill
+    reach = (f"--run-file={storage}",) if storage else ()
+    run_id = run.rsplit("/", 1)[-1]
+    title = f"Publish {run_id} all the same" if gates else f"Publish {run_id}"
+    return JobPlan(job="publish", title=title, arguments=(run, *accept, *reach, "--json"))
+
+
+def _named(run_file: str | None, job: str) -> str:
+    if run_file is None:
+        raise InputError(
+            f"this desk may not start this job: its run file names none; whoever runs the desk "
+            f"adds it as jobs.{job}"
+        )
+    return run_file
+
+
+def _setting(key: str, value: str | None) -> tuple[str, str]:
+    return "--set", f"{key}={json.dumps(value, ensure_ascii=False)}"
+
+
+def _ends(*, rehearsal: bool) -> tuple[str, ...]:
+    return ("--dry-run", "--json") if rehearsal else ("--json",)

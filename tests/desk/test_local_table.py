@@ -1,0 +1,99 @@
+"""What the desk shows of an item: a person's answer while it stands, else what the model says."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from lib.desk.local_table import LocalTable, write_local
+from lib.schemas import ANNOTATIONS_SCHEMA, LABELS_SCHEMA
+from tests.helpers.catalogs import TAXONOMY, label_rows
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+NONE = ANNOTATIONS_SCHEMA.empty_table()
+
+
+def told(answer: str, minute: int, category_id: str | None = None, item: str = "a") -> pa.Table:
+    row = {
+        "annotation_id": f"{minute}-{item}", "item_id": item, "uri": f"s3://shop/{item}",
+        "etag": "1", "answer": answer, "category_id": category_id, "taxonomy_version": "7",
+        "by": "ann", "at": NOW + timedelta(minutes=minute),
+    }  # fmt: skip
+    return pa.Table.from_pylist([row], schema=ANNOTATIONS_SCHEMA)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Iterator[LocalTable]:
+    """Three items: accepted, for review, and kept by a night as a person's."""
+    rows = label_rows(["a", "b", "c"]).to_pylist()
+    rows[1]["decision"], rows[2]["decision"] = "review", "person"
+    labels = pa.Table.from_pylist(rows, schema=LABELS_SCHEMA)
+    paths = {each: TAXONOMY.path(each) for each in TAXONOMY.by_id}
+    write_local(tmp_path / "local.duckdb", labels.to_batches(), paths, NONE)
+    found = LocalTable(tmp_path / "local.duckdb", 0)
+    yield found
+    found.close()
+
+
+def seen(table: LocalTable, item: str) -> tuple[str, str | None]:
+    found = table.item(item)
+    assert found
+    return found["decision"], found["category_id"]
+
+
+@pytest.mark.parametrize(
+    ("item", "then"), [("a", "accept"), ("b", "review"), ("c", "review")], ids=str
+)
+def test_what_is_taken_back_is_again_as_the_model_said(
+    table: LocalTable, item: str, then: str
+) -> None:
+    table.take_in(told("category", 1, "skirt", item))
+    assert seen(table, item) == ("person", "skirt")
+    table.take_in(told("withdrawn", 2, None, item))
+    assert seen(table, item) == (then, "shirt")
+
+
+def test_an_answer_that_a_taxonomy_has_split_is_a_question_again(table: LocalTable) -> None:
+    table.take_in(told("split", 1))
+    assert seen(table, "a") == ("review", "shirt")
+
+
+def test_a_rejected_item_has_no_category(table: LocalTable) -> None:
+    table.take_in(told("rejected", 1))
+    assert seen(table, "a") == ("person", None)
+
+
+def test_what_was_read_before_an_answer_does_not_bring_the_older_one_back(
+    table: LocalTable,
+) -> None:
+    table.take_in(told("category", 2, "skirt"))
+    table.take_in(told("category", 1, "trousers"))
+    assert seen(table, "a") == ("person", "skirt")
+
+
+def test_all_that_people_said_of_an_item_is_at_hand_once_and_the_newest_first(
+    table: LocalTable,
+) -> None:
+    for annotations in (told("category", 1, "skirt"), told("withdrawn", 2)):
+        table.take_in(annotations)
+        table.take_in(annotations)
+    found = table.history_of(["a", "b"])
+    assert [row["answer"] for row in found["a"]] == ["withdrawn", "category"]
+    assert found["b"] == []
+
+
+def test_counts_follow_the_answers(table: LocalTable) -> None:
+    table.take_in(told("category", 1, "skirt", "b"))
+    table.take_in(told("rejected", 2, None, "c"))
+    found = {key: items for key, items in table.counts_by_category().items() if items}
+    assert found == {("shirt", "accept"): 1, ("skirt", "person"): 1, (None, "person"): 1}
+    table.take_in(told("withdrawn", 3, None, "b"))
+    assert table.counts() == {"accept": 1, "parent": 0, "review": 1, "error": 0, "person": 1}
+
+
+def test_a_table_that_is_kept_is_made_once(table: LocalTable) -> None:
+    for _ in range(2):
+        table.make_once("sorted", "SELECT item_id FROM labels ORDER BY item_id DESC")
+    assert [row["item_id"] for row in table.rows("SELECT * FROM sorted")] == ["c", "b", "a"]
