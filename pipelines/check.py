@@ -60,7 +60,8 @@ def check(config: TrainRun, say: Say, ending: Ending | None = None) -> None:
             "without weights sees nothing; name weights, or take the default network"
         )
     left_out = LeftOut()
-    *sides, taught = read_taught_sides(config, taxonomy, storage, left_out)
+    train, held_out, taught = read_taught_sides(config, taxonomy, storage, left_out)
+    sides = train, held_out
     for side, source in zip(sides, (config.catalog, config.validation), strict=True):
         taxonomy.check_labels(labels_of(side), (source or config.catalog).uri)
     intent = describe(config, model, taxonomy, *sides)
