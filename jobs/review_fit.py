@@ -5,23 +5,19 @@ from typing import Annotated
 import typer
 
 from jobs.ending import EndAsJson, ending
-from jobs.options import StorageOf
+from jobs.options import Embeddings, LabelsTable, StorageOf
 
 
 def main(
     folder: Annotated[str, typer.Argument(help="Takes the new bundle.", metavar="FOLDER")],
     run_file: StorageOf = None,
     *,
-    labels_table: Annotated[
-        str, typer.Option(help="The labels table.", metavar="TABLE")
-    ] = "labels",
+    labels_table: LabelsTable = "labels",
     annotations: Annotated[
         str | None,
         typer.Option(help="The table of answers; beside the labels table.", metavar="TABLE"),
     ] = None,
-    embeddings: Annotated[
-        str, typer.Option(help="The folder that keeps the embeddings.", metavar="FOLDER")
-    ] = "embeddings",
+    embeddings: Embeddings = "embeddings",
     bundle: Annotated[
         str, typer.Option(help="The bundle whose head is replaced.", metavar="BUNDLE")
     ] = "current",

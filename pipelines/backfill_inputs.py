@@ -9,7 +9,7 @@ from lib.labels.delta_table import LabelsTable
 from lib.labels.gates import GatesConfig
 from lib.models.bundle import Bundle
 from lib.runs.notify import NotifyConfig
-from lib.runs.progress import stage
+from lib.runs.progress import plural, stage
 from lib.runs.run import Run, RunFile
 from lib.storage.storage import Storage
 from lib.taxonomy.migration import migrate
@@ -49,6 +49,8 @@ def read_inputs(config: BackfillRun, storage: Storage, say: Say) -> tuple[Move, 
         labelled = read_labelled(config.labelled, move.table, move.migration, storage, left_out)
     if sentence := left_out_sentence(left_out.counts):
         say(sentence)
+    if labelled.answers is not None:
+        say(f"{plural(labelled.answers, 'answer')} used as examples of the new taxonomy")
     return move, labelled
 
 

@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from lib.catalog.catalog import labels_of
 from lib.catalog.left_out import LeftOut, left_out_sentence
-from lib.catalog.split import read_sides
 from lib.cluster.connection import connected
 from lib.embeddings.copies import join_pairs
 from lib.embeddings.lookup import look_up
@@ -34,7 +33,7 @@ from pipelines.train_backbone import open_backbone
 from pipelines.train_config import TrainRun
 from pipelines.train_copies import ALIKE, LOOK_BITS, NEAR
 from pipelines.train_embed import Backbone
-from pipelines.train_inputs import describe, initial_model
+from pipelines.train_inputs import describe, initial_model, read_taught_sides
 
 COLUMNS = ("kind", "item_id", "uri", "category_id", "other_item_id", "other_uri",
            "other_category_id", "score", "detail")  # fmt: skip
@@ -61,9 +60,8 @@ def check(config: TrainRun, say: Say, ending: Ending | None = None) -> None:
             "without weights sees nothing; name weights, or take the default network"
         )
     left_out = LeftOut()
-    sides = read_sides(
-        config.catalog, config.validation, config.validation_fraction, storage, left_out
-    )
+    train, held_out, taught = read_taught_sides(config, taxonomy, storage, left_out)
+    sides = train, held_out
     for side, source in zip(sides, (config.catalog, config.validation), strict=True):
         taxonomy.check_labels(labels_of(side), (source or config.catalog).uri)
     intent = describe(config, model, taxonomy, *sides)
@@ -74,6 +72,8 @@ def check(config: TrainRun, say: Say, ending: Ending | None = None) -> None:
         ending.run = run
     items = pa.concat_tables(sides).combine_chunks()
     say(f"{run}: {plural(items.num_rows, 'labelled item')}")
+    if taught:
+        say(taught.sentence)
     if sentence := left_out_sentence(left_out.counts):
         say(sentence)
     with Heartbeat(run), ExitStack() as cluster:

@@ -12,17 +12,18 @@ import pyarrow.compute as pc
 from lib.backfill.score_unit import Scorer
 from lib.embeddings.index import PlacedReader, streamed_places
 from lib.embeddings.store import EmbeddingStore
+from lib.labels.decisions import Decision
 from lib.labels.delta_table import LabelsTable
 from lib.schemas import LABELS_SCHEMA
 from lib.sql import open_duckdb, read_rows, streamed
 
 COLUMNS = ("item_id", "uri", "etag", "category_id", "decision", "name")
-PERSON = "person"  # the decision of what a person has answered
+SETTLED = f"'{Decision.ERROR}', '{Decision.PERSON}'"
 # what has no place keeps its label: an error, a person's, or one without an embedding
 PLACED = f"""
     SELECT l.category_id, l.name,
-        CASE WHEN a.item_id IS NULL THEN l.decision ELSE '{PERSON}' END AS decision,
-        CASE WHEN a.item_id IS NULL AND l.decision NOT IN ('error', '{PERSON}') THEN s.place
+        CASE WHEN a.item_id IS NULL THEN l.decision ELSE '{Decision.PERSON}' END AS decision,
+        CASE WHEN a.item_id IS NULL AND l.decision NOT IN ({SETTLED}) THEN s.place
             END AS place
     FROM labels l
     LEFT JOIN answers a ON a.item_id = l.item_id AND a.image = coalesce(l.etag, l.uri)
@@ -103,7 +104,9 @@ def changes_of(
     for batch, decided in _decided(labels, answers, store, scorer):
         rows += batch.num_rows
         kept = batch.filter(pc.is_null(batch["place"]))
-        without += sum(each not in {"error", PERSON} for each in kept["decision"].to_pylist())
+        without += sum(
+            each not in {Decision.ERROR, Decision.PERSON} for each in kept["decision"].to_pylist()
+        )
         before.update(_counts(batch["decision"]))
         after.update(_counts(kept["decision"]))
         after.update(_counts(decided["decision"]))

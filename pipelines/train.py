@@ -47,7 +47,7 @@ def train(
             "model.weights, or take the strategy 'finetune'"
         )
     left_out = LeftOut()
-    items, held_out = read_labelled(config, model, taxonomy, storage, left_out)
+    items, held_out, taught = read_labelled(config, model, taxonomy, storage, left_out)
     unlabelled = read_unlabelled(config, model, items, held_out, storage)
     intent = describe(config, model, taxonomy, items, held_out, unlabelled)
     run = open_run(config.output, config.run_id, intent, storage)
@@ -55,6 +55,8 @@ def train(
         ending.run = run
     judges = f"{held_out.num_rows:,} held out" if held_out.num_rows else "each held out in turn"
     say(f"{run}: {items.num_rows:,} labelled items to train on, {judges}")
+    if taught:
+        say(taught.sentence)
     if sentence := left_out_sentence(left_out.counts):
         say(sentence)
     if outcome := run.outcome:

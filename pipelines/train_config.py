@@ -30,6 +30,7 @@ class TrainRun(RunFile):
     taxonomy: str
     catalog: CatalogConfig
     validation: CatalogConfig | None = None
+    annotations: str | None = None  # people's answers, in the place of the catalogs' labels
     adapt: CatalogConfig | None = None  # its labels, if it has any, are not looked at
     validation_fraction: float = Field(default=0.2, gt=0, lt=1)
     model: ModelConfig = ModelConfig()

@@ -7,12 +7,14 @@ import torch
 from lib.batches import to_parquet
 from lib.catalog.catalog import labels_of
 from lib.catalog.left_out import LeftOut
-from lib.catalog.split import read_sides
+from lib.catalog.split import read_both, to_sides
 from lib.errors import InputError
 from lib.hashing import digest_bytes, digest_json
+from lib.labels.annotations_table import AnnotationsTable
 from lib.models.classifier import build_classifier
 from lib.models.config import ChosenModel
 from lib.models.pretrained import load_backbone, parameters_of
+from lib.review.teach import Taught, teach
 from lib.runs.run import Intent
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import Taxonomy, some_of
@@ -28,18 +30,19 @@ def read_labelled(
     taxonomy: Taxonomy,
     storage: Storage,
     left_out: LeftOut | None = None,
-) -> tuple[pa.Table, pa.Table]:
+) -> tuple[pa.Table, pa.Table, Taught | None]:
     """Read the items to train on and those held out, each with a leaf of the taxonomy.
 
     No item is held out where a share of them would be too few to judge by, unless the run file or
     the catalog says which. `left_out` learns what lies in the catalogs' places and is no item.
 
+    Returns:
+        The two, and what people's answers have done to them, if the run file names their table.
+
     Raises:
-        InputError: the catalog cannot be used, or a leaf has no labelled item.
+        InputError: the catalog or the answers cannot be used, or a leaf has no labelled item.
     """
-    items, held_out = read_sides(
-        config.catalog, config.validation, config.validation_fraction, storage, left_out
-    )
+    items, held_out, taught = read_taught_sides(config, taxonomy, storage, left_out)
     for table, source in ((items, config.catalog), (held_out, config.validation or config.catalog)):
         if not table.num_rows:
             raise InputError(f"{source.uri}: no item has a label")
@@ -51,8 +54,32 @@ def read_labelled(
         )
     given = config.validation is not None or items["split"].null_count < items.num_rows
     if given or held_out.num_rows >= ENOUGH_HELD_OUT or model.weights == "none":
-        return items, held_out
-    return pa.concat_tables([items, held_out]).sort_by("item_id"), held_out.slice(0, 0)
+        return items, held_out, taught
+    together = pa.concat_tables([items, held_out]).sort_by("item_id")
+    return together, held_out.slice(0, 0), taught
+
+
+def read_taught_sides(
+    config: TrainRun, taxonomy: Taxonomy, storage: Storage, left_out: LeftOut | None = None
+) -> tuple[pa.Table, pa.Table, Taught | None]:
+    """Read the labelled items as they are divided, with the answers that stand in their places.
+
+    Raises:
+        InputError: the catalog or the answers cannot be used.
+    """
+    items, held_out = read_both(config.catalog, config.validation, storage, left_out)
+    taught = None
+    if config.annotations is not None:
+        table = AnnotationsTable(config.annotations, storage)
+        if table.version() is None:
+            raise InputError(
+                f"annotations: there is no table of people's answers in {config.annotations}; give "
+                "the one that the desk writes, or leave the key out"
+            )
+        taught = teach(items, held_out, table.standing(taxonomy.version))
+        items, held_out = taught.items, taught.validation
+    sides = to_sides(items, held_out, config.validation_fraction, config.catalog.uri)
+    return *sides, taught
 
 
 def describe(

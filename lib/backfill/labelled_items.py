@@ -27,11 +27,13 @@ class Labelled:
         train: what a head is fitted on.
         held_out: what it is calibrated and evaluated on.
         in_doubt: how many old labels do not say which new one is theirs, and are left out.
+        answers: how many of them are people's answers; None where no table of these is given.
     """
 
     train: pa.Table
     held_out: pa.Table
     in_doubt: int
+    answers: int | None = None
 
 
 def read_examples(uri: str, taxonomy: Taxonomy, storage: Storage) -> pa.Table:

@@ -28,10 +28,27 @@ def read_sides(
     Raises:
         InputError: a catalog cannot be used, or cannot be split.
     """
+    items, unseen = read_both(catalog, validation, storage, left_out)
+    return to_sides(items, unseen, fraction, catalog.uri)
+
+
+def read_both(
+    catalog: CatalogConfig,
+    validation: CatalogConfig | None,
+    storage: Storage,
+    left_out: LeftOut | None = None,
+) -> tuple[pa.Table, pa.Table | None]:
+    """Read a catalog, and the one that is held out, if any; raises as `read_sides`."""
     items = read_catalog(catalog, storage, left_out)
-    if validation is None:
-        return split_items(items, fraction, catalog.uri)
-    held_out = read_catalog(validation, storage, left_out)
+    return items, validation and read_catalog(validation, storage, left_out)
+
+
+def to_sides(
+    items: pa.Table, held_out: pa.Table | None, fraction: float, source: str
+) -> tuple[pa.Table, pa.Table]:
+    """Return the labelled items to train on, and those held out; raises as `split_items`."""
+    if held_out is None:
+        return split_items(items, fraction, source)
     train, unseen = (side.filter(pc.is_valid(side["category_id"])) for side in (items, held_out))
     return train, unseen
 

@@ -103,7 +103,7 @@ def right(bundle: Bundle) -> float:
     """Return how often a bundle is right about all items."""
     scored = scorer_of(bundle, LOCAL).score(draw())
     best = [each[0]["category_id"] for each in scored["top_k"].to_pylist()]
-    return sum(leaf == leaf_of(n) for n, leaf in enumerate(best)) / ITEMS
+    return float(sum(leaf == leaf_of(n) for n, leaf in enumerate(best)) / ITEMS)
 
 
 def test_answers_make_a_head_that_is_better_on_items_it_has_not_seen(shop: Path) -> None:

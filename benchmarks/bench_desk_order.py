@@ -1,0 +1,186 @@
+# ruff: noqa: T201  # they speak to a person
+"""How many decisions a person needs until a catalog is labelled right, in the desk's order or any.
+
+    python -m benchmarks.bench_desk_order --photos ../shared/data/clothing
+
+Ten labels a category are known, and those of all other photos are hidden: they are the catalog. A
+head labels it; a person answers a sheet of 60, rightly; the head is fitted again on all that is
+known, and labels what is left. The precision is that of the whole catalog: of what was answered and
+of what the head says of the rest. The last line is one JSON object.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+import yaml
+from torch import Tensor
+from torch.nn.functional import linear
+
+from benchmarks.labels import SIDES, read_photos, write_manifest
+from benchmarks.timed import processor, run_timed
+from lib.backfill.score_unit import best_of
+from lib.catalog.catalog import CatalogConfig, read_catalog
+from lib.embeddings.clusters import find_clusters
+from lib.embeddings.lookup import look_up
+from lib.embeddings.store import EmbeddingStore
+from lib.evaluation.calibration import choose_scaling
+from lib.labels.decisions import NEVER, Decider
+from lib.models.bundle import read_bundle
+from lib.models.head import raise_to
+from lib.review.order import Order, order_rows
+from lib.storage.config import StorageConfig
+from lib.storage.storage import Storage
+from lib.taxonomy.taxonomy import Taxonomy, parse_taxonomy
+from pipelines.train_head import fit_best_head, scored_by
+from pipelines.train_labelled import Labelled
+
+OUT = Path(__file__).parent / "out" / "desk-order"
+KNOWN, SHEET, CLUSTERS, DRAWS = 10, 60, 50, 3
+GOALS = (0.9, 0.95)
+LIMIT_S = 900.0
+STORAGE = Storage(StorageConfig())
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+Refit = Callable[[Ints, Ints], pa.Table]  # from known rows and others to labels of the others
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photos:
+    """The catalog: ids, embeddings, true categories, and groups of what looks alike."""
+
+    ids: pa.Array
+    vectors: Tensor
+    targets: Tensor
+    clusters: Ints
+    taxonomy: Taxonomy
+
+
+def write_inputs(photos: Path) -> None:
+    """Write a manifest of all photos, the taxonomy, and the run file of a training."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    found = [each for side in SIDES for each in read_photos(photos, side)]
+    write_manifest(OUT / "items.csv", found)
+    leaves = [{"id": each} for each in sorted({category for _, category in found})]
+    (OUT / "taxonomy.yaml").write_text(yaml.safe_dump({"version": "1", "categories": leaves}))
+    described = {
+        "output": str(OUT / "runs"),
+        "run_id": "train",
+        "strategy": "head",
+        "taxonomy": str(OUT / "taxonomy.yaml"),
+        "catalog": {"uri": str(OUT / "items.csv")},
+        "embeddings": str(OUT / "embeddings"),
+        "reading": {"stores": [str(photos.resolve())]},
+    }
+    (OUT / "train.yaml").write_text(yaml.safe_dump(described))
+
+
+def read_embedded() -> Photos:
+    """Train once, which embeds all photos; a second time they are there."""
+    ran = run_timed(["jobs.train", str(OUT / "train.yaml")], LIMIT_S, OUT / "train.log")
+    if ran.failure:
+        sys.exit(f"the photos cannot be embedded: {ran.failure}; see {OUT / 'train.log'}")
+    bundle = read_bundle(str(OUT / "runs/train/bundle"), STORAGE)
+    items = read_catalog(CatalogConfig(uri=str(OUT / "items.csv")), STORAGE)
+    store = EmbeddingStore(str(OUT / "embeddings"), bundle.backbone_digest, STORAGE)
+    rows, vectors = look_up(items, store)
+    items = items.take(rows)
+    taxonomy = parse_taxonomy((OUT / "taxonomy.yaml").read_text(), "taxonomy.yaml")
+    column = {leaf: at for at, leaf in enumerate(taxonomy.leaves)}
+    clusters = np.zeros(len(vectors), np.int64)
+    for number, members in enumerate(find_clusters(vectors, CLUSTERS).members):
+        clusters[members] = number
+    return Photos(
+        ids=items["item_id"].combine_chunks(),
+        vectors=torch.from_numpy(vectors),
+        targets=torch.tensor([column[each] for each in items["category_id"].to_pylist()]),
+        clusters=clusters,
+        taxonomy=taxonomy,
+    )
+
+
+def refit(photos: Photos, known: Ints, rest: Ints) -> pa.Table:
+    """Fit a head as `reshelve review fit` does, and label the rest with it."""
+    leaves = photos.taxonomy.leaves
+    ids = photos.ids.take(pa.array(known))
+    labelled = Labelled(
+        items=pa.table({"item_id": ids}),
+        vectors=photos.vectors[known],
+        targets=photos.targets[known],
+        photos=ids.to_pylist(),
+        held_out=0,
+        unusable=[],
+    )
+    head = fit_best_head(labelled, len(leaves))
+    scored = scored_by(head, labelled)
+    scaling = choose_scaling(scored.logits, scored.targets).scaling
+    raised = raise_to(photos.vectors[rest].float(), head.recipe.power)
+    probabilities = torch.softmax(scaling.apply(linear(raised, *head.rows)), dim=1).float()
+    decider = Decider(taxonomy=photos.taxonomy, category_ids=leaves, threshold=NEVER)
+    decided = decider.decide_among(*best_of(probabilities), probabilities.numpy())
+    return decided.append_column("item_id", photos.ids.take(pa.array(rest))).append_column(
+        "cluster", pa.array(photos.clusters[rest])
+    )
+
+
+def count_decisions(photos: Photos, order: Order, seed: int) -> dict[float, int]:
+    """Return how many decisions each goal needs."""
+    shuffled = np.random.default_rng(seed).permutation(len(photos.targets))
+    truth = photos.targets.numpy()
+    names = np.array(photos.taxonomy.leaves)[truth]
+    known = np.concatenate(
+        [shuffled[truth[shuffled] == leaf][:KNOWN] for leaf in range(len(photos.taxonomy.leaves))]
+    )
+    rest = np.setdiff1d(shuffled, known)
+    catalog, needed = len(rest), dict[float, int]()
+    while len(needed) < len(GOALS):
+        labels = refit(photos, known, rest)
+        wrong = np.array(labels["category_id"].to_pylist()) != names[rest]
+        asked = order_rows(labels, order, seed)[:SHEET]
+        # each answer rights one label, if it was wrong
+        left = wrong.sum() - np.concatenate([[0], wrong[asked].cumsum()])
+        done = catalog - len(rest)
+        for goal in GOALS:
+            reached = np.flatnonzero(1 - left / catalog >= goal)
+            if goal not in needed and len(reached):
+                needed[goal] = done + int(reached[0])
+        known, rest = np.concatenate([known, rest[asked]]), np.delete(rest, asked)
+    return needed
+
+
+def main() -> None:
+    """Measure the desk's order and the others, and say it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--orders", nargs="+", default=["helpful", "random", "unsure"])
+    given = parser.parse_args()
+    write_inputs(given.photos)
+    photos = read_embedded()
+    found: dict[str, Any] = {"processor": processor(), "photos": len(photos.targets)}
+    for order in map(Order, given.orders):
+        draws = []
+        for seed in range(DRAWS):
+            before = time.perf_counter()
+            draws.append(count_decisions(photos, order, seed))
+            took = time.perf_counter() - before
+            print(order, seed, draws[-1], f"{took:.0f} s", flush=True)
+        for goal in GOALS:
+            name = f"{order}_{goal * 100:.0f}"
+            found[name] = [each[goal] for each in draws]
+            found[f"{name}_mean"] = round(float(np.mean(found[name])))
+    if {Order.HELPFUL, Order.RANDOM} <= {*given.orders}:
+        for goal in GOALS:
+            ours, other = (found[f"{each}_{goal * 100:.0f}_mean"] for each in ("helpful", "random"))
+            found[f"share_of_random_{goal * 100:.0f}"] = round(ours / other, 3)
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
