@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from jobs import review_fit
+from jobs import review_fit, review_publish
 from jobs.command import new_app
 from jobs.ending import EndAsJson, ending
 from jobs.options import LabelsTable, StorageOf
 
 app = new_app()
 app.command("fit")(review_fit.main)
+app.command("publish")(review_publish.main)
 Annotations = Annotated[
     str | None,
     typer.Option(help="The table of answers; beside the labels table.", metavar="TABLE"),

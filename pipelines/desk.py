@@ -83,6 +83,7 @@ def app_of(desk: "Desk", host: str, token: str | None, user_header: str | None) 
         search,
         taxonomy,
         taxonomy_photos,
+        teach,
     )
     from lib.desk.security import NAMES_OF_LOOPBACK, Access  # noqa: PLC0415  # as above
 
@@ -99,6 +100,7 @@ def app_of(desk: "Desk", host: str, token: str | None, user_header: str | None) 
         taxonomy,
         taxonomy_photos,
         runs,
+        teach,
         jobs,
         browse,
         item,

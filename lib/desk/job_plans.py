@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from lib.desk.config import DeskConfig
 from lib.errors import InputError
 
+FIT = "fit"  # what a job is about that fits a head
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobPlan:
@@ -28,18 +30,72 @@ class JobPlan:
     of: str = ""
 
 
-def classify_plan(config: DeskConfig, *, rehearsal: bool) -> JobPlan:
+@dataclass(frozen=True, kw_only=True)
+class NewBundle:
+    """A bundle that a head was fitted for: where it lies, and its digest."""
+
+    uri: str
+    digest: str
+
+
+def classify_plan(
+    config: DeskConfig, *, rehearsal: bool, bundle: NewBundle | None = None
+) -> JobPlan:
     """Plan a night.
+
+    Args:
+        config: of the desk.
+        rehearsal: only say what would be done.
+        bundle: that all items are to be labelled with; None for that of the run file.
 
     Raises:
         InputError: the desk was given no run file for it.
     """
+    settings: tuple[str, ...] = ()
+    title = "Try tonight's run" if rehearsal else "Tonight's run"
+    if bundle:
+        settings = (*_setting("bundle", bundle.uri), "--set", "night.redo=[bundle]")
+        title = "Try the new head" if rehearsal else "Label the catalog with the new head"
     return JobPlan(
         job="classify",
-        title="Try tonight's run" if rehearsal else "Tonight's run",
-        arguments=(_named(config.jobs.classify, "classify"), *_ends(rehearsal=rehearsal)),
+        title=title,
+        arguments=(
+            _named(config.jobs.classify, "classify"), *settings, *_ends(rehearsal=rehearsal)
+        ),
         rehearsal=rehearsal,
-    )
+        of=bundle.digest if bundle else "",
+    )  # fmt: skip
+
+
+def fit_plan(config: DeskConfig, folder: str) -> JobPlan:
+    """Plan to fit a new head on people's answers.
+
+    Args:
+        config: of the desk.
+        folder: takes its bundle.
+
+    Raises:
+        InputError: the desk knows of no kept embeddings.
+    """
+    if config.embeddings is None:
+        raise InputError(
+            "a head is fitted on kept embeddings, and this desk was given none; whoever runs it "
+            "adds 'embeddings' to its run file"
+        )
+    given = (f"--embeddings={config.embeddings}", f"--bundle={config.bundle}")
+    arguments = ("fit", folder, *_tables(config), *given, *_reach(config), "--json")
+    return JobPlan(job="review", title="Fit a new head", arguments=arguments, of=FIT)
+
+
+def answers_plan(config: DeskConfig, by: str) -> JobPlan:
+    """Plan to publish people's answers at once.
+
+    Args:
+        config: of the desk.
+        by: who does.
+    """
+    arguments = ("publish", *_tables(config), f"--by={by}", *_reach(config), "--json")
+    return JobPlan(job="review", title="Publish the answers", arguments=arguments)
 
 
 def backfill_plan(
@@ -82,12 +138,19 @@ def publish_plan(
         reason: why.
     """
     accept = (f"--accept={','.join(gates)}", f"--reason={reason}") if gates else ()
-    # a run's folder names its table, and not how to reach it
-    storage = config.jobs.classify or config.jobs.backfill
-    reach = (f"--run-file={storage}",) if storage else ()
     run_id = run.rsplit("/", 1)[-1]
     title = f"Publish {run_id} all the same" if gates else f"Publish {run_id}"
-    return JobPlan(job="publish", title=title, arguments=(run, *accept, *reach, "--json"))
+    return JobPlan(job="publish", title=title, arguments=(run, *accept, *_reach(config), "--json"))
+
+
+def _tables(config: DeskConfig) -> tuple[str, str]:
+    return f"--labels-table={config.labels_table}", f"--annotations={config.answers}"
+
+
+def _reach(config: DeskConfig) -> tuple[str, ...]:
+    """Return whose storage a job uses that has no run file of its own."""
+    storage = config.jobs.classify or config.jobs.backfill
+    return (f"--run-file={storage}",) if storage else ()
 
 
 def _named(run_file: str | None, job: str) -> str:

@@ -133,6 +133,11 @@ class JobRunner:
                 return each if each.went_well else None
         return None
 
+    def newest(self, job: str, of: str) -> JobRecord | None:
+        """Return the newest of the last jobs of this kind that went well, or None."""
+        found = (each for each in self.last(LOOKED_AT) if (each.job, each.of) == (job, of))
+        return next((each for each in found if each.went_well), None)
+
     def close(self) -> None:
         """Stop the job that runs, and wait until it has ended."""
         self.stop()

@@ -96,10 +96,14 @@ def _plan(desk: Desk, job: str, *, rehearsal: bool) -> JobPlan:
 
 
 def _next(record: JobRecord) -> str | None:
-    """Return where a rehearsal that went well leads to, or None."""
+    """Return where a job leads to that went well, or None."""
+    if record.went_well and record.job == "review":
+        return "/teach"
     if not (record.rehearsal and record.went_well):
         return None
-    return "/taxonomy/changes" if record.job == "backfill" else "/runs"
+    if record.job == "backfill":
+        return "/taxonomy/changes"
+    return "/teach" if record.of else "/runs"
 
 
 def _is_here(desk: Desk, record: JobRecord) -> bool:
