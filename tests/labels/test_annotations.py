@@ -2,6 +2,7 @@
 
 import multiprocessing
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,8 @@ def test_a_table_that_is_not_there_yet_has_no_answers(tmp_path: Path) -> None:
     assert table.read().num_rows == 0
 
 
-def test_what_is_written_again_after_a_lost_answer_is_read_once(tmp_path: Path) -> None:
-    table = AnnotationsTable(str(tmp_path / "annotations"), catalogs.LOCAL)
+def test_what_is_written_again_after_a_lost_answer_is_read_once(disk_or_s3: str) -> None:
+    table = AnnotationsTable(f"{disk_or_s3}/annotations", catalogs.LOCAL)
     table.append(rows(annotation(1), annotation(1, "b")))
     table.append(rows(annotation(1)))
     assert sorted(table.read()["annotation_id"].to_pylist()) == ["a-1", "b-1"]
@@ -106,6 +107,13 @@ def test_another_delta_table_is_refused(tmp_path: Path) -> None:
     write_deltalake(place, pa.table({"item_id": ["a"]}))
     with pytest.raises(InputError, match="no column 'annotation_id', and is not a table of annot"):
         AnnotationsTable(place, catalogs.LOCAL).read()
+
+
+def test_two_desks_that_make_the_table_at_once_lose_nothing(disk_or_s3: str) -> None:
+    place = f"{disk_or_s3}/annotations"
+    with ThreadPoolExecutor(4) as desks:
+        list(desks.map(lambda n: _append(place, f"desk-{n}", range(3)), range(4)))
+    assert AnnotationsTable(place, catalogs.LOCAL).read().num_rows == 12
 
 
 def _append(place: str, name: str, numbers: Sequence[int]) -> None:
