@@ -1,22 +1,28 @@
-"""Nights respect what people have said of an image, and count it."""
+"""Nights respect what people have said of an image, and count it.
+
+But for one of them, the units are classified in this process, by what an actor of Ray runs.
+"""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyarrow import parquet
 
+from lib.inference.classify_unit import UnitClassifier
+from lib.inference.config import UnitJob
 from lib.labels.annotations import Answer, annotations_of
 from lib.labels.delta_table import LabelsTable
+from lib.runs.metrics_log import UnitFigures
+from lib.runs.receipt import Receipt
 from tests.helpers import catalogs
 from tests.helpers.answers import give, of_row
 from tests.helpers.jobs import run_job
 from tests.helpers.local_ray import local_ray
 from tests.helpers.report_reading import Page
 from tests.pipelines.test_classify import MISSING, Night
-
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 
 PICTURES = catalogs.pictures(12)
 CLOSED = {"max_error_rate": 0.5, "max_category_changes": 0, "max_mix_shift": 0}
@@ -45,19 +51,37 @@ class AnsweredNight(Night):
         return "shoes" if self.by_id[item_id]["category_id"] != "shoes" else "skirt"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def ray() -> Iterator[None]:
-    with local_ray():
-        yield
+def in_this_process(job: UnitJob, units: list[int], _: UnitFigures) -> Iterator[Receipt]:
+    classifier = UnitClassifier(job)
+    return map(classifier.run, units)
 
 
-@pytest.fixture
-def night(tmp_path: Path) -> AnsweredNight:
-    night = AnsweredNight(tmp_path)
+def night_in(folder: Path) -> AnsweredNight:
+    night = AnsweredNight(folder)
     night.prepare(PICTURES, gates={"max_error_rate": 0.5})
     night.classify("first")
     night.write_run_file(gates=CLOSED)
     return night
+
+
+@pytest.fixture
+def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AnsweredNight:
+    monkeypatch.setattr("lib.cluster.classify_units.classify_units", in_this_process)
+    monkeypatch.setattr("pipelines.classify_missing.ray_started", nullcontext)
+    return night_in(tmp_path)
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(600)
+def test_a_night_on_a_cluster_takes_answers_in(tmp_path: Path) -> None:
+    with local_ray():
+        night = night_in(tmp_path)
+        item_id = next(iter(PICTURES))
+        night.answer(item_id, wanted := night.other(item_id))
+        night.classify("second")
+
+    row = night.by_id[item_id]
+    assert (row["category_id"], row["decision"], row["run_id"]) == (wanted, "person", "second")
 
 
 def test_a_night_takes_answers_in_keeps_them_and_gives_them_back(night: AnsweredNight) -> None:
