@@ -12,11 +12,16 @@ from lib.hashing import digest_bytes
 
 
 class Submission(Config):
-    """A job, the text of its run file, and what the command line says beside it."""
+    """A job, the text of its run file, and what the command line says beside it.
+
+    Attributes:
+        names_run_file: it takes the run file as its option `--run-file`.
+    """
 
     job: str
     run_file: str
     options: tuple[str, ...] = ()
+    names_run_file: bool = False
     submission_id: str | None = None
     wait: bool = True
 
@@ -41,7 +46,8 @@ def submit(asked: Submission, say: Callable[[str], None], write: Callable[[str],
     """
     server = JobServer.connect()
     server.check_versions()
-    entrypoint = shlex.join(["python", "-m", f"jobs.{asked.job}", RUN_FILE, *asked.options])
+    run_file = ["--run-file"] * asked.names_run_file + [RUN_FILE]
+    entrypoint = shlex.join(["python", "-m", f"jobs.{asked.job}", *run_file, *asked.options])
     # a name that follows from what is run: the same command has the same
     command = f"{entrypoint}\n{asked.run_file}".encode()
     name = asked.submission_id or f"{asked.job}-{digest_bytes(command)[:12]}"

@@ -108,6 +108,38 @@ def test_settings_and_the_jobs_own_options_reach_it(
     assert not catalog.storage.exists(f"{catalog.uri}/runs/dry/run.json")
 
 
+def test_what_asks_embeddings_runs_on_a_cluster_too(
+    nodes: Nodes, driver: Path, catalog: Catalog
+) -> None:
+    night, kept = catalog.classification("asked"), f"{catalog.uri}/embeddings"
+    assert submit(nodes, driver, "classify", night)[0] == 0
+    (digest,) = catalog.storage.names(kept)
+    examples = [f"odd,{number:03d}.jpg,{number % 2}" for number in range(12)]
+    catalog.storage.write(
+        f"{catalog.uri}/tags.csv", "\n".join(["tag,item_id,holds", *examples]).encode()
+    )
+    tables = (
+        "--labels-table",
+        f"{catalog.uri}/asked/labels",
+        "--tags-table",
+        f"{catalog.uri}/tags",
+    )
+
+    for state, job, run_file, *options in (
+        ("indexed", "index", night, kept),
+        ("tagged", "tag", night, f"{catalog.uri}/tags.csv", *tables, "--embeddings", kept),
+        ("matched", "match", catalog.matching("pairs", kept)),
+        ("discovered", "discover", catalog.discovery("groups", kept)),
+        ("checked", "check", catalog.training("checked")),
+    ):
+        code, said, errors = submit(nodes, driver, job, run_file, "--", *options, "--json")
+        assert code == 0, said + errors
+        assert told_by(said)["state"] == state
+
+    names = catalog.storage.names(f"{kept}/{digest}")
+    assert any(name.endswith(".usearch") for name in names)
+
+
 @pytest.mark.faults
 def test_a_job_that_dies_before_its_first_line_is_one_sentence(
     nodes: Nodes, driver: Path, catalog: Catalog, tmp_path: Path
@@ -254,7 +286,13 @@ def test_no_cluster_at_the_address_is_one_sentence(
         (["classify", "RUN", "--set", "output=runs"], "a folder that a cluster's nodes do not"),
         (["classify", "RUN", "--set", "engine.actor=2"], "did you mean 'actors'"),
         (["classify", "RUN", "--", "--set=storage.x=y"], "--set goes before"),
+        (["match", "RUN"], "'left' is missing"),
+        (["index", "RUN"], "'embeddings' is 'embeddings', a folder that a cluster's nodes do not"),
+        (["tag", "RUN", "--", "s3://x/tags.csv", "--html", "tags.html"], "a folder that a cluster"),
+        (["index", "RUN", "--", "s3://x/e", "--top", "3"], "No such option: --top"),
+        (["index", "RUN", "--", "s3://x/e", "--run-file", "other.yaml"], "name it once"),
         (["classify", "RUN"], "RAY_ADDRESS is not set"),
+        (["index", "RUN", "--", "s3://x/e"], "RAY_ADDRESS is not set"),
     ],
 )
 def test_what_cannot_be_submitted_is_said_without_a_cluster(

@@ -122,6 +122,17 @@ class Catalog:
             },
         )
 
+    def matching(self, name: str, embeddings: str) -> str:
+        """Find the catalog's duplicates by its images."""
+        left = {"uri": f"{self.uri}/images/manifest.csv"}
+        gates = {"max_error_rate": 0.2}
+        return self.write(name, {"left": left, "embeddings": embeddings, "gates": gates})
+
+    def discovery(self, name: str, embeddings: str) -> str:
+        """Find groups by the embeddings that a night has kept."""
+        found = {"catalog": {"uri": f"{self.uri}/images/manifest.csv"}, "groups": 2}
+        return self.write(name, {**found, "bundle": f"{self.uri}/bundle", "embeddings": embeddings})
+
     def rows(self, name: str) -> pa.Table:
         options = {"AWS_ALLOW_HTTP": "true"}
         return catalogs.without_run(
