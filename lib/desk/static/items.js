@@ -96,7 +96,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
 // what was decided elsewhere on the page is no longer chosen
 document.addEventListener("htmx:afterRequest", (event) => {
   const form = event.target.closest?.("form:has(.actions)");
-  if (!form || !event.detail.successful) return;
+  if (!form || event.detail.xhr.status >= 400) return;
   for (const each of boxes(form)) each.checked = false;
   count(form);
 });
