@@ -23,14 +23,30 @@ class Neighbour:
     likeness: float
 
 
-def waiting_like(searched: Searched, table: LocalTable, item_id: str) -> list[str]:
-    """Return the items for review that look most like an item, the likest first.
+@dataclass(frozen=True, kw_only=True)
+class Alike:
+    """Items for review that look like another, the likest first, and those that do so clearly."""
+
+    item_ids: list[str]
+    clearly: set[str]
+
+
+def waiting_like(searched: Searched, table: LocalTable, item_id: str) -> Alike:
+    """Return the items for review that look most like an item.
+
+    Clearly alike are those that are nearer than halfway to the last of all that were looked at.
 
     Raises:
         InputError: the item has no embedding.
         StoreError: the store does not answer.
     """
-    return [row["item_id"] for row, _ in _near(searched, table, item_id, WAITING)]
+    found = _near(searched, table, item_id)
+    likeness = [each for _, each in found] or [0.0]
+    halfway = (max(likeness) + min(likeness)) / 2
+    waiting = {row["item_id"]: each for row, each in found if row["decision"] in WAITING}
+    return Alike(
+        item_ids=[*waiting], clearly={each for each in waiting if waiting[each] >= halfway}
+    )
 
 
 def labelled_like(
@@ -38,7 +54,7 @@ def labelled_like(
 ) -> list[Neighbour]:
     """Return the labelled items that look most like an item; raises as `waiting_like`."""
     known = taxonomy.by_id
-    near = _near(searched, table, item_id, LABELLED)
+    near = _near(searched, table, item_id)
     return [
         Neighbour(
             item_id=row["item_id"],
@@ -48,14 +64,11 @@ def labelled_like(
             likeness=likeness,
         )
         for row, likeness in near
-        if row["category_id"] in known
+        if row["decision"] in LABELLED and row["category_id"] in known
     ][:most]
 
 
-def _near(
-    searched: Searched, table: LocalTable, item_id: str, decisions: tuple[str, ...]
-) -> list[tuple[Row, float]]:
+def _near(searched: Searched, table: LocalTable, item_id: str) -> list[tuple[Row, float]]:
     hits = searched.catalog.like_item(item_id, Asked(top=CANDIDATES))
-    scores = {hit.item_id: hit.score for hit in hits}
-    rows = table.items(list(scores))
-    return [(row, scores[row["item_id"]]) for row in rows if row["decision"] in decisions]
+    likeness = {hit.item_id: hit.score for hit in hits}
+    return [(row, likeness[row["item_id"]]) for row in table.items(list(likeness))]

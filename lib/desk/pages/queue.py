@@ -1,6 +1,6 @@
 """The queue: one question at a time, or a sheet of sixty."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -37,22 +37,27 @@ def show(
 ) -> HTMLResponse:
     """Show what waits for a person, or what is like one item."""
     desk, session, wrong = desk_of(request), request.state.session, ""
+    chosen: set[str] = set()
     if like:
-        view = "sheet"
+        view, here = "sheet", [like]
         try:
             near = waiting_like(desk.searching.of(desk.table.version), desk.table, like)
+            here += [each for each in near.item_ids if each != like]
+            chosen = {like, *near.clearly}
         except ReshelveError as error:
-            near, wrong = [], str(error)
-        here = [like, *(each for each in near if each != like)]
+            wrong = str(error)
         ids = desk.reservations.take(here, session, TOGETHER)
     else:
         ids = desk.queue.take(desk.table, order, session, AT_ONCE[view])
-    values = {"view": view, "order": order, "orders": ORDERS, "like": like, "wrong": wrong}
-    return page(
-        request,
-        "queue.html.j2",
-        {**values, **_progress(request, exact=not ids), **_of(request, ids)},
-    )
+    values: dict[str, object] = {
+        "view": view,
+        "order": order,
+        "orders": ORDERS,
+        "like": like,
+        "wrong": wrong,
+    }
+    values |= {**_progress(request, exact=True), **_of(request, ids, chosen)}
+    return page(request, "queue.html.j2", values)
 
 
 @router.post("/queue/more")
@@ -116,11 +121,14 @@ def categories(request: Request, text: str = "") -> HTMLResponse:
     return page(request, "queue_categories.html.j2", {"found": found})
 
 
-def _of(request: Request, item_ids: Sequence[str]) -> dict[str, list[Question]]:
+def _of(
+    request: Request, item_ids: Sequence[str], chosen: Collection[str] = ()
+) -> dict[str, Collection[Question] | Collection[str]]:
     desk = desk_of(request)
     told = desk.table.history_of(item_ids)
     rows = desk.table.items(item_ids)
-    return {"questions": [question_of(row, told[row["item_id"]], desk.taxonomy) for row in rows]}
+    questions = [question_of(row, told[row["item_id"]], desk.taxonomy) for row in rows]
+    return {"questions": questions, "chosen": chosen}
 
 
 def _progress(request: Request, *, exact: bool = False) -> Mapping[str, Any]:

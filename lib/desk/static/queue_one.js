@@ -22,7 +22,7 @@ function advance() {
 function show(question) {
   current.replaceChildren(question);
   deciding.hidden = false;
-  htmx.trigger(question.querySelector(".nearest"), "shown");
+  for (const each of [question, ...ready().slice(0, 1)]) htmx.trigger(each.querySelector(".nearest"), "shown");
   current.setAttribute("aria-label", `${question.dataset.title}. ${question.querySelector(".why").textContent}`);
   current.focus({preventScroll: true});
 }
@@ -71,11 +71,12 @@ async function answer(what, category) {
   const question = card();
   if (!question) return;
   const id = item(question);
+  const written = decide(what, category, [id]);
   away.add(id);
   question.remove();
   advance();
   try {
-    await decide(what, category, [id]);
+    await written;
   } catch (error) {
     putBack(question, error.message);
   } finally {

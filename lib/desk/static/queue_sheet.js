@@ -96,10 +96,11 @@ function goOn(after) {
 async function answer(what, category, said) {
   const on = targets();
   if (!on.length) return;
+  const written = decide(what, category, on.map(item));
   for (const tile of on) mark(tile, said(tile));
   goOn(on.at(-1));
   try {
-    const refused = await decide(what, category, on.map(item));
+    const refused = await written;
     for (const tile of on) if (refused[item(tile)]) tile.querySelector(".said").textContent = refused[item(tile)];
   } catch (error) {
     for (const tile of on) unmark(tile, "not kept");
