@@ -16,6 +16,10 @@ StorageOf = Annotated[
     Path | None, typer.Option(help="Take the 'storage' of this run file.", metavar="RUN.yaml")
 ]
 LabelsTable = Annotated[str, typer.Option(help="The labels table.", metavar="TABLE")]
+Annotations = Annotated[
+    str | None,
+    typer.Option(help="The table of answers; beside the labels table.", metavar="TABLE"),
+]
 Embeddings = Annotated[
     str, typer.Option(help="The folder that keeps the embeddings.", metavar="FOLDER")
 ]

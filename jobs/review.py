@@ -7,15 +7,11 @@ import typer
 from jobs import review_fit, review_publish
 from jobs.command import new_app
 from jobs.ending import EndAsJson, ending
-from jobs.options import LabelsTable, StorageOf
+from jobs.options import Annotations, LabelsTable, StorageOf
 
 app = new_app()
 app.command("fit")(review_fit.main)
 app.command("publish")(review_publish.main)
-Annotations = Annotated[
-    str | None,
-    typer.Option(help="The table of answers; beside the labels table.", metavar="TABLE"),
-]
 BundleOf = Annotated[str, typer.Option(help="The bundle of its labels.", metavar="BUNDLE")]
 ItemsFile = Annotated[str, typer.Argument(help="A .csv, or a .json of Label Studio.")]
 
@@ -36,6 +32,7 @@ def export(
     decision: Annotated[str, typer.Option(help="Only of this decision, or 'all'.")] = "review",
     category: Annotated[str | None, typer.Option(help="Only below it.", metavar="ID")] = None,
     order: Annotated[str, typer.Option(help="helpful, unsure, sure or random.")] = "helpful",
+    embeddings: Annotated[str | None, typer.Option(help="Spread over looks, too.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="N at most.")] = None,
     as_json: EndAsJson = False,
 ) -> None:
@@ -47,7 +44,8 @@ def export(
 
         storage = Storage(storage_of(run_file))
         reviewed = open_reviewed(labels_table, annotations, bundle, storage)
-        wanted = Wanted(decision=decision, category=category, order=order_of(order), most=limit)
+        wanted = Wanted(decision=decision, category=category, order=order_of(order), most=limit,
+                        embeddings=embeddings)  # fmt: skip
         count = export_items(reviewed, wanted, file, say)
         end.tell("exported", f"{count:,} items", items=count, file=file)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from jobs.ending import EndAsJson, ending
-from jobs.options import Embeddings, LabelsTable, StorageOf
+from jobs.options import Annotations, Embeddings, LabelsTable, StorageOf
 
 
 def main(
@@ -13,10 +13,7 @@ def main(
     run_file: StorageOf = None,
     *,
     labels_table: LabelsTable = "labels",
-    annotations: Annotated[
-        str | None,
-        typer.Option(help="The table of answers; beside the labels table.", metavar="TABLE"),
-    ] = None,
+    annotations: Annotations = None,
     embeddings: Embeddings = "embeddings",
     bundle: Annotated[
         str, typer.Option(help="The bundle whose head is replaced.", metavar="BUNDLE")

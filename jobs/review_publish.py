@@ -5,17 +5,14 @@ from typing import Annotated
 import typer
 
 from jobs.ending import EndAsJson, ending
-from jobs.options import LabelsTable, StorageOf
+from jobs.options import Annotations, LabelsTable, StorageOf
 
 
 def main(
     run_file: StorageOf = None,
     *,
     labels_table: LabelsTable = "labels",
-    annotations: Annotated[
-        str | None,
-        typer.Option(help="The table of answers; beside the labels table.", metavar="TABLE"),
-    ] = None,
+    annotations: Annotations = None,
     by: Annotated[str | None, typer.Option(help="Who does it, for the history.")] = None,
     as_json: EndAsJson = False,
 ) -> None:

@@ -9,12 +9,15 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lib.embeddings.store import EmbeddingStore
 from lib.errors import InputError
 from lib.labels.annotations import annotations_of
 from lib.labels.annotations_table import AnnotationsTable
 from lib.labels.decisions import Decision
 from lib.labels.delta_table import LabelsTable
+from lib.models.bundle import Bundle
 from lib.review.answer_sheet import from_sheet, to_sheet
+from lib.review.groups import group_items
 from lib.review.label_studio import from_export, labelling_config, to_tasks
 from lib.review.order import Order, order_rows
 from lib.review.said import Read
@@ -32,12 +35,17 @@ SHEET, TASKS = ".csv", ".json"
 
 @dataclass(frozen=True, kw_only=True)
 class Reviewed:
-    """A labels table, its taxonomy, and where answers about its items go."""
+    """A labels table, the bundle of its labels, and where answers about its items go."""
 
     labels: LabelsTable
     answers: AnnotationsTable
-    taxonomy: Taxonomy
+    bundle: Bundle
     storage: Storage
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Of the table."""
+        return self.bundle.taxonomy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +57,15 @@ class Wanted:
         category: only of this category, or below it; None for all.
         order: what comes first.
         most: how many at most; None for all.
+        embeddings: the folder that keeps them, for an order that is spread over looks, too; or
+            None.
     """
 
     decision: str = Decision.REVIEW
     category: str | None = None
     order: Order = Order.HELPFUL
     most: int | None = None
+    embeddings: str | None = None
 
 
 def order_of(name: str) -> Order:
@@ -80,7 +91,7 @@ def open_reviewed(
     return Reviewed(
         labels=labels,
         answers=AnnotationsTable(annotations or annotations_of(labels_table), storage),
-        taxonomy=find_bundle(bundle, labels, storage).taxonomy,
+        bundle=find_bundle(bundle, labels, storage),
         storage=storage,
     )
 
@@ -98,7 +109,12 @@ def export_items(reviewed: Reviewed, wanted: Wanted, target: str, say: Say) -> i
     with stage(say, "reading the labels table"):
         items = _find(reviewed, wanted)
     with stage(say, "putting the items in order", short=True):
-        items = items.take(pa.array(order_rows(items, wanted.order)[: wanted.most]))
+        grouped = items
+        if wanted.embeddings is not None:
+            digest = reviewed.bundle.backbone_digest
+            store = EmbeddingStore(wanted.embeddings, digest, reviewed.storage)
+            grouped = items.append_column("cluster", group_items(items, store))
+        items = items.take(pa.array(order_rows(grouped, wanted.order)[: wanted.most]))
     if kind == SHEET:
         reviewed.storage.write(target, to_sheet(items, datetime.now(UTC)))
     else:

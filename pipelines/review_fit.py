@@ -10,7 +10,7 @@ from lib.backfill.head_bundle import NewHead, write_head_bundle
 from lib.backfill.new_names import NewNames
 from lib.backfill.score_unit import scorer_of
 from lib.batches import to_parquet
-from lib.catalog.catalog import CatalogConfig
+from lib.catalog.catalog import CatalogConfig, labels_of
 from lib.drift.sample import sample_of
 from lib.embeddings.store import EmbeddingStore
 from lib.errors import InputError
@@ -83,6 +83,7 @@ def fit_head(wanted: HeadToFit, storage: Storage, say: Say) -> HeadFit:
         answers = AnnotationsTable(place, storage).standing(old.taxonomy.version)
         known = read_known(wanted.catalog, old, storage)
         taught = teach(known.items, None, named(answers, labels))
+        old.taxonomy.check_labels(labels_of(taught.items), place)
     say(taught.sentence)
     labelled, without = embedded(taught, old, store)
     if without:

@@ -80,6 +80,8 @@ def test_items_are_chosen_by_category_and_number(shop: Path, tmp_path: Path) -> 
 
     assert {row["category_id"] for row in below} == {"shirt"}
     assert len(sheet_of(shop, tmp_path, "--limit", "3", "--order", "random")) == 3
+    kept = ["--decision", "all", "--embeddings", str(shop / "embeddings")]
+    assert len(sheet_of(shop, tmp_path, *kept)) == 12
 
 
 def test_label_studios_tasks_go_out_with_their_config_and_come_back(
