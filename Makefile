@@ -26,6 +26,7 @@
 # make bench-changed   takes in the one item in a hundred that has changed, of 100,000 on S3
 # make bench-hostile   classifies 200 small files of 64 million pixels each, in bounded memory
 # make bench-search    indexes and asks a million embeddings, beside faiss and scikit-learn
+# make bench-desk-order counts the decisions until a catalog is labelled right, in the desk's order and any
 # make bench-match     matches a million made-up titles with 100,000, and labelled pairs beside peers
 # make bench-engine    streams a million items through the whole engine, with nothing to classify
 PYTHON ?= python3
@@ -34,7 +35,7 @@ RUN := $(VENV)/bin/python -m
 
 .PHONY: fuzz sbom audit demo first-week report-shots test test-fast test-faults test-cluster test-examples test-mlflow test-review \
   check layers lock bench bench-listing bench-night bench-changed bench-kills bench-engine \
-  bench-search bench-match bench-hostile bench-backfill bench-accuracy bench-train
+  bench-search bench-match bench-desk-order bench-hostile bench-backfill bench-accuracy bench-train
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -182,6 +183,9 @@ $(SEARCH_PEERS)/.installed: benchmarks/peers/search_requirements.txt $(VENV)/.in
 
 bench-search: $(SEARCH_PEERS)/.installed
 	$(RUN) benchmarks.bench_search
+
+bench-desk-order: $(VENV)/.installed
+	$(RUN) benchmarks.bench_desk_order --photos ../shared/data/clothing
 
 bench-match: $(VENV)/.installed
 	$(RUN) benchmarks.bench_match

@@ -117,6 +117,7 @@ def from_export(data: bytes, source: str) -> Read:
         isinstance(each, dict)
         and isinstance(each.get("data"), dict)
         and isinstance(each.get("annotations"), list)
+        and all(isinstance(annotation, dict) for annotation in each["annotations"])
         for each in tasks
     )
     if not whole:
@@ -148,7 +149,8 @@ def _answer_of(annotation: Mapping[str, Any]) -> str | None:
     if annotation.get("was_cancelled"):
         return None
     found: dict[str, str] = {}
-    for region in annotation.get("result") or ():
+    results = annotation.get("result")
+    for region in results if isinstance(results, list) else ():
         value = region.get("value") if isinstance(region, Mapping) else None
         chosen = (value.get(TREE) or value.get(FLAT)) if isinstance(value, Mapping) else None
         while isinstance(chosen, list) and chosen:
@@ -164,13 +166,17 @@ def _said(data: Mapping[str, Any], annotation: Mapping[str, Any], answer: str) -
     return Said(
         item_id=data["item_id"],
         answer=answer,
-        uri=data.get("uri"),
-        etag=data.get("etag"),
-        taxonomy_version=data.get("taxonomy_version"),
+        uri=_text(data.get("uri")),
+        etag=_text(data.get("etag")),
+        taxonomy_version=_text(data.get("taxonomy_version")),
         by=_person(annotation.get("completed_by")),
         at=_moment(when),
         key=f"{annotation.get('unique_id') or annotation.get('id')} {when}",
     )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None or value == "" else str(value)
 
 
 def _person(completed_by: object) -> str | None:

@@ -151,7 +151,7 @@ def _annotation(
         "category_id": category,
         "taxonomy_version": version,
         "by": said.by or common.by,
-        "at": said.at or common.now,
+        "at": min(said.at or common.now, common.now),  # a clock that is fast is no newer answer
         "previous_category_id": row["category_id"],
         "previous_decision": row["decision"],
         "confidence": row["confidence"],

@@ -121,8 +121,9 @@ def test_two_peoples_annotations_of_a_task_are_two_answers() -> None:
         (b'[{"id": 1, "image": "a", "category": "b"}]', "in the format JSON (not JSON-MIN)"),
         (b'[{"id": 7, "data": {"image": "a"}, "annotations": []}]', "task 7 has no item_id in its"),
         (b'[{"id": 7, "data": {"item_id": 3}, "annotations": []}]', "task 7 has no item_id in its"),
+        (b'[{"data": {"item_id": "a"}, "annotations": [3]}]', "expected a list of tasks with th"),
     ],
-    ids=["empty", "object", "min", "foreign", "number"],
+    ids=["empty", "object", "min", "foreign", "number", "annotation"],
 )
 def test_what_is_no_export_says_so(data: bytes, sentence: str) -> None:
     with pytest.raises(InputError) as caught:
@@ -135,7 +136,7 @@ def test_what_is_no_export_says_so(data: bytes, sentence: str) -> None:
 @pytest.mark.parametrize(
     "result",
     [None, [None], [{"value": None}], [{"from_name": "category", "value": {"taxonomy": [[]]}}],
-     [{"from_name": "category", "value": {"choices": [3]}}], ["a"]],
+     [{"from_name": "category", "value": {"choices": [3]}}], ["a"], "skirt", {"a": 1}],
 )  # fmt: skip
 def test_a_damaged_result_is_no_answer(result: object) -> None:
     assert exported({"id": 1, "result": result}).without == {"no answer": 1}

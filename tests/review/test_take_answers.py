@@ -51,6 +51,12 @@ def test_the_file_may_say_who_and_when() -> None:
     assert (row["by"], row["at"]) == ("bea@shop", then)
 
 
+def test_a_clock_that_is_fast_makes_no_answer_of_tomorrow() -> None:
+    (row,) = take(said(at=datetime(2027, 1, 1, tzinfo=UTC))).annotations.to_pylist()
+
+    assert row["at"] == NOW
+
+
 def test_the_same_file_adds_nothing_when_it_is_read_again() -> None:
     first = take(said(), said("b"))
     later = Import(taxonomy=TAXONOMY, by="bea", now=datetime.now(UTC))
