@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from lib.desk.local_table import LocalTable, Row
 from lib.desk.searching import Searched
-from lib.search.catalog import Asked
+from lib.errors import ReshelveError
+from lib.search.catalog import Asked, NoEmbeddingError
 from lib.taxonomy.taxonomy import Taxonomy
 
 CANDIDATES = 300  # nearest items that are looked through
@@ -66,6 +67,13 @@ def labelled_like(
         for row, likeness in near
         if row["decision"] in LABELLED and row["category_id"] in known
     ][:most]
+
+
+def why_nothing(error: ReshelveError) -> str:
+    """Return why nothing is compared with an item of the table, for who looks at it."""
+    if isinstance(error, NoEmbeddingError):
+        return "This item has no embedding, so nothing can be compared with it."
+    return str(error)
 
 
 def _near(searched: Searched, table: LocalTable, item_id: str) -> list[tuple[Row, float]]:

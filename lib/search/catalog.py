@@ -22,6 +22,10 @@ LEAST_ALIKE = 0.6  # of titles, where no least score is asked for
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
+class NoEmbeddingError(InputError):
+    """No item with an embedding has the id that was asked for."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """How many hits are wanted, and which items count.
@@ -112,11 +116,12 @@ class CatalogSearch:
         """Return the other items whose images are nearest to an item's, the best first.
 
         Raises:
-            InputError: the item has no embedding; or as `like_vector`.
+            NoEmbeddingError: the item has none.
+            InputError: as `like_vector`.
         """
         row = self.items.row_of(item_id)
         if row is None:
-            raise InputError(
+            raise NoEmbeddingError(
                 f"{item_id}: no item of the labels table with an embedding has this id"
             )
         vector = self.nearest.read(self.items.places[row : row + 1])[0]

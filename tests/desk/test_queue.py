@@ -385,6 +385,14 @@ def test_the_page_says_that_the_category_of_an_answer_was_split(tmp_path: Path) 
     assert why(page) == "ann said outwear, which was split. Which part is it?"
 
 
+def test_an_item_without_an_embedding_is_compared_with_nothing(tmp_path: Path) -> None:
+    make_questions(tmp_path, 4, changes={"000.jpg": {"etag": "another"}})
+    said = "This item has no embedding, so nothing can be compared with it."
+    with served(config_of(tmp_path)) as desk:
+        for path in ("/queue/nearest?item=", "/item/alike?id=", "/search?like=", "/queue?like="):
+            assert said in desk.client.get(f"{path}000.jpg").text
+
+
 def test_the_nearest_labelled_items_are_those_that_look_alike(tmp_path: Path) -> None:
     make_questions(tmp_path, 5, accepted=20)
     with served(config_of(tmp_path)) as desk:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
+from lib.desk.alike import why_nothing
 from lib.desk.deciding import decide
 from lib.desk.local_table import Row
 from lib.desk.render import desk_of, page
@@ -70,7 +71,7 @@ def alike(request: Request, id: str) -> HTMLResponse:  # noqa: A002  # as above
         scores = {hit.item_id: hit.score for hit in hits}
         values["found"] = [(row, scores[row["item_id"]]) for row in desk.table.items(list(scores))]
     except ReshelveError as error:
-        values["why"] = str(error)
+        values["why"] = why_nothing(error)
     return page(request, "item_alike.html.j2", values)
 
 

@@ -1,6 +1,6 @@
 """Pictures of the table's items: asked for by item alone, never by an address."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -12,11 +12,11 @@ from lib.reasons import ItemError
 
 router = APIRouter()
 SIDES_PX = {"small": SMALL_PX, "large": LARGE_PX}
-# what stands for an image that cannot be shown: a grey frame with a stroke through it
-NONE = (
-    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 60"><path fill="none" '
-    b'd="M8 8h44v44H8zM8 52 52 8" stroke="#888" stroke-width="2"/></svg>'
-)
+# what stands for an image that cannot be shown: words that can be read in a tile, and beside it
+_NONE = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}"><text x="50%" \
+y="50%" text-anchor="middle" dominant-baseline="middle" font-family="system-ui, sans-serif" \
+font-size="24" fill="#7d8590">cannot be shown</text></svg>"""
+NONE: Final = {"small": _NONE.format(side=240).encode(), "large": _NONE.format(side=600).encode()}
 
 
 @router.get("/picture")
@@ -25,7 +25,7 @@ def picture(request: Request, item: str, size: Literal["small", "large"] = "smal
     desk = desk_of(request)
     found = desk.table.item(item)
     if found is None:
-        return Response(NONE, 404, media_type="image/svg+xml")
+        return Response(NONE[size], 404, media_type="image/svg+xml")
     version = f"{found['uri']}\n{found['etag']}\n{size}".encode()
     headers = {"etag": f'"{digest_bytes(version)}"', "cache-control": "private, max-age=300"}
     if request.headers.get("if-none-match") == headers["etag"]:
@@ -34,5 +34,5 @@ def picture(request: Request, item: str, size: Literal["small", "large"] = "smal
         jpeg = desk.pictures.of_item(found["uri"], found["etag"], SIDES_PX[size])
     except ItemError as error:
         gone = {"cache-control": "no-store", "x-why": str(error.reason)}
-        return Response(NONE, 404, gone, "image/svg+xml")
+        return Response(NONE[size], 404, gone, "image/svg+xml")
     return Response(jpeg, 200, headers, "image/jpeg")

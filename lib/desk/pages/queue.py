@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from lib.desk.alike import labelled_like, waiting_like
+from lib.desk.alike import labelled_like, waiting_like, why_nothing
 from lib.desk.finding import find_categories
 from lib.desk.question import Question, question_of
 from lib.desk.render import desk_of, page
@@ -45,7 +45,7 @@ def show(
             here += [each for each in near.item_ids if each != like]
             chosen = {like, *near.clearly}
         except ReshelveError as error:
-            wrong = str(error)
+            wrong = why_nothing(error)
         ids = desk.reservations.take(here, session, TOGETHER)
     else:
         ids = desk.queue.take(desk.table, order, session, AT_ONCE[view])
@@ -96,7 +96,7 @@ def nearest(request: Request, item: str) -> HTMLResponse:
         searched = desk.searching.of(desk.table.version)
         found = labelled_like(searched, desk.table, desk.taxonomy, item, NEAREST)
     except ReshelveError as error:
-        found, wrong = [], str(error)
+        found, wrong = [], why_nothing(error)
     return page(request, "queue_nearest.html.j2", {"found": found, "wrong": wrong})
 
 

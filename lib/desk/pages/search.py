@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from lib.desk.alike import why_nothing
 from lib.desk.local_table import Row
 from lib.desk.pictures import LARGE_PX
 from lib.desk.render import desk_of, page
@@ -32,7 +33,7 @@ def show(request: Request, title: str = "", like: str = "") -> HTMLResponse:
             hits = desk.searching.of(desk.table.version).catalog.like_item(like, Asked(top=MOST))
             found = _rows(request, hits)
     except ReshelveError as error:
-        why = str(error)
+        why = why_nothing(error) if desk.table.item(like) else str(error)
     item = desk.table.item(like) if like and not title else None
     values = {"asked": title or like, "title": title, "like": item, "found": found, "why": why}
     return page(request, "search.html.j2", values | {"key": secrets.token_hex(12)})

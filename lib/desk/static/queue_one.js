@@ -22,6 +22,7 @@ function advance() {
 function show(question) {
   current.replaceChildren(question);
   deciding.hidden = false;
+  deciding.querySelector("[data-do=accept]").hidden = !question.querySelector(".best button");
   for (const each of [question, ...ready().slice(0, 1)]) htmx.trigger(each.querySelector(".nearest"), "shown");
   current.setAttribute("aria-label", `${question.dataset.title}. ${question.querySelector(".why").textContent}`);
   current.focus({preventScroll: true});

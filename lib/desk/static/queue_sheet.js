@@ -68,6 +68,8 @@ function update() {
   for (const button of deciding.querySelectorAll("[data-do=accept], [data-do=each], [data-do=reject], [data-do=skip]")) {
     button.disabled = !on.length;
   }
+  deciding.querySelector("[data-do=accept]").disabled = !list.length;
+  deciding.querySelector("[data-do=each]").disabled = !on.some((each) => bestOf(each).length);
 }
 
 function mark(tile, said) {
@@ -93,8 +95,7 @@ function goOn(after) {
   else { update(); nextSheet(); }
 }
 
-async function answer(what, category, said) {
-  const on = targets();
+async function answer(what, category, said, on = targets()) {
   if (!on.length) return;
   const written = decide(what, category, on.map(item));
   for (const tile of on) mark(tile, said(tile));
@@ -158,7 +159,7 @@ const does = {
     if (button) answer("category", decodeURIComponent(button.dataset.category), () => button.dataset.name);
   },
   accept: () => does.pick({key: "1"}),
-  each: () => answer("first", "", (tile) => bestOf(tile)[0]?.[1] ?? ""),
+  each: () => answer("first", "", (tile) => bestOf(tile)[0][1], targets().filter((tile) => bestOf(tile).length)),
   reject: () => answer("rejected", "", () => "not in the taxonomy"),
   skip: () => leave(targets()),
   rest: () => leave(open()),
