@@ -5,6 +5,7 @@
 # make test-faults   kills and disturbs runs at every step, for 30 minutes at most; SEED=1 draws others
 # make test-cluster  submits jobs to nodes that share no disk, and loses whole nodes
 # make report-shots  runs a week on the drawn catalog, and takes pictures of its reports
+# make desk-shots    takes pictures of all pages of the desk, of what the demo has made
 # make test-mlflow   logs trainings on an MLflow server of its own
 # make test-review  lets Label Studio's own SDK read what is exported, and takes its answers in
 # make test-examples   runs the examples of schedulers in Airflow, Dagster, systemd and cron
@@ -33,7 +34,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: fuzz sbom audit demo first-week report-shots test test-fast test-faults test-cluster test-examples test-mlflow test-review \
+.PHONY: fuzz sbom audit demo first-week report-shots desk-shots test test-fast test-faults test-cluster test-examples test-mlflow test-review \
   check layers lock bench bench-listing bench-night bench-changed bench-kills bench-engine \
   bench-search bench-match bench-desk-order bench-hostile bench-backfill bench-accuracy bench-train
 demo: $(VENV)/.installed
@@ -124,6 +125,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 
 report-shots: $(VENV)/.installed
 	$(RUN) tests.helpers.report_shots
+
+desk-shots: $(VENV)/.installed
+	$(RUN) tests.helpers.desk_shots
 
 layers: $(VENV)/.installed
 	$(RUN) tests.helpers.layers
