@@ -68,7 +68,7 @@ def test_a_catalog_is_moved_in_spite_of_a_check_and_brought_back(
     assert desk.client.get("/runs/report", params={"run": moved.run_id}).status_code == 200
     gates = [each.partition('"')[0] for each in page.split('name="gate" value="')[1:]]
 
-    form = {"run": moved.run_id, "gate": gates, "reason": "these are made rows"}
+    form: dict[str, object] = {"run": moved.run_id, "gate": gates, "reason": "these are made rows"}
     accepted = started(desk, "/runs/publish", form)
 
     assert accepted.exit_code == 0, accepted.lines
