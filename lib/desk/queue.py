@@ -13,7 +13,7 @@ from lib.review.audit import draw_sample, week_of
 from lib.review.order import Order, ranked
 
 WINDOW = 1_000  # ranks that are read first; the next windows are larger
-COUNTED_FOR_S = 1.0
+COUNTED_FOR_S = 2.0
 BESIDE_AUDITS = 6  # of so many items of the queue, one is followed by one of the audit
 MOST_SESSIONS = 1_000  # whose skipped items are kept
 # an answer may be taken back, so that what was answered keeps its rank

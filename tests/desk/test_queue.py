@@ -296,7 +296,7 @@ def test_an_empty_queue_says_so_and_what_to_do_next(browser: Browser) -> None:
     text = browser.client.get("/queue").text
     assert "All is decided" in text
     assert "12 answers today" in text
-    assert 'href="/runs"' in text
+    assert 'href="/teach"' in text
 
 
 def test_an_accepted_item_is_asked_about_blind(tmp_path: Path) -> None:

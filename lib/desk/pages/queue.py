@@ -56,7 +56,7 @@ def show(
         "like": like,
         "wrong": wrong,
     }
-    values |= {**_progress(request, exact=True), **_of(request, ids, chosen)}
+    values |= {**_progress(request, exact=not ids), **_of(request, ids, chosen)}
     return page(request, "queue.html.j2", values)
 
 
