@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from lib.desk.local_table import LocalTable, Row
 from lib.desk.searching import Searched
 from lib.errors import ReshelveError
@@ -35,19 +37,16 @@ class Alike:
 def waiting_like(searched: Searched, table: LocalTable, item_id: str) -> Alike:
     """Return the items for review that look most like an item.
 
-    Clearly alike are those that are nearer than halfway to the last of all that were looked at.
+    Clearly alike are those of the nearer of two groups, which are as far apart as can be.
 
     Raises:
         InputError: the item has no embedding.
         StoreError: the store does not answer.
     """
     found = _near(searched, table, item_id)
-    likeness = [each for _, each in found] or [0.0]
-    halfway = (max(likeness) + min(likeness)) / 2
+    least = _least_of_the_nearer([likeness for _, likeness in found])
     waiting = {row["item_id"]: each for row, each in found if row["decision"] in WAITING}
-    return Alike(
-        item_ids=[*waiting], clearly={each for each in waiting if waiting[each] >= halfway}
-    )
+    return Alike(item_ids=[*waiting], clearly={each for each in waiting if waiting[each] >= least})
 
 
 def labelled_like(
@@ -74,6 +73,17 @@ def why_nothing(error: ReshelveError) -> str:
     if isinstance(error, NoEmbeddingError):
         return "This item has no embedding, so nothing can be compared with it."
     return str(error)
+
+
+def _least_of_the_nearer(falling: list[float]) -> float:
+    """Return the least likeness of the nearer of two groups, after Otsu's threshold."""
+    scores = np.asarray(falling)
+    if len(scores) < 2:
+        return float(scores.min(initial=0.0))
+    near = np.arange(1, len(scores))
+    sums = np.cumsum(scores)
+    apart = sums[:-1] / near - (sums[-1] - sums[:-1]) / (len(scores) - near)
+    return float(scores[np.argmax(near * (len(scores) - near) * apart**2)])
 
 
 def _near(searched: Searched, table: LocalTable, item_id: str) -> list[tuple[Row, float]]:
