@@ -74,11 +74,8 @@ class AnnotationsTable:
                 return self._put_together()
         raise AssertionError("the last attempt returns or raises")
 
-    def read(self, item_id: str | None = None) -> pa.Table:
+    def read(self) -> pa.Table:
         """Return all annotations, each once, of `ANNOTATIONS_SCHEMA`; none without a table.
-
-        Args:
-            item_id: whose annotations are wanted; None for all.
 
         Raises:
             InputError: what lies there is no table of annotations, or a file of it is damaged.
@@ -88,7 +85,7 @@ class AnnotationsTable:
         if table is None:
             return ANNOTATIONS_SCHEMA.empty_table()
         rows = pa.Table.from_batches(
-            stream_rows(table, ANNOTATIONS_SCHEMA, self.name, item_id), ANNOTATIONS_SCHEMA
+            stream_rows(table, ANNOTATIONS_SCHEMA, self.name), ANNOTATIONS_SCHEMA
         )
         return _once(rows)
 

@@ -58,7 +58,7 @@ def show(request: Request, id: str) -> HTMLResponse:  # noqa: A002  # as it stan
 def precision(request: Request, id: str) -> HTMLResponse:  # noqa: A002  # as above
     """Show how often accepted labels of a category are right, by answers that were given blind."""
     desk = desk_of(request)
-    figures = audit_figures(desk.annotations.read(), desk.taxonomy.version)
+    figures = audit_figures(desk.table.read("SELECT * FROM history"), desk.taxonomy.version)
     found = [each for each in figures.by_category if each.category_id == id]
     values = {"audited": found[0] if found else None, "whole": figures.whole}
     return page(request, "category_precision.html.j2", values)

@@ -12,6 +12,7 @@ from lib.desk.deciding import decide
 from lib.desk.local_table import Row
 from lib.desk.render import desk_of, page
 from lib.errors import ReshelveError
+from lib.labels.annotations import STANDING
 from lib.labels.item_history import MOST_VERSIONS, item_history
 from lib.reasons import MEANINGS
 from lib.search.catalog import Asked
@@ -51,11 +52,10 @@ def _answered(request: Request, user: str, told: dict[str, str]) -> HTMLResponse
 def history(request: Request, id: str) -> HTMLResponse:  # noqa: A002  # as above
     """Show what an item was in earlier versions of the table, and every answer about it."""
     desk = desk_of(request)
-    annotations = desk.annotations.read(id).sort_by([("at", "descending")]).to_pylist()
     values = {
         "steps": item_history(desk.labels, id),
         "most": MOST_VERSIONS,
-        "annotations": annotations,
+        "annotations": desk.table.history_of([id])[id],
         "taxonomy": desk.taxonomy,
     }
     return page(request, "item_history.html.j2", values)
@@ -100,6 +100,7 @@ def _values(request: Request, item_id: str) -> dict[str, object]:
         ]
         if known
         else [],
+        "answered": row["answer"] in STANDING,
         "right": row["category_id"] in taxonomy.leaves,
         "meaning": MEANINGS.get(row["error"], "") if row["error"] else "",
         "key": secrets.token_hex(12),
