@@ -23,15 +23,16 @@ NONE: Final = {"small": _NONE.format(side=240).encode(), "large": _NONE.format(s
 def picture(request: Request, item: str, size: Literal["small", "large"] = "small") -> Response:
     """Return an item's picture, which a browser may keep as long as the image is the same."""
     desk = desk_of(request)
-    found = desk.table.item(item)
+    found = desk.table.image_of(item)
     if found is None:
         return Response(NONE[size], 404, media_type="image/svg+xml")
-    version = f"{found['uri']}\n{found['etag']}\n{size}".encode()
+    uri, etag = found
+    version = f"{uri}\n{etag}\n{size}".encode()
     headers = {"etag": f'"{digest_bytes(version)}"', "cache-control": "private, max-age=300"}
     if request.headers.get("if-none-match") == headers["etag"]:
         return Response(status_code=304, headers=headers)
     try:
-        jpeg = desk.pictures.of_item(found["uri"], found["etag"], SIDES_PX[size])
+        jpeg = desk.pictures.of_item(uri, etag, SIDES_PX[size])
     except ItemError as error:
         gone = {"cache-control": "no-store", "x-why": str(error.reason)}
         return Response(NONE[size], 404, gone, "image/svg+xml")
