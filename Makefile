@@ -29,6 +29,7 @@
 # make bench-search    indexes and asks a million embeddings, beside faiss and scikit-learn
 # make bench-desk-order counts the decisions until a catalog is labelled right, in the desk's order and any
 # make bench-match     matches a million made-up titles with 100,000, and labelled pairs beside peers
+# make bench-desk      has twenty people work at a desk on a table of a million items
 # make bench-engine    streams a million items through the whole engine, with nothing to classify
 PYTHON ?= python3
 VENV := .venv
@@ -36,7 +37,7 @@ RUN := $(VENV)/bin/python -m
 
 .PHONY: fuzz sbom audit demo first-week report-shots desk-shots test test-fast test-faults test-cluster test-examples test-mlflow test-review \
   check layers lock bench bench-listing bench-night bench-changed bench-kills bench-engine \
-  bench-search bench-match bench-desk-order bench-hostile bench-backfill bench-accuracy bench-train
+  bench-desk bench-search bench-match bench-desk-order bench-hostile bench-backfill bench-accuracy bench-train
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -173,6 +174,9 @@ bench-kills: $(VENV)/.installed
 
 bench-engine: $(VENV)/.installed
 	$(RUN) benchmarks.bench_engine
+
+bench-desk: $(VENV)/.installed
+	$(RUN) benchmarks.bench_desk
 
 bench-hostile: $(VENV)/.installed
 	$(RUN) benchmarks.bench_hostile
