@@ -93,6 +93,7 @@ def measure(run_file: Path, users: int, seconds: float) -> dict[str, float]:
         print(f"{users} people work for {seconds:.0f} s", flush=True)
         asyncio.run(work(url, users, seconds, times))
         memory_gib = memory.end()
+        worked = psutil.Process(desk.pid).cpu_times()
     finally:
         desk.terminate()
         desk.wait()
@@ -108,6 +109,7 @@ def measure(run_file: Path, users: int, seconds: float) -> dict[str, float]:
         "decide_p95_ms": round(times.percentile("decide", 0.95), 1),
         "picture_p95_ms": round(times.percentile("picture", 0.95), 1),
         "memory_gib": round(memory_gib, 3),
+        "cpu_s": round(worked.user + worked.system, 1),  # tells it from a busy machine
         "failures": len(times.wrong),
     }
 

@@ -54,7 +54,11 @@ def prepare(folder: Path, items: int) -> Path:
             Change(run_id=f"night-{night}", base=base, parts=[str(part)], removed=None, made=made)
         )
         part.unlink()
-    run_file = {"labels_table": table.name, "embeddings": None, "runs": str(folder / "runs")}
+    run_file: dict[str, object] = {
+        "labels_table": table.name,
+        "embeddings": None,
+        "runs": str(folder / "runs"),
+    }
     run_file |= {"reading": {"stores": [str(folder)]}}
     (folder / "desk.yaml").write_text(yaml.safe_dump(run_file))
     return folder / "desk.yaml"
