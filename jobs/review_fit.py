@@ -24,7 +24,7 @@ def main(
     ] = None,
     as_json: EndAsJson = False,
 ) -> None:
-    """Fit a new head on people's answers, and show what it would change."""
+    """Fit a new head on people's answers, and show what would change."""
     with ending("review fit", as_json=as_json) as (say, end):
         from lib.catalog.catalog import CatalogConfig
         from lib.storage.config import storage_of

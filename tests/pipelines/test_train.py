@@ -4,11 +4,13 @@ import shutil
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import psutil
+import pyarrow as pa
 import pytest
 import safetensors.torch
 import torch
@@ -22,9 +24,11 @@ from lib.images.config import ReadingConfig
 from lib.images.preparer import StuckError
 from lib.inference.classify_unit import UnitClassifier
 from lib.inference.config import UnitJob
+from lib.labels.annotations_table import AnnotationsTable
 from lib.models.bundle import read_bundle
 from lib.models.classifier import build_classifier
 from lib.models.pretrained import read_safetensors
+from lib.schemas import ANNOTATIONS_SCHEMA
 from tests.helpers import catalogs
 from tests.helpers.jobs import (
     descendants,
@@ -430,6 +434,29 @@ def test_where_embeddings_are_kept_a_head_needs_no_image(
     )
     assert one.keys() == two.keys()
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_peoples_answers_take_the_place_of_labels(headed: tuple[WeightsSchool, str]) -> None:
+    school, first_output = headed
+    assert "two_labels" in first_output
+    items = catalogs.read_items(str(school.folder / "images" / "manifest.csv")).to_pylist()
+    item = next(each for each in items if each["item_id"] == "x-one.png")
+    answer = {name: item[name] for name in ("item_id", "uri", "etag")}
+    answer |= {"annotation_id": "1", "answer": "category", "category_id": "shoes", "by": "ann"}
+    answer |= {"taxonomy_version": "7", "at": datetime.now(UTC)}
+    table = AnnotationsTable(str(school.folder / "answers"), catalogs.LOCAL)
+    table.append(pa.Table.from_pylist([answer], schema=ANNOTATIONS_SCHEMA))
+
+    given = f"annotations={school.folder}/answers"
+    result = run_job("train", school.run_file, "--set", "run_id=taught", "--set", given)
+
+    assert result.exit_code == 0, result.output
+    assert "1 answer used: 1 of labelled items, 0 of others" in result.output
+    # the photo had two labels, and has one now
+    assert "two_labels" not in result.output
+    held_out = parquet.read_table(school.folder / "runs/taught/bundle/held_out.parquet")
+    labels = {row["item_id"]: row["category_id"] for row in held_out.to_pylist()}
+    assert (labels["x-one.png"], labels["x-other.png"]) == ("shoes", "shoes")
 
 
 def test_without_time_for_fine_tuning_the_head_is_taken_and_it_is_said(
