@@ -31,6 +31,7 @@ from lib.storage.uris import absolute, join
 from pipelines.backfill_labelled import refuse_other_backbone
 from pipelines.current_bundle import CURRENT, find_bundle
 from pipelines.review_changes import changes_of
+from pipelines.review_fit_int8 import judge_kept
 from pipelines.review_fit_items import embedded, named, read_known, right_before_and_after
 from pipelines.review_fit_record import HeadFit
 from pipelines.steps import Say
@@ -92,7 +93,7 @@ def fit_head(wanted: HeadToFit, storage: Storage, say: Say) -> HeadFit:
         say(sentence)
     with stage(say, f"fitting a head on {plural(len(labelled.targets), 'labelled item')}"):
         head = fit_best_head(labelled, len(old.taxonomy.leaves))
-        bundle, predictions = _write(uri, old, labelled, head, storage)
+        bundle, predictions = _write(uri, old, labelled, head, store)
         storage.write(join(absolute(wanted.folder), files.TRAIN_ITEMS), to_parquet(labelled.items))
     say(f"head: {head.recipe}, the best of {len(head.candidates)}, in {duration(head.seconds)}")
     before, after = right_before_and_after(predictions, known, old, store)
@@ -116,10 +117,10 @@ def fit_head(wanted: HeadToFit, storage: Storage, say: Say) -> HeadFit:
 
 
 def _write(
-    uri: str, old: Bundle, labelled: Labelled, head: FittedHead, storage: Storage
+    uri: str, old: Bundle, labelled: Labelled, head: FittedHead, store: EmbeddingStore
 ) -> tuple[Bundle, pa.Table]:
     """Calibrate a head, write its bundle, and return it with what it says of held-out items."""
-    taxonomy, leaves = old.taxonomy, old.taxonomy.leaves
+    storage, taxonomy, leaves = store.storage, old.taxonomy, old.taxonomy.leaves
     promise = Promise(taxonomy=taxonomy, accept=old.info.promise)
     scored, folds = scored_by(head, labelled), head.folds[head.judged]
     image = calibrate(scored, taxonomy, promise.accept)
@@ -140,8 +141,11 @@ def _write(
         predictions["confidence"].to_numpy(),
         labelled.vectors[head.judged].numpy(),
     )
-    new = _new_head(head, image, used, names, old)
-    write_head_bundle(uri, storage, old, replace(new, reference=reference), taxonomy)
+    folder, _, digest = store.uri.rpartition("/")
+    coarse = EmbeddingStore(folder, f"{digest}-int8", storage)
+    int8 = judge_kept(head, labelled, image, names, coarse) if old.info.int8 else None
+    new = replace(_new_head(head, image, used, names, old), reference=reference, int8=int8)
+    write_head_bundle(uri, storage, old, new, taxonomy)
     return read_bundle(uri, storage), predictions.append_column("name", judging["name"])
 
 

@@ -14,6 +14,7 @@ from lib.labels.promises import Claim
 from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
 from lib.models.bundle_tensors import pack, read_tensors
 from lib.models.head import Head
+from lib.models.int8 import Int8
 from lib.models.openvino_runtime import FILES
 from lib.models.reference import read_reference, write_reference
 from lib.models.runtimes import read_head
@@ -36,6 +37,7 @@ class NewHead:
         metrics: on held-out items; none where the head was not fitted.
         keeps_int8: whether labels in int8 are as good as the old bundle's; for a head that was
             fitted, no one has looked.
+        int8: what held-out items say of labels in int8, where anyone has looked.
         names: the names that belong to it, or None where the bundle uses none.
         recipe: how it was fitted, dial by dial; None leaves what the old bundle says.
         reference: what nights are compared with; None leaves the old bundle's, without what its
@@ -48,6 +50,7 @@ class NewHead:
     claims: tuple[Claim, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)
     keeps_int8: bool = False
+    int8: Int8 | None = None
     names: NewNames | None = None
     recipe: dict[str, Any] | None = None
     reference: Sample | None = None
@@ -110,7 +113,7 @@ def write_head_bundle(
             "accept": old.info.promise if new.claims else old.info.accept,
             "claims": new.claims,
             "metrics": new.metrics,
-            "int8": old.info.int8 if new.keeps_int8 else None,
+            "int8": old.info.int8 if new.keeps_int8 else new.int8,
             "names": new.names.info if new.names else None,
             "recipe": old.info.recipe if new.recipe is None else new.recipe,
             "digests": {**kept, **digests},

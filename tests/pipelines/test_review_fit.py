@@ -20,6 +20,7 @@ from lib.labels.annotations_table import AnnotationsTable
 from lib.labels.change import Change
 from lib.labels.delta_table import LabelsTable
 from lib.models.bundle import Bundle, read_bundle
+from lib.models.int8 import Int8
 from lib.runs import files
 from lib.schemas import ANNOTATIONS_SCHEMA, ITEM_SCHEMA, LABELS_SCHEMA
 from pipelines.review_fit import HeadToFit, fit_head
@@ -162,6 +163,27 @@ def test_the_labels_of_the_training_are_learned_from_too_and_a_second_fit_builds
     assert (first.items, first.comparison and first.comparison.items) == (70, 20)
     assert (second.items, second.comparison and second.comparison.items) == (90, 90)
     assert "40 answers used: 20 of labelled items, 20 of others" in said
+
+
+@pytest.mark.parametrize(("noise", "kept"), [(0.0, True), (3.0, False)])
+def test_int8_is_kept_where_the_labels_of_kept_embeddings_are(
+    shop: Path, noise: float, *, kept: bool
+) -> None:
+    uri = str(shop / "night" / "bundle")
+    old = read_bundle(uri, LOCAL)
+    before = Int8(margin=0.1, close=0.1, agreement=1, accuracy=1, reference_accuracy=1, items=100)
+    described = old.info.model_copy(update={"int8": before})
+    LOCAL.write(f"{uri}/bundle.json", described.to_json())
+    rows = label_rows([f"{n:03d}" for n in range(ITEMS)]).slice(0, 150)
+    coarse = draw()[:150] + noise * np.random.default_rng(1).normal(size=(150, WIDTH))
+    store = EmbeddingStore(str(shop / "embeddings"), f"{old.backbone_digest}-int8", LOCAL)
+    store.append("train", [to_table(rows["uri"], rows["etag"], coarse.astype(np.float16))])
+    answer(shop, range(150))
+
+    found, _ = fit(shop, bundle=uri)
+
+    assert (found.bundle.info.int8 is not None) == kept
+    assert found.bundle.info.int8 is None or found.bundle.info.int8.items == 150
 
 
 def test_rejected_items_and_items_without_an_embedding_are_left_out_and_said(shop: Path) -> None:
