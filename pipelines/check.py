@@ -31,7 +31,7 @@ from pipelines.check_report import TITLES, CheckShown, write_check_report
 from pipelines.steps import Say
 from pipelines.train_backbone import open_backbone
 from pipelines.train_config import TrainRun
-from pipelines.train_copies import ALIKE, LOOK_BITS, NEAR
+from pipelines.train_copies import ALIKE, NEAR
 from pipelines.train_embed import Backbone
 from pipelines.train_inputs import describe, initial_model, read_taught_sides
 
@@ -150,7 +150,7 @@ def find_all(checked: Checked, taxonomy: Taxonomy, size_px: int) -> list[Finding
         taxonomy: of their labels.
         size_px: side of the square that the model sees.
     """
-    copies = find_copies(checked, least=NEAR, alike=ALIKE, bits=LOOK_BITS)
+    copies = find_copies(checked, least=NEAR, alike=ALIKE)
     unfit = find_unfit(checked, size_px)
     pairs = [(e.row, e.other) for e in copies if e.row is not None and e.other is not None]
     photos = join_pairs(checked.items.num_rows, pairs)

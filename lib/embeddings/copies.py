@@ -1,13 +1,17 @@
 """Pairs of images that are one picture, or nearly: by their embeddings, exact and by cosine."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from lib.embeddings.cosine import unit_length
+from lib.embeddings.cosine import Floats, unit_length
 from lib.embeddings.store import Embeddings
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 BLOCK = 2_048  # rows whose products with all are in memory at a time
 
@@ -27,7 +31,9 @@ class Pair:
     similarity: float
 
 
-def near_pairs(vectors: Embeddings, least: float) -> Iterator[Pair]:
+def near_pairs(
+    vectors: Embeddings, least: float, also: Callable[[Ints, Ints, Floats], Bools] | None = None
+) -> Iterator[Pair]:
     """Yield the pairs of embeddings whose cosine reaches a limit, the first of each ascending.
 
     Every row is compared with every other, and none is missed, as a graph of the nearest might:
@@ -36,15 +42,21 @@ def near_pairs(vectors: Embeddings, least: float) -> Iterator[Pair]:
     Args:
         vectors: float16 [n, d].
         least: cosine, -1 to 1.
+        also: takes m first rows, second rows and cosines; says of which pairs more is true. None
+            for all.
     """
     unit = unit_length(vectors)
     for start in range(0, len(unit), BLOCK):
         near = unit[start : start + BLOCK] @ unit[start:].T
         firsts, seconds = np.nonzero(near >= least)
         later = seconds > firsts  # columns begin at the block's first row, too
-        for first, second in zip(firsts[later].tolist(), seconds[later].tolist(), strict=True):
-            similarity = min(float(near[first, second]), 1.0)
-            yield Pair(first=start + first, second=start + second, similarity=similarity)
+        firsts, seconds = firsts[later], seconds[later]
+        found = np.minimum(near[firsts, seconds], 1)
+        firsts, seconds = firsts + start, seconds + start
+        kept = slice(None) if also is None else also(firsts, seconds, found)
+        each = (firsts[kept].tolist(), seconds[kept].tolist(), found[kept].tolist())
+        for first, second, similarity in zip(*each, strict=True):
+            yield Pair(first=first, second=second, similarity=similarity)
 
 
 def same_groups(keys: Sequence[Hashable | None]) -> list[list[int]]:

@@ -5,15 +5,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
 import pyarrow as pa
 
-from lib.embeddings.copies import Pair, join_pairs, near_pairs, same_groups
+from lib.embeddings.copies import Bools, Ints, Pair, join_pairs, near_pairs, same_groups
+from lib.embeddings.cosine import Floats
 from lib.embeddings.store import Embeddings
 from lib.images.inspection import Inspection
+from lib.images.looks import MOST_BITS, differing
 from lib.reasons import ItemError
 
 FEW = 10  # labelled items of a category, below which next to nothing can be promised of it
 LONG = 3.0  # sides whose ratio is more are no usual photo
+UNSEEN = (0,) * 4  # looks of what cannot be decoded
 PLAIN = 2.0  # contrast below which nothing is to be seen
 
 
@@ -71,27 +75,32 @@ class Checked:
     vectors: Embeddings
 
 
-def find_copies(checked: Checked, *, least: float, alike: float, bits: int) -> list[Finding]:
+def find_copies(checked: Checked, *, least: float, alike: float) -> list[Finding]:
     """Find photos that are there twice, or nearly.
 
     Args:
         checked: the items.
         least: cosine of embeddings from which on two photos are nearly the same.
         alike: a lower cosine, which does where the looks differ in few bits.
-        bits: how many.
     """
     exact = _exact_pairs(checked)
     known = {(pair.first, pair.second) for pair in exact}
     first_of = join_pairs(checked.items.num_rows, [*known])
-    near = []
-    for pair in near_pairs(checked.vectors, min(least, alike)):
-        one, other = checked.rows[pair.first], checked.rows[pair.second]
-        # of exact copies the first stands for all
-        if first_of[one] != one or first_of[other] != other:
-            continue
-        differing = _differing(checked.inspections[one], checked.inspections[other])
-        if pair.similarity >= least or (differing is not None and differing <= bits):
-            near.append(Pair(first=one, second=other, similarity=pair.similarity))
+    rows, seen = np.array(checked.rows, np.int64), [checked.inspections[r] for r in checked.rows]
+    looks = np.array([e.looks if isinstance(e, Inspection) else UNSEEN for e in seen], np.uint64)
+    # of exact copies the first stands for all
+    stands = np.array([first_of[row] == row for row in checked.rows], np.bool_)
+
+    def are_near(one: Ints, other: Ints, cosine: Floats) -> Bools:
+        look_alike = differing(looks[one], looks[other]) <= MOST_BITS
+        visible = looks[one].any(axis=1) & looks[other].any(axis=1)
+        near = (cosine >= least) | (look_alike & visible)
+        return np.asarray(stands[one] & stands[other] & near, np.bool_)
+
+    near = [
+        Pair(first=int(rows[e.first]), second=int(rows[e.second]), similarity=e.similarity)
+        for e in near_pairs(checked.vectors, min(least, alike), are_near)
+    ]
     near.sort(key=lambda pair: -pair.similarity)
     return [
         finding
@@ -115,13 +124,6 @@ def _exact_pairs(checked: Checked) -> list[Pair]:
         for row, root in enumerate(first)
         if root != row
     ]
-
-
-def _differing(one: Inspection | ItemError, other: Inspection | ItemError) -> int | None:
-    """Count the bits in which the looks of two images differ; None where one has none."""
-    if isinstance(one, ItemError) or isinstance(other, ItemError):
-        return None
-    return (one.look ^ other.look).bit_count()
 
 
 def _say(checked: Checked, pair: Pair, *, is_exact: bool) -> list[Finding]:

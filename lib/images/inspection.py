@@ -12,6 +12,7 @@ from lib.hashing import digest_bytes
 from lib.images.config import ReadingConfig
 from lib.images.fetch import Fetcher
 from lib.images.formats import DecodeLimits, read_image
+from lib.images.looks import Looks, looks_of
 from lib.images.memory_limit import allowance
 from lib.images.nursery import Nursery, Task, fetch_ahead
 from lib.images.painted import paint
@@ -21,7 +22,7 @@ from lib.storage.config import StorageConfig
 from lib.storage.retries import Retries
 
 AHEAD = 4  # files in memory
-HASH_SIDE = 8
+PLACES = 8  # a side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +33,14 @@ class Inspection:
         digest: of the file's bytes.
         width: in pixels, upright.
         height: the same.
-        look: 64 bits, each whether a place is lighter than the one left of it (a difference
-            hash): copies that were compressed or scaled differ in few.
+        looks: uint64 [4], as `looks_of`.
         contrast: standard deviation of the lightness of a few large places, 0 to 127.
     """
 
     digest: str
     width: int
     height: int
-    look: int
+    looks: Looks
     contrast: float
 
 
@@ -96,13 +96,11 @@ def _inspect(image: ImageFile, data: bytes) -> Inspection:
     grey = Image.fromarray(pixels).convert("L")
     turn = TURNS.get(orientation)
     grey = grey.transpose(turn) if turn is not None else grey
-    places = grey.resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.BOX)
-    light = np.asarray(places, np.int16)
-    bits = np.packbits(light[:, 1:] > light[:, :-1])
+    places = grey.resize((PLACES, PLACES), Image.Resampling.BOX)
     return Inspection(
         digest=digest_bytes(data),
         width=grey.width,
         height=grey.height,
-        look=int.from_bytes(bits.tobytes(), "big"),
-        contrast=float(light.std()),
+        looks=looks_of(grey),
+        contrast=float(np.asarray(places).std()),
     )
