@@ -30,6 +30,7 @@
 # make bench-desk-order counts the decisions until a catalog is labelled right, in the desk's order and any
 # make bench-match     matches a million made-up titles with 100,000, and labelled pairs beside peers
 # make bench-desk      has twenty people work at a desk on a table of a million items
+# make bench-copies    finds altered photos among photos, beside imagededup's hashes
 # make bench-engine    streams a million items through the whole engine, with nothing to classify
 PYTHON ?= python3
 VENV := .venv
@@ -37,7 +38,8 @@ RUN := $(VENV)/bin/python -m
 
 .PHONY: fuzz sbom audit demo first-week report-shots desk-shots test test-fast test-faults test-cluster test-examples test-mlflow test-review \
   check layers lock bench bench-listing bench-night bench-changed bench-kills bench-engine \
-  bench-desk bench-search bench-match bench-desk-order bench-hostile bench-backfill bench-accuracy bench-train
+  bench-desk bench-desk-order bench-search bench-match bench-copies bench-hostile bench-backfill \
+  bench-accuracy bench-train
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -197,3 +199,11 @@ bench-desk-order: $(VENV)/.installed
 
 bench-match: $(VENV)/.installed
 	$(RUN) benchmarks.bench_match
+
+COPIES_PEERS := benchmarks/out/copies-peers
+$(COPIES_PEERS)/.installed: benchmarks/peers/copies_requirements.txt $(VENV)/.installed
+	$(RUN) pip install --quiet --no-deps --target $(COPIES_PEERS) --upgrade --requirement $<
+	touch $@
+
+bench-copies: $(COPIES_PEERS)/.installed
+	$(RUN) benchmarks.bench_copies

@@ -30,7 +30,7 @@ def photos_embedded(photos: Path, kept: Path) -> Embeddings:
     """Embed photos by EfficientNet-lite0, once; return their main axes, float16 [n, 512]."""
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        np.save(kept, _embed(sorted(map(str, photos.rglob("*.jpg"))), kept.parent))
+        np.save(kept, embed(sorted(map(str, photos.rglob("*.jpg"))), kept.parent))
     whole = np.load(kept).astype(np.float32)
     _, _, axes = np.linalg.svd(whole - whole.mean(axis=0), full_matrices=False)
     found = whole @ axes[:DIMENSIONS].T
@@ -38,7 +38,8 @@ def photos_embedded(photos: Path, kept: Path) -> Embeddings:
     return scaled
 
 
-def _embed(uris: list[str], folder: Path) -> Embeddings:
+def embed(uris: list[str], folder: Path) -> Embeddings:
+    """Embed photos by EfficientNet-lite0, float16 [n, 1280]; `folder` takes its weights."""
     backbone = efficientnet_lite0(folder)
     network = timm.create_model(backbone.timm_name, num_classes=0).eval()
     weights = read_safetensors(str(backbone.weights), Storage(StorageConfig()))
