@@ -41,6 +41,7 @@ class JobRunner:
         self._process: subprocess.Popen[bytes] | None = None
         self._record: JobRecord | None = None
         self._waits: threading.Thread | None = None
+        self._ended: dict[str, JobRecord] = {}  # records that do not change any more
 
     def start(self, plan: JobPlan, by: str) -> JobRecord:
         """Start a job.
@@ -166,8 +167,13 @@ class JobRunner:
         self._storage.write(name, record.model_dump_json(indent=2).encode())
 
     def _read(self, job_id: str) -> JobRecord:
+        if job_id in self._ended:
+            return self._ended[job_id]
         name = join(self._place, f"{job_id}.json")
-        return load_json(JobRecord, self._storage.read(name), name, "this record of a job")
+        found = load_json(JobRecord, self._storage.read(name), name, "this record of a job")
+        if found.ended is not None:
+            self._ended[job_id] = found
+        return found
 
     def _ids(self) -> list[str]:
         names = self._storage.names(self._place)
