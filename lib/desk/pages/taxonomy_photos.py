@@ -141,7 +141,7 @@ def _pick(request: Request, found: Edited, category: str | None) -> HTMLResponse
         "found": found,
         "category": found.categories[category] if category is not None else None,
         "base": desk.taxonomy,
-        "of": olds[0] if olds else UNSURE,
+        "of": olds[0] if olds else UNSURE if desk.table.counts()["review"] else ANY,
         "least": LEAST_EXAMPLES,
     }
     return page(request, "taxonomy_pick.html.j2", values)
