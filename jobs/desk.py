@@ -1,5 +1,6 @@
 """Open a page where people decide: `python -m jobs.desk DESK.yaml`."""
 
+import signal
 import webbrowser
 from typing import Annotated
 
@@ -25,6 +26,8 @@ def main(
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
     """Open a page where people decide what is on doubtful photos."""
+    # a service manager's stop ends it as Ctrl-C does, and with it the job that runs
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with reporting() as say:
         from lib.config.config import load_run_file
         from lib.desk.config import DeskConfig
