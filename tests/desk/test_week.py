@@ -4,6 +4,7 @@ After each step the tables are looked at, not what the page says of them alone.
 """
 
 import getpass
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,17 +74,21 @@ class Shop:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Shop]:
-    """Make a catalog, and open a desk on it as its user does."""
+    """Make a catalog, open a desk on it as its user does, and stop it as a service manager does."""
     run_file, port = week.make_week(folder), free_port()
-    process = start("jobs.desk", str(run_file), "--no-browser", "--port", str(port))
-    try:
-        shop = Shop(folder, f"http://127.0.0.1:{port}")
-        wait_until(lambda: process.poll() is not None or answers(shop.url))
-        assert process.poll() is None, finish(process)
-        yield shop
-    finally:
-        process.terminate()
-        finish(process)
+    # short: Ray's sockets lie below it
+    with tempfile.TemporaryDirectory(prefix="desk-") as place:
+        arguments = (str(run_file), "--no-browser", "--port", str(port))
+        process = start("jobs.desk", *arguments, environment={"TMPDIR": place})
+        try:
+            shop = Shop(folder, f"http://127.0.0.1:{port}")
+            wait_until(lambda: process.poll() is not None or answers(shop.url))
+            assert process.poll() is None
+            yield shop
+        finally:
+            process.terminate()
+            code, _, said = finish(process)
+        assert (code, [*Path(place).glob("reshelve-desk-*")]) == (130, []), said
 
 
 def answers(url: str) -> bool:

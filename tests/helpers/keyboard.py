@@ -3,7 +3,7 @@
 from playwright.sync_api import Locator, Page, expect
 
 MOST_TABS = 250
-PATIENCE_MS = 240_000  # jobs are processes of their own, and start slowly on a busy machine
+PATIENCE_MS = 600_000  # jobs are processes of their own, and start slowly on a busy machine
 
 
 class Person:

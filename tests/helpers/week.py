@@ -94,7 +94,14 @@ def _write_run_files(folder: Path, manifest: str) -> Path:
         "bundle": str(folder / "bundle"),
         # people correct most of what an untrained bundle said
         "gates": {"max_category_changes": None, "max_mix_shift": None},
-        "engine": {"device": "cpu", "precision": "fp32"},
+        "engine": {
+            "device": "cpu",
+            "runtime": "torch",
+            "precision": "fp32",
+            "actors": 1,
+            "cpus_per_actor": 1,
+            "batch_size": 32,
+        },
     }
     night = {**common, "catalog": {"uri": manifest}}
     move = {**common, "taxonomy": str(folder / "taxonomy.yaml")}
