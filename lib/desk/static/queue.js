@@ -11,6 +11,7 @@ export const item = (node) => decodeURIComponent(node.dataset.item);
 
 const sent = new Map();  // key of a decision -> its promise, until it is confirmed
 let lastTouch = Date.now();
+let undoing = Promise.resolve();
 
 class Refused extends Error {}
 
@@ -47,6 +48,8 @@ function remember(list) {
   for (const each of document.querySelectorAll("[data-do=undo]")) each.disabled = !list.length;
 }
 
+const forget = (key) => remember(taken().filter((each) => each.key !== key));
+
 // Sends a decision. Resolves once it is written, to what was refused of it: item -> why.
 export async function decide(answer, category, items) {
   const key = newKey();
@@ -57,12 +60,12 @@ export async function decide(answer, category, items) {
   count(-items.length);
   try {
     const {confirmed, refused} = await promise;
-    if (!confirmed.length) remember(taken().filter((each) => each.key !== key));
+    if (!confirmed.length) forget(key);
     const [why] = Object.values(refused);
     if (why) say(`${Object.keys(refused).length} left as it is: ${why}.`);
     return refused;
   } catch (error) {
-    remember(taken().filter((each) => each.key !== key));
+    forget(key);
     count(items.length);
     throw error;
   } finally {
@@ -72,27 +75,34 @@ export async function decide(answer, category, items) {
 }
 
 export async function skip(items) {
-  remember([...taken(), {skipped: true, items}]);
+  remember([...taken(), {key: newKey(), skipped: true, items}]);
   await send("/queue/skip", ofItems(items)).catch((error) => say(error.message));
 }
 
-// Takes the last decision of this tab back, and returns its items.
-export async function undo() {
-  const list = taken(), last = list.pop();
+// Takes the last decision of this tab back, and returns its items; one after the other.
+export function undo() {
+  undoing = undoing.then(undoLast);
+  return undoing;
+}
+
+async function undoLast() {
+  const last = taken().at(-1);
   if (!last) { say("There is nothing to undo."); return []; }
-  if (last.key && sent.has(last.key)) await sent.get(last.key).catch(() => {});
+  await sent.get(last.key)?.catch(() => {});
+  if (!taken().some((each) => each.key === last.key)) return [];  // it is back already
   try {
+    let items = last.items;
     if (last.skipped) {
-      await send("/queue/again", ofItems(last.items));
+      await send("/queue/again", ofItems(items));
     } else {
-      const fields = [["decision", last.key], ["key", last.undo ??= newKey()]];
-      last.items = (await (await send("/queue/undo", fields)).json()).items;
+      const answer = await send("/queue/undo", [["decision", last.key], ["key", newKey()]]);
+      ({items} = await answer.json());
     }
-    remember(list);
+    forget(last.key);
     htmx.trigger("#progress", "answered");
-    return last.items;
+    return items;
   } catch (error) {
-    remember(error instanceof Refused ? list : [...list, last]);
+    if (error instanceof Refused) forget(last.key);
     say(error.message);
     return [];
   }
@@ -164,6 +174,10 @@ export function bind(does, keys) {
       does.find(event.key === "/" ? "" : event.key);
     }
   });
+  // a key that follows is about the photo, not about what opened the dialog
+  for (const each of document.querySelectorAll("dialog")) {
+    each.addEventListener("close", () => root.querySelector('#current, .tile[tabindex="0"]')?.focus());
+  }
   document.addEventListener("pointermove", () => { lastTouch = Date.now(); }, {passive: true});
   remember(taken());
 }
