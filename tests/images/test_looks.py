@@ -7,7 +7,8 @@ from lib.images.looks import MOST_BITS, differing, looks_of
 from tests.helpers.catalogs import draw
 
 PICTURES = [draw(seed).resize((320, 240)) for seed in range(12)]
-LOST = {"crop, 15 %", "colour, brighter"}  # shapes at the sides, and light ones on light grounds
+# shapes at the sides, light ones on light grounds, and small ones whose plain ground is cut off
+LOST = {"crop, 15 %", "colour, brighter", "border, white", "border, black"}
 KEPT = [kind for kind in ALTERATIONS if kind not in LOST]
 
 
@@ -17,6 +18,15 @@ def test_a_picture_that_a_shop_has_altered_looks_as_it_did(kind: str) -> None:
         altered = ALTERATIONS[kind](picture)
 
         assert differing(looks_of(picture), looks_of(altered)) <= MOST_BITS
+
+
+@pytest.mark.parametrize("kind", ["border, white", "border, black"])
+def test_a_photo_that_fills_its_frame_looks_as_it_did_within_a_border(kind: str) -> None:
+    for seed in range(12):
+        spots = np.random.default_rng(seed).integers(0, 256, (9, 12, 3), np.uint8)
+        photo = Image.fromarray(spots).resize((320, 240), Image.Resampling.BICUBIC)
+
+        assert differing(looks_of(photo), looks_of(ALTERATIONS[kind](photo))) <= MOST_BITS
 
 
 def test_other_pictures_look_otherwise() -> None:

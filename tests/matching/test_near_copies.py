@@ -23,7 +23,6 @@ def copies(picture: Image.Image) -> dict[str, Image.Image]:
         "smaller": picture.resize((picture.width // 2, picture.height // 2)),
         "darker": ImageEnhance.Brightness(picture).enhance(0.85),
         "mirrored": ImageOps.mirror(picture),
-        "bordered": ImageOps.expand(picture, 20, "black"),
     }
 
 
