@@ -144,22 +144,22 @@ def _take_in(
     overruled = [f"{each.sentence}; {each.result}" for each in gates if each.accepted]
     made = _made(finished, did=publisher.did(finished), gates="; ".join(overruled))
     change = replace(change, made=made)
-    try:
-        with stage(say, "publishing"):
+    accepted = tuple(
+        f"{each.key} was accepted by {each.accepted.by}" for each in gates if each.accepted
+    )
+    annotations = annotations_place(config.annotations, config.labels_table)
+    with stage(say, "publishing"):
+        try:
             _refuse_moved(table, change)
-            accepted = tuple(
-                f"{each.key} was accepted by {each.accepted.by}" for each in gates if each.accepted
-            )
-            annotations = annotations_place(config.annotations, config.labels_table)
-            # before, so that no reader finds the table moved and the answers not; and what was
-            # answered meanwhile after
+            # before, so that no reader finds the table moved and the answers not
             publisher.carry_answers(finished.run, annotations)
             version = table.publish(change)
-            publisher.carry_answers(finished.run, annotations)
-            publish_answers(config.labels_table, annotations, table.storage, user_name(), say)
-            return Publication(table=table.name, version=version, accepted=accepted)
-    except ConflictError as error:
-        return Publication(table=table.name, error=error)
+        except ConflictError as error:
+            return Publication(table=table.name, error=error)
+        # and what was answered since the run was planned
+        publisher.carry_answers(finished.run, annotations)
+        publish_answers(config.labels_table, annotations, table.storage, user_name(), say)
+    return Publication(table=table.name, version=version, accepted=accepted)
 
 
 def _made(finished: Finished, **said: str) -> Made:
