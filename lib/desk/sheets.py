@@ -7,7 +7,7 @@ from lib.desk.local_table import LocalTable, Row
 from lib.taxonomy.taxonomy import Taxonomy
 
 PAGE = 60
-# what a page is sorted by, before the item's id; an item without a confidence comes last.
+# what a page is sorted by, before the place in the table; an item without a confidence comes last.
 # It is the model's, which answers do not change: what is decided moves nothing to another page.
 _KEYS = {
     "doubtful": "coalesce(confidence, 2)",
@@ -44,18 +44,18 @@ def find_sheet(table: LocalTable, taxonomy: Taxonomy, filters: Filters, size: in
     mark = filters.before or filters.after
     key = _KEYS[filters.order]
     sign, way = ("<", "DESC") if backwards else (">", "ASC")
-    found = _key_of(table, key, mark) if mark else None
+    found = _found(table, key, mark) if mark else None
     if found is not None:
-        conditions.append(f"({key} {sign} $key OR ({key} = $key AND item_id {sign} $mark))")
-        values |= {"key": found, "mark": mark}
+        conditions.append(f"({key} {sign} $key OR ({key} = $key AND place {sign} $place))")
+        values |= found
     elif mark:  # it left the table: begin again
         return find_sheet(table, taxonomy, replace(filters, after="", before=""), size)
     where = " AND ".join(["true", *conditions])
     query = (
-        f"SELECT item_id FROM shown WHERE {where} "  # noqa: S608  # our own words; values are apart
-        f"ORDER BY {key} {way}, item_id {way} LIMIT {size + 1}"
+        f"SELECT place FROM shown WHERE {where} "  # noqa: S608  # our own words; values are apart
+        f"ORDER BY {key} {way}, place {way} LIMIT {size + 1}"
     )
-    ids = [row["item_id"] for row in table.rows(query, values)]
+    ids = table.ids_at([row["place"] for row in table.rows(query, values)])
     more, ids = len(ids) > size, ids[:size]
     if backwards:
         ids.reverse()
@@ -77,7 +77,7 @@ def count_items(table: LocalTable, taxonomy: Taxonomy, filters: Filters) -> int:
     return int(table.rows(query, values)[0]["items"])
 
 
-def _key_of(table: LocalTable, key: str, item_id: str) -> str | float | None:
-    query = f"SELECT {key} AS key FROM labels WHERE item_id = $id"  # noqa: S608  # as above
+def _found(table: LocalTable, key: str, item_id: str) -> dict[str, object] | None:
+    query = f"SELECT {key} AS key, rowid AS place FROM labels WHERE item_id = $id"  # noqa: S608  # as above
     found = table.rows(query, {"id": item_id})
-    return found[0]["key"] if found else None
+    return dict(found[0]) if found else None

@@ -48,6 +48,14 @@ def sums(taxonomy: Taxonomy, counts: Counts) -> dict[str | None, Counter[str]]:
     return found
 
 
+def by_decision(counts: Counts) -> Counter[str]:
+    """Add up what became of all items, of whichever category."""
+    found = Counter[str]()
+    for (_, decision), items in counts.items():
+        found[decision] += items
+    return found
+
+
 def branches(
     taxonomy: Taxonomy,
     counts: Counts,

@@ -12,7 +12,7 @@ from lib.desk.deciding import MOST_ITEMS, decide
 from lib.desk.filters import DECISIONS, ORDERS, read_filters
 from lib.desk.render import desk_of, page
 from lib.desk.sheets import count_items, find_sheet
-from lib.desk.tree import branches
+from lib.desk.tree import branches, by_decision
 from lib.errors import ReshelveError
 from lib.labels.annotations import Answer
 from lib.reasons import MEANINGS
@@ -37,7 +37,7 @@ def browse(request: Request) -> HTMLResponse:
     counts, nights = table.counts_by_category(), desk.nights.before(table.version)
     values = {
         "tree": branches(taxonomy, counts, nights, filters.category),
-        "counts": table.counts(),
+        "counts": by_decision(counts),
         "totals": [sum(each.values()) for each in nights],
         "runs": table.rows(_RUNS, {"most": MOST_RUNS}),
         "errors": table.rows(_ERRORS),
