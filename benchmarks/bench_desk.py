@@ -9,6 +9,7 @@ written. The last line is one JSON object.
 
 import argparse
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
@@ -50,11 +51,9 @@ class Memory:
     def _watch(self) -> None:
         while not self._ended.wait(EVERY_S):
             held = 0
-            for process in [self._process, *self._process.children(recursive=True)]:
-                try:
+            with contextlib.suppress(psutil.Error):  # one of them has ended
+                for process in [self._process, *self._process.children(recursive=True)]:
                     held += process.memory_full_info().pss
-                except psutil.Error:
-                    continue
             self.peak_bytes = max(self.peak_bytes, held)
 
 
