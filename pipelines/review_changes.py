@@ -17,6 +17,7 @@ from lib.labels.delta_table import LabelsTable
 from lib.schemas import LABELS_SCHEMA
 from lib.sql import open_duckdb, read_rows, streamed
 
+DECIDED = pa.schema([("category_id", pa.string()), ("decision", pa.string())])
 COLUMNS = ("item_id", "uri", "etag", "category_id", "decision", "name")
 SETTLED = f"'{Decision.ERROR}', '{Decision.PERSON}'"
 # what has no place keeps its label: an error, a person's, or one without an embedding
@@ -153,13 +154,18 @@ def _decided(
 
 
 def _score(placed: pa.Table, reader: PlacedReader, scorer: Scorer) -> pa.Table:
+    """Decide on rows, which are sorted by place, a row group of embeddings at a time."""
     # items of one image share a place, which is read once
     places, back = np.unique(placed["place"].to_numpy(), return_inverse=True)
-    width = scorer.head.weight.shape[1]
-    vectors = np.concatenate([np.empty((0, width), np.float16), *reader.read(places)])
-    if not len(back):
-        return pa.table({name: pa.array([], pa.string()) for name in ("category_id", "decision")})
-    return scorer.score(vectors[back], placed["name"]).select(["category_id", "decision"])
+    found = [DECIDED.empty_table()]
+    start = 0
+    for block in reader.read(places):
+        first, last = np.searchsorted(back, [start, start + len(block)])
+        vectors = block[back[first:last] - start]
+        names = placed["name"].slice(first, last - first)
+        found.append(scorer.score(vectors, names).select(DECIDED.names).cast(DECIDED))
+        start += len(block)
+    return pa.concat_tables(found)
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:
