@@ -119,7 +119,7 @@ def test_a_rollback_says_in_numbers_what_it_does_and_does_it(desk: Served, shop:
     desk.desk.look_again()
     said = desk.client.get("/runs/rollback", params={"version": 0}).text
     assert "The 12 rows of" in said
-    assert "0 items get another category, 1 item leave the table, 1 item come back" in said
+    assert "0 items get another category, 1 item leaves the table, 1 item comes back" in said
 
     answer = desk.post("/runs/rollback", {"version": 0, "now": 1})
 
