@@ -10,6 +10,7 @@ import pytest
 from lib.taxonomy.taxonomy import read_taxonomy
 from tests.helpers.catalogs import LOCAL, TAXONOMY_YAML
 from tests.helpers.desks import Served, config_of, served
+from tests.helpers.questions import make_questions
 
 SHIRTS = [f"{n:03d}.{('jpg', 'png', 'webp')[n % 3]}" for n in range(0, 12, 2)]
 
@@ -139,3 +140,13 @@ def test_a_desk_without_a_file_shows_the_tree_and_changes_nothing(shop: Path) ->
         answer = desk.post("/taxonomy/rename", form)
     assert answer.status_code == 400
     assert "this desk edits no taxonomy" in answer.text
+
+
+@pytest.mark.parametrize(("waiting", "of"), [(1, "%3F"), (0, "")])
+def test_photos_for_a_new_category_are_at_first_those_that_wait_if_any(
+    tmp_path: Path, waiting: int, of: str
+) -> None:
+    make_questions(tmp_path, waiting, accepted=5)
+    (tmp_path / "taxonomy.yaml").write_text(TAXONOMY_YAML)
+    with served(config_of(tmp_path, taxonomy=str(tmp_path / "taxonomy.yaml"))) as desk:
+        assert f'hx-get="/taxonomy/photos?of={of}"' in desk.client.get("/taxonomy/add").text
