@@ -17,7 +17,7 @@ from lib.desk.queue import Queue
 from lib.desk.reservations import Reservations
 from lib.desk.searching import Searched, Searching
 from lib.desk.taxonomy_draft import DraftFile
-from lib.errors import InputError, ReshelveError
+from lib.errors import InputError, sentence_of
 from lib.labels.annotations import newest_answers
 from lib.labels.annotations_table import AnnotationsTable
 from lib.labels.delta_table import LabelsTable
@@ -97,7 +97,7 @@ class Desk:
         """Take in what others have published and answered since.
 
         Raises:
-            ReshelveError: a table cannot be read.
+            InputError, StoreError: a table cannot be read.
         """
         with self._changes:
             version = self.labels.version()
@@ -132,8 +132,8 @@ class Desk:
             try:
                 self.look_again()
                 self.trouble = ""
-            except ReshelveError as error:
-                self.trouble = str(error)
+            except Exception as error:  # noqa: BLE001  # said on each page; the next look may do
+                self.trouble = sentence_of(error)
 
 
 def newest_of_each(annotations: pa.Table) -> pa.Table:
