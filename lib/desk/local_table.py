@@ -16,6 +16,7 @@ from lib.storage.local import appearing
 
 MEMORY_MB = 512
 Row = dict[str, Any]
+Counts = Mapping[tuple[str | None, str], int]  # by category and decision
 
 # an answer as it is kept here: of which image, whether it stands, and of which row, as a number:
 # a million rows are joined with it in a third of the time that their ids take
@@ -118,6 +119,8 @@ class LocalTable:
         self._connection = duckdb.connect(str(path), config=_settings())
         self._changing, self._making = threading.Lock(), threading.Lock()
         self._made: set[str] = set()
+        self._told = 0  # how often answers were taken in
+        self._counted: tuple[int, Counts] = (-1, {})
         self.item("")  # reads the index, for which the first page would wait
 
     def read(self, query: str, values: Mapping[str, object] | None = None) -> pa.Table:
@@ -174,9 +177,13 @@ class LocalTable:
             cursor.close()
         return found
 
-    def counts_by_category(self) -> dict[tuple[str | None, str], int]:
-        """Count the items by category and what became of them."""
-        return {(r["category_id"], r["decision"]): r["items"] for r in self.rows(_COUNTS)}
+    def counts_by_category(self) -> Counts:
+        """Count the items by category and what became of them; anew after each answer alone."""
+        told, (then, found) = self._told, self._counted
+        if told != then:
+            found = {(r["category_id"], r["decision"]): r["items"] for r in self.rows(_COUNTS)}
+            self._counted = (told, found)
+        return found
 
     def counts(self) -> dict[str, int]:
         """Count the items by what became of them, all of `Decision` and `person`."""
@@ -212,6 +219,7 @@ class LocalTable:
                 for step in _TAKE_IN:
                     cursor.execute(step)
                 cursor.execute("COMMIT")
+                self._told += 1
             finally:
                 cursor.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from lib.desk.tree import Counts
+from lib.desk.local_table import Counts
 from lib.errors import InputError
 from lib.labels.delta_table import LabelsTable
 from lib.labels.history import standing

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from lib.desk.filters import Filters
+from lib.desk.filters import Filters, below
 from lib.desk.local_table import LocalTable, Row
 from lib.taxonomy.taxonomy import Taxonomy
 
 PAGE = 60
+COUNTED = {"category", "decision"}  # filters whose items are counted already
 # what a page is sorted by, before the place in the table; an item without a confidence comes last.
 # It is the model's, which answers do not change: what is decided moves nothing to another page.
 _KEYS = {
@@ -71,6 +72,13 @@ def find_sheet(table: LocalTable, taxonomy: Taxonomy, filters: Filters, size: in
 
 def count_items(table: LocalTable, taxonomy: Taxonomy, filters: Filters) -> int:
     """Count what filters leave, on all pages."""
+    if {*filters.chosen} <= COUNTED:
+        within = below(taxonomy, filters.category) if filters.category else None
+        return sum(
+            items
+            for (category_id, decision), items in table.counts_by_category().items()
+            if (within is None or category_id in within) and filters.decision in ("", decision)
+        )
     conditions, values = filters.conditions(taxonomy)
     where = " AND ".join(["true", *conditions])
     query = f"SELECT count(*) AS items FROM shown WHERE {where}"  # noqa: S608  # as above

@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lib.desk.local_table import Counts
 from lib.taxonomy.taxonomy import Taxonomy
-
-Counts = Mapping[tuple[str | None, str], int]  # by category and decision
 
 
 @dataclass(frozen=True, kw_only=True)
