@@ -109,9 +109,9 @@ class Queue:
     def _waiting(self, table: LocalTable, by: Order) -> Iterator[str]:
         """Yield what waits, with the audit's items at places that tell nothing."""
         audits = iter(self.audited(table))
-        for item_id in _ranked_items(table, by):
-            if zlib.crc32(item_id.encode()) % BESIDE_AUDITS == 0:
-                yield from islice(audits, 1)
+        for item_id, failed in _ranked_items(table, by):
+            if failed or zlib.crc32(item_id.encode()) % BESIDE_AUDITS == 0:
+                yield from islice(audits, None if failed else 1)
             yield item_id
         yield from audits
 
@@ -136,14 +136,14 @@ def _ranks(by: Order) -> str:
     return f"ranks_{by.value}"
 
 
-def _ranked_items(table: LocalTable, by: Order) -> Iterator[str]:
-    """Yield what has no answer that stands, window by window."""
+def _ranked_items(table: LocalTable, by: Order) -> Iterator[tuple[str, bool]]:
+    """Yield what has no answer that stands, window by window, and whether it is an error."""
     query = f"""
-        SELECT r.item_id FROM {_ranks(by)} r {_ANSWERED}
+        SELECT r.item_id, r.decision FROM {_ranks(by)} r {_ANSWERED}
         WHERE rank >= $first AND rank < $last AND {_OPEN} ORDER BY rank"""  # noqa: S608  # our own words
     size = table.rows(f"SELECT count(*) AS n FROM {_ranks(by)}")[0]["n"]  # noqa: S608  # as above
     first, window = 0, WINDOW
     while first < size:
         for row in table.rows(query, {"first": first, "last": first + window}):
-            yield row["item_id"]
+            yield row["item_id"], row["decision"] == "error"
         first, window = first + window, 2 * window

@@ -319,6 +319,15 @@ def test_an_accepted_item_is_asked_about_blind(tmp_path: Path) -> None:
         assert sorted({*left} - {*asked}) == sorted(audited[1:])  # three a week, not more
 
 
+def test_what_could_not_be_classified_is_asked_about_last(tmp_path: Path) -> None:
+    failed = {"decision": "error", "error": "empty", "category_id": None, "top_k": None}
+    asked = make_questions(tmp_path, 4, accepted=8, changes={"000.jpg": failed, "001.png": failed})
+    with served(config_of(tmp_path, audit_per_week=3)) as desk:
+        items = Browser(desk.client).items(view="sheet")
+    assert sorted(items[-2:]) == ["000.jpg", "001.png"]
+    assert len(items) == len(asked) + 3
+
+
 def test_an_audit_answer_that_is_taken_back_is_asked_again(tmp_path: Path) -> None:
     make_questions(tmp_path, 0, accepted=4)
     with served(config_of(tmp_path, audit_per_week=2)) as desk:
