@@ -10,7 +10,7 @@ from lib.errors import InputError
 from lib.labels.decisions import Decision
 from lib.taxonomy.taxonomy import Taxonomy
 
-DECISIONS = (*map(str, Decision), "person")
+DECISIONS = tuple(map(str, Decision))
 ORDERS = {"doubtful": "doubtful first", "sure": "sure first", "item": "by id"}
 
 

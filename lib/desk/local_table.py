@@ -186,11 +186,11 @@ class LocalTable:
         return found
 
     def counts(self) -> dict[str, int]:
-        """Count the items by what became of them, all of `Decision` and `person`."""
+        """Count the items by what became of them, all of `Decision`."""
         found = Counter[str]()
         for (_, decision), items in self.counts_by_category().items():
             found[decision] += items
-        return {name: found[name] for name in (*Decision, "person")}
+        return {name: found[name] for name in Decision}
 
     def history_of(self, item_ids: Sequence[str]) -> dict[str, list[Row]]:
         """Return all that people have said of some items, of whichever image, the newest first."""

@@ -16,6 +16,7 @@ from lib.cluster.code_package import LIMIT_MB, PACKAGES, pack
 from lib.cluster.job_server import exit_code
 from lib.errors import InputError, ReshelveError
 from tests.conftest import Bucket, Server
+from tests.helpers.catalogs import pictures
 from tests.helpers.far import RENAMED, Catalog, role, submit
 from tests.helpers.jobs import ROOT, finish, run_job, start, told_by
 from tests.helpers.nodes import Nodes, separate_nodes
@@ -114,7 +115,7 @@ def test_what_asks_embeddings_runs_on_a_cluster_too(
     night, kept = catalog.classification("asked"), f"{catalog.uri}/embeddings"
     assert submit(nodes, driver, "classify", night)[0] == 0
     (digest,) = catalog.storage.names(kept)
-    examples = [f"odd,{number:03d}.jpg,{number % 2}" for number in range(12)]
+    examples = [f"odd,{name},{number % 2}" for number, name in enumerate(pictures(12))]
     catalog.storage.write(
         f"{catalog.uri}/tags.csv", "\n".join(["tag,item_id,holds", *examples]).encode()
     )

@@ -39,7 +39,7 @@ def test_what_is_not_asked_for_is_not_in_the_address() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("decision", "maybe", "expected one of accept, parent, review, error, person"),
+        ("decision", "maybe", "expected one of accept, parent, review, person, error"),
         ("order", "random", "expected one of doubtful, sure, item"),
         ("least", "nan", "from 0 to 100"),
         ("most", "1e9", "from 0 to 100"),
