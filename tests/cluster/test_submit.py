@@ -131,11 +131,15 @@ def test_what_asks_embeddings_runs_on_a_cluster_too(
         ("tagged", "tag", night, f"{catalog.uri}/tags.csv", *tables, "--embeddings", kept),
         ("matched", "match", catalog.matching("pairs", kept)),
         ("discovered", "discover", catalog.discovery("groups", kept)),
-        ("checked", "check", catalog.training("checked")),
     ):
         code, said, errors = submit(nodes, driver, job, run_file, "--", *options, "--json")
         assert code == 0, said + errors
         assert told_by(said)["state"] == state
+
+    # a network without weights sees nothing: it is refused there, in words
+    code, said, _ = submit(nodes, driver, "check", catalog.training("checked"), "--", "--json")
+    assert code == 2
+    assert "without weights sees nothing" in told_by(said)["sentence"]
 
     names = catalog.storage.names(f"{kept}/{digest}")
     assert any(name.endswith(".usearch") for name in names)
