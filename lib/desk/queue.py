@@ -20,7 +20,8 @@ MOST_SESSIONS = 1_000  # whose skipped items are kept
 _ASKED = """
     SELECT item_id, coalesce(etag, uri) AS image, category_id, NULL AS cluster, margin, decision
     FROM labels l WHERE decision IN ('review', 'error', 'person') OR EXISTS (
-        SELECT 1 FROM history h WHERE h.item_id = l.item_id AND h.answer = 'split')"""
+        SELECT 1 FROM history h WHERE h.item_id = l.item_id AND (h.answer = 'split'
+            OR h.answer <> 'withdrawn' AND coalesce(h.etag, h.uri) <> coalesce(l.etag, l.uri)))"""
 _OPEN = "coalesce(a.answer, r.decision) NOT IN ('category', 'rejected', 'person')"
 _ANSWERED = "LEFT JOIN answers a ON a.item_id = r.item_id AND a.image = r.image"
 
@@ -108,8 +109,11 @@ class Queue:
 
     def _waiting(self, table: LocalTable, by: Order) -> Iterator[str]:
         """Yield what waits, with the audit's items at places that tell nothing."""
-        audits = iter(self.audited(table))
+        drawn = self.audited(table)
+        audits, blind = iter(drawn), {*drawn}
         for item_id, failed in _ranked_items(table, by):
+            if item_id in blind:
+                continue
             if failed or zlib.crc32(item_id.encode()) % BESIDE_AUDITS == 0:
                 yield from islice(audits, None if failed else 1)
             yield item_id

@@ -14,6 +14,8 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from lib.desk.answers import Given
+from lib.labels.annotations import Answer
 from lib.labels.annotations_table import AnnotationsTable
 from lib.schemas import ANNOTATIONS_SCHEMA
 from tests.helpers.catalogs import LOCAL, read_items
@@ -317,6 +319,21 @@ def test_an_accepted_item_is_asked_about_blind(tmp_path: Path) -> None:
         assert blind["previous_category_id"] is not None
         left = browser.items(view="sheet")
         assert sorted({*left} - {*asked}) == sorted(audited[1:])  # three a week, not more
+
+
+def test_an_answered_item_whose_image_changed_is_asked_again_though_it_is_accepted(
+    tmp_path: Path,
+) -> None:
+    make_questions(tmp_path, 0, accepted=2)
+    config = config_of(tmp_path, audit_per_week=0)
+    with served(config) as desk:
+        assert Browser(desk.client).items(view="sheet") == []
+        item = desk.desk.table.item("000.jpg")
+        assert item
+        said = Given(answer=Answer.REJECTED, by="ann", why="browse", key="before")
+        desk.desk.answers.give([said.of({**item, "etag": "before"}, desk.desk.taxonomy)])
+    with served(config) as desk:
+        assert Browser(desk.client).items(view="sheet") == ["000.jpg"]
 
 
 def test_what_could_not_be_classified_is_asked_about_last(tmp_path: Path) -> None:
