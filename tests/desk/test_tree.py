@@ -1,7 +1,12 @@
 """The tree of categories: open along one path, with counts that add up."""
 
-from lib.desk.tree import Counts, branches, sums
+from typing import TYPE_CHECKING
+
+from lib.desk.tree import branches, sums
 from tests.helpers.catalogs import TAXONOMY
+
+if TYPE_CHECKING:
+    from lib.desk.local_table import Counts
 
 COUNTS = {
     ("shirt", "accept"): 5,
