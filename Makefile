@@ -195,7 +195,7 @@ bench-search: $(SEARCH_PEERS)/.installed
 	$(RUN) benchmarks.bench_search
 
 bench-desk-order: $(VENV)/.installed
-	$(RUN) benchmarks.bench_desk_order --photos ../shared/data/clothing
+	$(RUN) benchmarks.bench_desk_order
 
 bench-match: $(VENV)/.installed
 	$(RUN) benchmarks.bench_match

@@ -10,6 +10,7 @@ import pyarrow as pa
 import yaml
 from pyarrow import parquet
 
+from benchmarks import needs
 from benchmarks.backbones import Backbone
 from benchmarks.labels import ALL, Draw
 from benchmarks.timed import Ran, run_timed
@@ -17,7 +18,6 @@ from lib.evaluation.predictions import PREDICTIONS_SCHEMA
 from lib.runs import files
 
 OURS = "reshelve"
-FASTAI = Path(__file__).parent / "out" / "fastai"
 FIRST_BUNDLE = re.compile(r"first bundle after (\d+(?:\.\d+)?) s")
 # by labels of each category; the fewer there are, the more often they are seen
 FASTAI_EPOCHS = {"10": "20", "30": "10", ALL: "3"}
@@ -135,7 +135,9 @@ def _run_peer(name: str, backbone: Backbone, draw: Draw, answers: Path, limit_s:
         "seed": draw.seed,
     }
     arguments = [part for key, value in options.items() for part in (f"--{key}", str(value))]
-    environment = {"PYTHONPATH": str(FASTAI)} if name == "fastai" else {}
+    environment = (
+        {"PYTHONPATH": str(needs.peers_folder("bench-accuracy"))} if name == "fastai" else {}
+    )
     return run_timed(
         [f"benchmarks.peers.{command[0]}", *command[1:], *arguments],
         limit_s,

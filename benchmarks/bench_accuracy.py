@@ -12,18 +12,42 @@ JSON object of the last line. All that was made stays in benchmarks/out/accuracy
 
 import argparse
 import json
-import os
 import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import needs
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    data = needs.shared()
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--photos", type=Path, default=data / "data" / "clothing")
+    parser.add_argument("--taxonomy", type=Path, default=Path("jobs/runs/clothing-taxonomy.yaml"))
+    parser.add_argument(
+        "--tiny", type=Path, default=data / "weights" / "resnet18-tiny-imagenet.safetensors"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    asked = arguments()
+    needs.check(
+        needs.data(asked.photos, "folders of photos by side and category"),
+        needs.data(asked.tiny, "weights of a ResNet-18"),
+        needs.peers("bench-accuracy"),
+        needs.memory_gib(4),
+    )
+
 from benchmarks import accuracy_promises, accuracy_table
 from benchmarks.accuracy_contenders import FROZEN, OURS, PEERS, Turn, take_turn
 from benchmarks.backbones import Backbone, efficientnet_lite0, tiny_resnet18
 from benchmarks.labels import ALL, check_photos, draw
-from benchmarks.timed import processor
+from benchmarks.machine import processor
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import read_taxonomy
@@ -94,22 +118,14 @@ class Contest:
 
 def main() -> None:
     """Draw labels, let all train, print a table and one JSON object."""
-    shared = Path(os.environ.get("RESHELVE_SHARED", "../shared")).resolve()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--photos", type=Path, default=shared / "data" / "clothing")
-    parser.add_argument("--taxonomy", type=Path, default=Path("jobs/runs/clothing-taxonomy.yaml"))
-    parser.add_argument(
-        "--tiny", type=Path, default=shared / "weights" / "resnet18-tiny-imagenet.safetensors"
-    )
-    given = parser.parse_args()
+    given = arguments()
     end = time.monotonic() + (QUICK_LIMIT_S if given.quick else LIMIT_S)
     photos, taxonomy_file = given.photos.resolve(), given.taxonomy.resolve()
     taxonomy = read_taxonomy(str(taxonomy_file), Storage(StorageConfig()))
     check_photos(photos, taxonomy)
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
-    print(f"{processor()}, {os.cpu_count()} cores", flush=True)
+    print(processor(), flush=True)
     backbones = [efficientnet_lite0(OUT), tiny_resnet18(given.tiny.resolve())]
     contest = Contest(photos, taxonomy_file, backbones, end)
     first, more = plan(quick=given.quick)

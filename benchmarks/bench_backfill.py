@@ -11,7 +11,6 @@ of RESHELVE_SHARED, where it is there.
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -19,6 +18,26 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from benchmarks import needs
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, default=1_000_000)
+    parser.add_argument("--store", help="a URI, as s3://bucket/folder; local disk without it")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    items = arguments().items
+    needs.check(
+        needs.data("data/clothing", "folders of photos by side and category"),
+        needs.data("weights/resnet18-tiny-imagenet.safetensors", "weights of a ResNet-18"),
+        needs.memory_gib(3),
+        needs.disk_gib(items / 3e5),
+    )
 
 import numpy as np
 import psutil
@@ -241,24 +260,20 @@ def floor(root: str, items: int) -> dict[str, float]:
 
 def main() -> None:
     """Prepare, run, compare; the last line is JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--items", type=int, default=1_000_000)
-    parser.add_argument("--store", help="a URI, as s3://bucket/folder; local disk without it")
-    arguments = parser.parse_args()
+    given = arguments()
     with tempfile.TemporaryDirectory() as folder:
         local = Path(folder)
-        root = arguments.store or str(local / "root")
-        prepare(root, arguments.items, local)
-        print(f"prepared {arguments.items:,} rows and embeddings in {root}", flush=True)
-        figures = run(local) | floor(root, arguments.items)
-    shared = Path(os.environ.get("RESHELVE_SHARED", "../shared"))
-    figures |= agree(shared)
-    pixels_s = arguments.items / figures["pixels_images_per_s"]
+        root = given.store or str(local / "root")
+        prepare(root, given.items, local)
+        print(f"prepared {given.items:,} rows and embeddings in {root}", flush=True)
+        figures = run(local) | floor(root, given.items)
+    figures |= agree(needs.shared())
+    pixels_s = given.items / figures["pixels_images_per_s"]
     figures["pixels_ratio"] = pixels_s / figures["seconds"]
     rounded = {name: round(value, 4) for name, value in figures.items()}
     for name, value in rounded.items():
         print(f"{name:>22} {value:>14,}")
-    print(json.dumps({"items": arguments.items, **rounded}))
+    print(json.dumps({"items": given.items, **rounded}))
 
 
 if __name__ == "__main__":

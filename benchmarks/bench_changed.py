@@ -1,14 +1,14 @@
 # ruff: noqa: T201  # they speak to a person
 """What a night costs when one item in a hundred has changed: objects read, and seconds.
 
-    AWS_ENDPOINT_URL=... AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=... \
-        python -m benchmarks.bench_changed [--items N] [--rounds N]
+    python -m benchmarks.bench_changed [--items N] [--rounds N]
 
 A first night classifies all items. Then, each round, one in a hundred is overwritten, and two
 commands are timed one after the other: the night over all items, through a proxy that counts the
 images that are read (some once more, for the report's pictures); and a first night over a catalog
 of nothing but the changed ones, with a table of its own. What the night costs beyond that is the
-cost of all that did not change.
+cost of all that did not change. The store is the one that RESHELVE_TEST_S3_ENDPOINT names with
+RESHELVE_TEST_S3_KEY and RESHELVE_TEST_S3_SECRET, or moto's.
 """
 
 import argparse
@@ -18,19 +18,33 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import needs
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    items = arguments().items
+    needs.check(needs.s3_store(), needs.memory_gib(2 + items / 5e4))
+
 import obstore
 import yaml
 
+from benchmarks.s3_store import open_store
 from lib.storage.config import StorageConfig
 from lib.storage.s3 import Buckets
-from lib.storage.storage import Storage
 from tests.helpers import catalogs
 from tests.helpers.proxy import FaultProxy
 
@@ -82,15 +96,9 @@ class Shop:
 @contextmanager
 def open_shop() -> Iterator[Shop]:
     """Make a bucket, and remove it with all that is in it."""
-    config = StorageConfig()
-    filesystem = Storage(config).open("s3://any")[0]
-    bucket = f"reshelve-bench-{uuid.uuid4().hex}"
-    filesystem.call_s3("create_bucket", Bucket=bucket)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            yield Shop(bucket, Path(folder))
-    finally:
-        filesystem.rm(bucket, recursive=True)
+    with open_store() as store, store.bucket() as bucket, tempfile.TemporaryDirectory() as folder:
+        print(f"the images lie in {store.name}", flush=True)
+        yield Shop(bucket, Path(folder))
 
 
 def measure(shop: Shop, number: int, items: int) -> dict[str, float]:
@@ -99,8 +107,7 @@ def measure(shop: Shop, number: int, items: int) -> dict[str, float]:
     shop.put({f"images/{item:07d}.jpg": PICTURES + number for item in changed})
     shop.put({f"control-{number}/{item:07d}.jpg": PICTURES + number for item in changed})
     endpoint = StorageConfig().s3_endpoint
-    if not endpoint:
-        raise SystemExit("set AWS_ENDPOINT_URL: the proxy stands in front of a store of your own")
+    assert endpoint
     alone_s = shop.night(f"control-{number}", f"control-{number}", f"control-labels-{number}")
     with FaultProxy(endpoint) as proxy:
         night_s = shop.night(f"night-{number}", "images", "labels", proxy.url)
@@ -117,21 +124,18 @@ def measure(shop: Shop, number: int, items: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure each round, and print the median."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--items", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
+    given = arguments()
     with open_shop() as shop:
         catalogs.make_bundle(f"s3://{shop.bucket}/bundle", architecture="resnet18")
-        shop.put({f"images/{item:07d}.jpg": item % PICTURES for item in range(arguments.items)})
+        shop.put({f"images/{item:07d}.jpg": item % PICTURES for item in range(given.items)})
         first_s = shop.night("first", "images", "labels")
-        print(f"first night: {arguments.items:,} items in {first_s:.0f} s", flush=True)
+        print(f"first night: {given.items:,} items in {first_s:.0f} s", flush=True)
         rounds = []
-        for number in range(arguments.rounds):
-            rounds.append(measure(shop, number, arguments.items))
+        for number in range(given.rounds):
+            rounds.append(measure(shop, number, given.items))
             print(rounds[-1], flush=True)
     figures = {
-        "items": arguments.items,
+        "items": given.items,
         "first_night_s": round(first_s, 1),
         "images_read": [each["images_read"] for each in rounds],
         "beyond_s": statistics.median(each["beyond_s"] for each in rounds),

@@ -17,6 +17,17 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks import needs
+
+if __name__ == "__main__":  # before what takes seconds to import
+    needs.check(
+        needs.data("data/imagenet-samples", "photos"),
+        needs.data("data/clothing", "folders of photos by side and category"),
+        needs.data("weights/resnet18-tiny-imagenet.safetensors", "weights"),
+        needs.peers("bench"),
+        needs.memory_gib(5),
+    )
+
 from benchmarks import roofline
 from benchmarks.agreement import measure_agreement
 from benchmarks.contest import BATCH, OURS, PEERS, Contest, print_table

@@ -20,12 +20,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import needs
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    photos = needs.shared() / "data" / "clothing" / "test"
+    parser.add_argument("source", type=Path, nargs="?", default=photos)
+    parser.add_argument("--photos", type=int, default=200)
+    parser.add_argument("--drawn", type=int, default=100)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    needs.check(
+        needs.data(arguments().source, "photos"), needs.peers("bench-copies"), needs.memory_gib(3)
+    )
+
 import numpy as np
 from PIL import Image, ImageOps
 
 from benchmarks.altered import ALTERATIONS
+from benchmarks.machine import processor
 from benchmarks.search_data import embed
-from benchmarks.timed import processor
 from lib.embeddings.cosine import unit_length
 from lib.images.config import ReadingConfig
 from lib.images.inspection import Inspection, inspect_images
@@ -36,8 +54,6 @@ from lib.storage.config import StorageConfig
 from pipelines import train_copies
 from tests.helpers.catalogs import draw
 
-PHOTOS = Path(__file__).resolve().parents[2] / "shared/data/clothing/test"
-PEERS = Path("benchmarks/out/copies-peers")
 PEER_BITS = 10  # what imagededup calls a duplicate, where it is told nothing else
 ONE = 0.98  # cosine, from which on two photos count as one before they are altered
 PEER_NAMES = ("PHash", "DHash")
@@ -85,13 +101,11 @@ def seen(paths: Sequence[Path], folder: Path) -> Seen:
 
 
 def seen_by_peers(paths: Sequence[Path], folder: Path) -> Seen:
-    """Return the bits of imagededup's hashes, where it is installed."""
-    if not PEERS.exists():
-        return {}
+    """Return the bits of imagededup's hashes."""
     (folder / "paths.txt").write_text("\n".join(map(str, paths)))
     done = subprocess.run(  # noqa: S603  # our own script
         [sys.executable, "-m", "benchmarks.peers.hashes", str(folder / "paths.txt")],
-        env={**os.environ, "PYTHONPATH": str(PEERS)},
+        env={**os.environ, "PYTHONPATH": str(needs.peers_folder("bench-copies"))},
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -120,11 +134,7 @@ def are_near(one: Seen, other: Seen) -> dict[str, Bools]:
 
 def main() -> None:
     """Alter photos, compare all with all, and say what is found."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("source", type=Path, nargs="?", default=PHOTOS)
-    parser.add_argument("--photos", type=int, default=200)
-    parser.add_argument("--drawn", type=int, default=100)
-    args = parser.parse_args()
+    args = arguments()
     rows: dict[str, Counts] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

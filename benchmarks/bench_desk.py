@@ -20,11 +20,28 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from benchmarks import needs
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--users", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--keep", type=Path, help="make the table here, and use it again")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    arguments()
+    needs.check(needs.memory_gib(3), needs.disk_gib(2))
+
 import psutil
 
 from benchmarks.desk_table import prepare
 from benchmarks.desk_users import Times, work
-from benchmarks.timed import processor
+from benchmarks.machine import processor
 from tests.helpers.ports import free_port
 
 LONGEST_START_S = 600.0
@@ -59,13 +76,8 @@ class Memory:
 
 def main() -> None:
     """Measure, and print what was found."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--users", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--keep", type=Path, help="make the table here, and use it again")
-    given = parser.parse_args()
-    print(f"{processor()}", flush=True)
+    given = arguments()
+    print(processor(), flush=True)
     with tempfile.TemporaryDirectory(prefix="reshelve-bench-") as temporary:
         folder = given.keep or Path(temporary)
         run_file = folder / "desk.yaml"

@@ -1,7 +1,7 @@
 # ruff: noqa: T201  # they speak to a person
 """How many decisions a person needs until a catalog is labelled right, in the desk's order or any.
 
-    python -m benchmarks.bench_desk_order --photos ../shared/data/clothing
+    python -m benchmarks.bench_desk_order [--photos FOLDER]
 
 Ten labels a category are known, and those of all other photos are hidden: they are the catalog. A
 head labels it; a person answers 120, rightly; the head is fitted again on all that is known, and
@@ -18,6 +18,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks import needs
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    photos = needs.shared() / "data" / "clothing"
+    parser.add_argument("--photos", type=Path, default=photos)
+    parser.add_argument("--orders", nargs="+", default=["helpful", "random", "unsure"])
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    needs.check(
+        needs.data(arguments().photos, "folders of photos by side and category"),
+        needs.memory_gib(3),
+    )
+
 import numpy as np
 import pyarrow as pa
 import torch
@@ -26,7 +44,8 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from benchmarks.labels import SIDES, read_photos, write_manifest
-from benchmarks.timed import processor, run_timed
+from benchmarks.machine import processor
+from benchmarks.timed import run_timed
 from lib.backfill.score_unit import best_of
 from lib.catalog.catalog import CatalogConfig, read_catalog
 from lib.embeddings.clusters import find_clusters
@@ -187,10 +206,7 @@ def count_decisions(photos: Photos, order: Order, seed: int) -> dict[float, int]
 
 def main() -> None:
     """Measure the desk's order and the others, and say it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--orders", nargs="+", default=["helpful", "random", "unsure"])
-    given = parser.parse_args()
+    given = arguments()
     write_inputs(given.photos)
     if not KEPT.exists():
         embed()

@@ -23,6 +23,20 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from benchmarks import needs
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, default=1_000_000)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    items = arguments().items
+    needs.check(needs.memory_gib(4), needs.disk_gib(1 + items / 4e5))
+
 import psutil
 import pyarrow as pa
 import ray
@@ -173,9 +187,7 @@ def measure(folder: Path, items: int) -> dict[str, Any]:
 
 def main() -> int:
     """Measure on a cluster of four nodes, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--items", type=int, default=1_000_000)
-    items = parser.parse_args().items
+    items = arguments().items
     os.environ["RAY_BACKEND_LOG_LEVEL"] = "fatal"
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     try:

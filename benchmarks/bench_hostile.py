@@ -22,12 +22,26 @@ import time
 from io import BytesIO
 from pathlib import Path
 
+from benchmarks import needs
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=200)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    arguments()
+    needs.check(needs.memory_gib(4))
+
 import psutil
 import yaml
 from PIL import Image
 from pyarrow import parquet
 
-from benchmarks.timed import processor
+from benchmarks.machine import processor
 from tests.helpers import catalogs
 
 SIDE_PX = 8_000
@@ -135,9 +149,7 @@ def measure(folder: Path, count: int) -> dict[str, object]:
 
 def main() -> int:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=200)
-    count = parser.parse_args().images
+    count = arguments().images
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(Path(folder), count)
     print(json.dumps(figures))

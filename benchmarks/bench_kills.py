@@ -20,6 +20,21 @@ import uuid
 from collections import Counter
 from pathlib import Path
 
+from benchmarks import needs
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    arguments()
+    needs.check(needs.memory_gib(3), needs.disk_gib(2))
+
 import pyarrow as pa
 import yaml
 from pyarrow import parquet
@@ -105,10 +120,7 @@ def kill_once(victim: Victim, dice: random.Random, first_s: float) -> int:
 
 def main() -> None:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    given = arguments()
     dice = random.Random(given.seed)  # noqa: S311  # must repeat
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

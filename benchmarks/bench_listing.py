@@ -25,6 +25,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
 
+from benchmarks import needs
+
+SOURCES = ("parquet", "csv", "listing")
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, default=10_000_000)
+    parser.add_argument("--only", nargs="+", choices=SOURCES, default=SOURCES)
+    parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--freeze", nargs=2, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    asked = arguments()
+    if not (asked.serve or asked.freeze):
+        needs.check(needs.memory_gib(0.5 + asked.items / 6e6), needs.disk_gib(2))
+
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
@@ -34,7 +54,6 @@ from lib.catalog.snapshot import freeze
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 
-SOURCES = ("parquet", "csv", "listing")
 FILE_ROWS = 1_000_000
 PAGE = 1_000
 LIMIT_S = 14 * 60  # of it all
@@ -203,12 +222,7 @@ def _measure(source: str, count: int, folder: Path, ends: float) -> dict[str, ob
 
 def main() -> None:
     """Measure, print a table and, last, one line of JSON."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--items", type=int, default=10_000_000)
-    parser.add_argument("--only", nargs="+", choices=SOURCES, default=SOURCES)
-    parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--freeze", nargs=2, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
+    asked = arguments()
     if asked.serve:
         return serve(asked.serve)
     if asked.freeze:

@@ -5,10 +5,10 @@
 
 A million made-up titles are matched with 100,000, one in ten of them another shop's writing of one
 of these, by the command itself. What its candidates find is held against a comparison of each pair.
-On labelled pairs of Abt-Buy and Amazon-Google, where they lie in ../shared/data/matching, weights
-are learned on the training pairs, the limit is chosen on the validation pairs, and F1 is of the
-test pairs; the peers are rapidfuzz's token sets and TF-IDF alone, with a limit chosen likewise. The
-last line is one JSON object.
+On labelled pairs of Abt-Buy and Amazon-Google, where the folder of RESHELVE_SHARED has them in
+`data/matching`, weights are learned on the training pairs, the limit is chosen on the validation
+pairs, and F1 is of the test pairs; the peers are rapidfuzz's token sets and TF-IDF alone, with a
+limit chosen likewise. The last line is one JSON object.
 """
 
 import argparse
@@ -23,6 +23,23 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import needs
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--left", type=int, default=1_000_000)
+    parser.add_argument("--right", type=int, default=100_000)
+    parser.add_argument("--asked", type=int, default=300, help="titles held against each of 20,000")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    arguments()
+    needs.tell(needs.data("data/matching", "labelled pairs"))
+    needs.check(needs.memory_gib(2))
+
 import numpy as np
 import pyarrow as pa
 import yaml
@@ -30,8 +47,8 @@ from pyarrow import parquet
 from rapidfuzz import fuzz, process
 
 from benchmarks.bench_hostile import Watch
+from benchmarks.machine import processor
 from benchmarks.made_titles import titles, variant
-from benchmarks.timed import processor
 from lib.matching.default_weights import NAMES
 from lib.matching.linear import fit, probability
 from lib.matching.name_features import NAME_FEATURES, compare_names
@@ -39,7 +56,6 @@ from lib.matching.name_index import NameIndex
 from lib.matching.name_table import NameTable, read_names
 from lib.matching.weights import Weights
 
-DATA = Path(__file__).resolve().parents[2] / "shared/data/matching"
 SETS = ("abt-buy", "amazon-google")
 REVIEW = 0.5  # the default limit, from which on pairs are seen by a person at least
 
@@ -149,7 +165,10 @@ def f1_at_best(valid: tuple[Numbers, Any], test: tuple[Numbers, Any]) -> float:
 
 def quality(name: str) -> dict[str, float]:
     """Return the F1 of names alone on one set, and that of the peers."""
-    parts = {p: read_pairs(DATA / f"{name}-{p}.txt") for p in ("train", "valid", "test")}
+    parts = {
+        p: read_pairs(needs.shared() / "data" / "matching" / f"{name}-{p}.txt")
+        for p in ("train", "valid", "test")
+    }
     every = {title for left, right, _ in parts.values() for title in (*left, *right)}
     weights = Weights.of([read_names(sorted(every))])
     sides: dict[str, tuple[NameTable, NameTable]] = {
@@ -178,18 +197,14 @@ def quality(name: str) -> dict[str, float]:
 
 def main() -> int:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--left", type=int, default=1_000_000)
-    parser.add_argument("--right", type=int, default=100_000)
-    parser.add_argument("--asked", type=int, default=300, help="titles held against each of 20,000")
-    arguments = parser.parse_args()
+    given = arguments()
     figures: dict[str, Any] = {}
     for name in SETS:
-        if DATA.exists():
+        if not needs.data("data/matching", "labelled pairs"):
             figures |= quality(name)
     print(figures, flush=True)
-    figures["match_recall"] = round(recall(arguments.asked, 20_000), 4)
-    figures |= time_command(arguments.left, arguments.right)
+    figures["match_recall"] = round(recall(given.asked, 20_000), 4)
+    figures |= time_command(given.left, given.right)
     print(json.dumps(figures | {"processor": processor(), "cores": os.cpu_count()}))
     return 0 if not figures["match_exit_code"] else 1
 

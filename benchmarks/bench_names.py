@@ -1,7 +1,7 @@
 # ruff: noqa: T201  # they speak to a person
 """Image alone, name alone and both, on small photos with titles; and seconds for 100,000 titles.
 
-    python -m benchmarks.bench_names --photos ../shared/data/fashion-titles
+    python -m benchmarks.bench_names [--photos FOLDER]
 
 A third of the items is the test; of the others 3 or 10 labels a category are drawn, or all are
 taken. Categories of fewer than ten items are left out. The last line is one JSON object.
@@ -18,13 +18,28 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks import needs
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    photos = needs.shared() / "data" / "fashion-titles"
+    parser.add_argument("--photos", type=Path, default=photos)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    photos = arguments().photos
+    needs.check(needs.data(photos, "photos with titles"), needs.memory_gib(3))
+
 import numpy as np
 import pyarrow as pa
 import torch
 import yaml
 from torch.nn.functional import linear
 
-from benchmarks.timed import processor
+from benchmarks.machine import processor
 from lib.catalog.catalog import CatalogConfig, read_catalog
 from lib.embeddings.lookup import look_up
 from lib.embeddings.store import EmbeddingStore
@@ -190,9 +205,7 @@ def time_titles(items: pa.Table, taxonomy: Taxonomy) -> dict[str, float]:
 
 def main() -> None:
     """Measure all, and say it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=Path, required=True)
-    photos = parser.parse_args().photos
+    photos = arguments().photos
     write_inputs(photos)
     items, vectors, taxonomy = read_embedded()
     found: dict[str, Any] = {"processor": processor()}

@@ -16,6 +16,22 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks import needs
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, default=10_000_000)
+    parser.add_argument("--compare", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    asked = arguments()
+    if not asked.compare:
+        needs.check(needs.memory_gib(0.5 + asked.items / 8e6), needs.disk_gib(asked.items / 4e6))
+
 import pyarrow as pa
 from deltalake import write_deltalake
 
@@ -79,18 +95,15 @@ def compare(folder: Path) -> dict[str, float]:
 
 def main() -> None:
     """Prepare, then measure in a child: its peak of memory is its own."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--items", type=int, default=10_000_000)
-    parser.add_argument("--compare", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.compare:
-        print(json.dumps(compare(arguments.compare)))
+    given = arguments()
+    if given.compare:
+        print(json.dumps(compare(given.compare)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        prepare(Path(folder), arguments.items)
+        prepare(Path(folder), given.items)
         command = [sys.executable, "-m", "benchmarks.bench_night", "--compare", folder]
         done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
-    figures = {"items": arguments.items, **json.loads(done.stdout.splitlines()[-1])}
+    figures = {"items": given.items, **json.loads(done.stdout.splitlines()[-1])}
     for name, value in figures.items():
         print(f"{name:>15} {value:>12,}")
     print(json.dumps(figures))

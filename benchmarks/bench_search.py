@@ -10,7 +10,6 @@ in a process of its own; exact products say what should be found.
 
 import argparse
 import json
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,13 +17,36 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks import needs
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--peer-rows", type=int, default=1_000_000)
+    photos = needs.shared() / "data" / "clothing"
+    parser.add_argument("--photos", type=Path, default=photos)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    asked = arguments()
+    needs.check(
+        needs.data(asked.photos, "photos"),
+        needs.peers("bench-search"),
+        needs.memory_gib(1.5 + max(asked.rows, asked.peer_rows) / 3e5),
+        needs.disk_gib(1 + asked.rows / 2e5),
+    )
+
 import numpy as np
 import pyarrow as pa
 from deltalake import write_deltalake
 
+from benchmarks.machine import processor
 from benchmarks.peers.nearest import OPENED
 from benchmarks.search_data import CHUNK, as_tables, clustered, photos_embedded, repeated
-from benchmarks.timed import processor, run_timed
+from benchmarks.timed import run_timed
 from lib.embeddings.store import Embeddings, EmbeddingStore, to_parquet
 from lib.heads.tag_examples import TagExamples
 from lib.labels.delta_table import LabelsTable
@@ -46,7 +68,6 @@ TAGS, EXAMPLES = 50, 10
 SMALL_FILES, SMALL_ROWS = 1_000, 200
 LONGEST_S = 3_600.0
 OUT = Path("benchmarks/out")
-PEERS = OUT / "search-peers"
 
 
 class Truth:
@@ -197,7 +218,7 @@ def measure_peers(photos: Embeddings, rows: int, folder: Path) -> dict[str, Any]
             ["benchmarks.peers.nearest", "--peer", peer, *files],
             LONGEST_S,
             OUT / f"search-{peer.replace(' ', '-')}.log",
-            {"PYTHONPATH": str(PEERS.resolve())},
+            {"PYTHONPATH": str(needs.peers_folder("bench-search"))},
         )
         if ran.failure:
             measured[peer] = ran.failure
@@ -210,12 +231,7 @@ def measure_peers(photos: Embeddings, rows: int, folder: Path) -> dict[str, Any]
 
 def main() -> None:
     """Measure, and print all figures as one line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--peer-rows", type=int, default=1_000_000)
-    shared = Path(os.environ.get("RESHELVE_SHARED", "../shared")).resolve()
-    parser.add_argument("--photos", type=Path, default=shared / "data" / "clothing")
-    given = parser.parse_args()
+    given = arguments()
     photos = photos_embedded(given.photos, OUT / "search-embeddings.npy")
     figures: dict[str, Any] = {"processor": processor(), "rows": given.rows}
     with tempfile.TemporaryDirectory(dir=OUT) as temporary:

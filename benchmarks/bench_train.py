@@ -12,15 +12,29 @@ seed; and a worker is killed in the middle of an epoch. The last line is a JSON 
 
 import argparse
 import json
-import os
 import re
 import statistics
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import needs
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    arguments()
+    needs.check(needs.memory_gib(4))
+
 from benchmarks.drawn_photos import DrawnPhotos, draw_photos
-from benchmarks.timed import processor, run_timed
+from benchmarks.machine import processor
+from benchmarks.timed import run_timed
 from benchmarks.watched_training import Watched, watch_training
 from lib.cluster.connection import connected
 
@@ -134,10 +148,8 @@ def lose_worker(drawn: DrawnPhotos) -> dict[str, float]:
 
 def main() -> None:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
-    print(f"{processor()}, {os.cpu_count()} cores", flush=True)
+    given = arguments()
+    print(processor(), flush=True)
     with tempfile.TemporaryDirectory() as name, connected():
         drawn = draw_photos(Path(name), PHOTOS, HELD_OUT)
         one, between_1 = compare(drawn, 1, given.rounds)

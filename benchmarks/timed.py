@@ -3,7 +3,6 @@
 
 import contextlib
 import os
-import platform
 import re
 import resource
 import signal
@@ -84,15 +83,6 @@ def run_timed(
     # the children's own account is exact, but knows nothing of daemons, as Ray has
     cpu_s = max(_children_cpu_s() - cpu_began_s, watch.cpu_s)
     return Ran(seconds=round(seconds, 2), cpu_s=round(cpu_s, 1), said=said, failure=failure)
-
-
-def processor() -> str:
-    """Name this machine's processor, and whether it multiplies matrices of int8 by itself."""
-    described = Path("/proc/cpuinfo")
-    text = described.read_text() if described.exists() else ""
-    found = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
-    name = found[1].strip() if found else platform.processor() or platform.machine()
-    return f"{name}, {'with' if 'amx_int8' in text else 'without'} AMX"
 
 
 def most_memory_gib() -> float:
