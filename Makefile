@@ -16,7 +16,7 @@
 # make check  format, lint, types
 # make layers shows the rooms of the code, what each imports, and whether the rules hold
 # make lock   pins every dependency anew
-# make bench           classifies beside Ray Data, Daft and a script, for 15 minutes at most
+# make bench           classifies beside Ray Data, Daft and two scripts, for 15 minutes at most
 # make bench-accuracy  trains beside fastai, timm's recipe and a frozen head, for an hour at most;
 #                      QUICK=1: one draw of 10 labels, for 10 minutes at most
 # make bench-train     trains under Ray beside a torchrun script, and kills a worker

@@ -1,31 +1,27 @@
 """The benchmarks' models: each as a bundle, and with the same weights as its peers load them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torchvision
 import yaml
 from torch import nn
 
-from benchmarks.contenders import run
-from lib.images.formats import DecodeLimits
-from lib.images.preparer import Decoder
-from lib.images.preprocessing import Preprocessing
-from lib.images.resize import normalise
-from lib.models.bundle import Bundle, BundleInfo, read_bundle
-from lib.models.bundle_weights import load_classifier, write_bundle, write_compiled
-from lib.models.classifier import Classifier, build_classifier
-from lib.models.openvino_runtime import convert
+from benchmarks.contenders import FailedError
+from benchmarks.labels import draw
+from benchmarks.timed import run_timed
+from lib.models.bundle import Bundle, read_bundle
+from lib.models.bundle_weights import load_classifier
+from lib.models.choice import choose_model
+from lib.models.config import ModelConfig
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
-from lib.taxonomy.taxonomy import parse_taxonomy
 
-SIZE_PX = 224
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-PREPROCESSING = Preprocessing(size_px=SIZE_PX, fit="crop", mean=MEAN, std=STD)
-TRAINING_LIMIT_S = 480
+LABELS = {"finetune": "100", "head": "30"}  # of each category, so that a training takes minutes
+TRAINING_LIMIT_S = 420.0
 LOCAL = Storage(StorageConfig())
 
 
@@ -39,68 +35,47 @@ class Model:
 
 
 def fine_tune(photos: Path, weights: Path, taxonomy: Path, folder: Path) -> Model:
-    """Fine-tune a ResNet-18 on product photos; where an earlier benchmark has, nothing is done."""
-    folder.mkdir(parents=True, exist_ok=True)
-    run_file = folder / "train.yaml"
+    """Fine-tune a ResNet-18 on product photos; where an earlier benchmark has, nothing is done.
+
+    Raises:
+        FailedError: the training has not ended.
+    """
+    model = {"architecture": "resnet18", "weights": str(weights)}
+    settings = {"model": model, "strategy": "finetune", "training": {"epochs": 2}}
+    return _for_peers(_train(photos, taxonomy, folder, settings), folder)
+
+
+def fit_default(photos: Path, taxonomy: Path, folder: Path) -> Model:
+    """Fit a head on the default network; where an earlier benchmark has, nothing is done.
+
+    Raises:
+        FailedError: the training has not ended.
+    """
+    bundle = _train(photos, taxonomy, folder, {"strategy": "head"})
+    return Model(bundle.info.architecture.removeprefix("timm/"), bundle.uri, weights="")
+
+
+def _train(photos: Path, taxonomy: Path, folder: Path, settings: Mapping[str, Any]) -> Bundle:
+    """Train with the preprocessing that is the default; an earlier one has another name."""
+    chosen = choose_model(ModelConfig.model_validate(settings.get("model", {})))
+    run_id = f"{chosen.architecture.split('/')[-1]}-{chosen.preprocessing.digest[:8]}"
+    drawn = draw(photos, LABELS[settings["strategy"]], 0, folder / f"{run_id}-photos")
     described = {
         "output": str(folder),
-        "run_id": "resnet18",
+        "run_id": run_id,
         "taxonomy": str(taxonomy),
-        "catalog": {"uri": str(photos / "train"), "labels": "folder"},
+        "catalog": {"uri": str(drawn.train)},
         "validation": {"uri": str(photos / "validation"), "labels": "folder"},
-        "model": {
-            "architecture": "resnet18",
-            "weights": str(weights),
-            "preprocessing": PREPROCESSING.model_dump(mode="json"),
-        },
-        "strategy": "finetune",
-        "training": {"epochs": 2},
         "embeddings": str(folder / "embeddings"),
+        "reading": {"stores": ["/"]},
+        **settings,
     }
+    run_file = folder / f"{run_id}.yaml"
     run_file.write_text(yaml.safe_dump(described))
-    run(["jobs.train", str(run_file)], {}, TRAINING_LIMIT_S)
-    bundle = read_bundle(str(folder / "resnet18" / "bundle"), LOCAL)
-    return _for_peers(bundle, folder)
-
-
-def make_untrained(architecture: str, photos: Sequence[Path], folder: Path) -> Model:
-    """Write seeded weights, with a head that spreads the photos over 10 categories.
-
-    An untrained head's probabilities are all but equal, so that every call would be close, and be
-    made twice.
-    """
-    torch.manual_seed(0)
-    leaves = "".join(f"  - {{id: c{n}, name: c{n}}}\n" for n in range(10))
-    taxonomy = parse_taxonomy(f'version: "1"\ncategories:\n{leaves}', "taxonomy.yaml")
-    classifier = build_classifier(architecture, 10, SIZE_PX).eval()
-    _spread(classifier, photos)
-    uri = str(folder / f"bundle-{architecture}")
-    files = convert(classifier.backbone, PREPROCESSING)
-    info = BundleInfo(
-        run_id="bench",
-        architecture=architecture,
-        weights="none",
-        preprocessing=PREPROCESSING,
-        category_ids=taxonomy.leaves,
-        temperature=1.0,
-        threshold=0.5,
-        target_precision=0.95,
-        metrics={},
-        digests=write_compiled(uri, LOCAL, files),
-    )
-    return _for_peers(write_bundle(uri, LOCAL, classifier, taxonomy, info), folder)
-
-
-@torch.no_grad()
-def _spread(classifier: Classifier, photos: Sequence[Path]) -> None:
-    """Scale and centre the head so that logits differ as a trained model's do."""
-    decoder = Decoder(PREPROCESSING, DecodeLimits())
-    pixels = [decoder(photo.read_bytes()).pixels for photo in photos[:64]]
-    batch = torch.stack([each for each in pixels if each is not None])
-    embeddings = classifier.backbone(normalise(batch, PREPROCESSING, torch.float32))
-    logits = classifier.head(embeddings)
-    classifier.head.weight *= 5 / logits.std(dim=0, keepdim=True).T
-    classifier.head.bias.copy_(-(embeddings @ classifier.head.weight.T).mean(dim=0))
+    ran = run_timed(["jobs.train", str(run_file)], TRAINING_LIMIT_S, run_file.with_suffix(".log"))
+    if ran.failure:
+        raise FailedError(f"the training of {chosen.architecture} failed: {ran.failure}")
+    return read_bundle(str(folder / run_id / "bundle"), LOCAL)
 
 
 def _for_peers(bundle: Bundle, folder: Path) -> Model:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.contenders import Watch
+from benchmarks.watch import Watch
 
 MARKER = "RESHELVE_BENCH"
 LEAST_S = 20.0  # what has less does not begin
@@ -28,7 +28,9 @@ class Ran:
 
     Attributes:
         seconds: from its start to its end.
+        began: when it started, by `time.time`.
         cpu_s: of all its processes.
+        peak_memory_gib: of all its processes together, each page counted once.
         said: what it printed.
         failure: why it has no result, in a few words; "" where it has one.
     """
@@ -37,6 +39,8 @@ class Ran:
     cpu_s: float
     said: str
     failure: str
+    began: float = 0.0
+    peak_memory_gib: float = 0.0
 
 
 def run_timed(
@@ -54,7 +58,7 @@ def run_timed(
         return Ran(seconds=0.0, cpu_s=0.0, said="", failure="no time was left")
     marker = f"{os.getpid()}-{time.monotonic_ns()}"
     log.parent.mkdir(parents=True, exist_ok=True)
-    began, cpu_began_s = time.monotonic(), _children_cpu_s()
+    began, cpu_began_s = time.time(), _children_cpu_s()
     with log.open("w") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", *command],
@@ -72,7 +76,7 @@ def run_timed(
         else:
             failure = f"exit code {process.returncode}" if process.returncode else ""
         finally:
-            seconds = time.monotonic() - began
+            seconds = time.time() - began
             _stop(process)
             watch.end()
             _sweep(marker)
@@ -82,7 +86,14 @@ def run_timed(
         failure = f"{failure}: {last.strip()}"
     # the children's own account is exact, but knows nothing of daemons, as Ray has
     cpu_s = max(_children_cpu_s() - cpu_began_s, watch.cpu_s)
-    return Ran(seconds=round(seconds, 2), cpu_s=round(cpu_s, 1), said=said, failure=failure)
+    return Ran(
+        seconds=round(seconds, 2),
+        cpu_s=round(cpu_s, 1),
+        said=said,
+        failure=failure,
+        began=began,
+        peak_memory_gib=round(watch.peak_bytes / 2**30, 2),
+    )
 
 
 def most_memory_gib() -> float:

@@ -14,6 +14,11 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def arguments() -> argparse.Namespace:
     """Read what every peer is told."""
+    return parser().parse_args()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what reads it, for one that is told more."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--manifest", required=True, help="Parquet with a column uri")
     parser.add_argument("--output", required=True, help="folder for Parquet")
@@ -21,7 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--architecture", required=True)
     parser.add_argument("--weights", required=True, help="state dict")
     parser.add_argument("--batch-size", type=int, default=64)
-    return parser.parse_args()
+    return parser
 
 
 def load_model(architecture: str, weights: str) -> nn.Module:
@@ -33,6 +38,11 @@ def load_model(architecture: str, weights: str) -> nn.Module:
     )
     model.load_state_dict(state)
     return model.eval()
+
+
+def computes_bf16() -> bool:
+    """Say whether the processor computes in bf16 itself; where it does not, bf16 is the slower."""
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
 def transform() -> v2.Compose:

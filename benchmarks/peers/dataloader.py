@@ -1,5 +1,5 @@
 # a command
-"""A careful script of one's own: DataLoader workers, bf16, channels last, Parquet out."""
+"""A plain script of one's own: DataLoader workers, bf16 where there is, channels last, Parquet."""
 
 import fsspec
 import pyarrow as pa
@@ -9,7 +9,7 @@ import torchvision
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.peers.common import arguments, load_model, note, transform
+from benchmarks.peers.common import arguments, computes_bf16, load_model, note, transform
 
 
 class Images(Dataset[tuple[int, Tensor]]):
@@ -36,7 +36,8 @@ def main() -> None:
     given = arguments()
     uris = pq.read_table(given.manifest)["uri"].to_pylist()
     model = load_model(given.architecture, given.weights).to(memory_format=torch.channels_last)
-    model = model.to(torch.bfloat16)
+    dtype = torch.bfloat16 if computes_bf16() else torch.float32
+    model = model.to(dtype)
     labels = [0] * len(uris)
     loader = DataLoader(
         Images(uris),
@@ -46,7 +47,7 @@ def main() -> None:
     )
     with torch.inference_mode():
         for rows, images in loader:
-            batch = images.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
+            batch = images.to(dtype).contiguous(memory_format=torch.channels_last)
             classes = model(batch).argmax(dim=1).tolist()
             for row, label in zip(rows.tolist(), classes, strict=True):
                 labels[row] = label
