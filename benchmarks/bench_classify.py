@@ -7,10 +7,10 @@ Photos are classified from S3 (the store that RESHELVE_TEST_S3_ENDPOINT names wi
 RESHELVE_TEST_S3_KEY and RESHELVE_TEST_S3_SECRET, or moto's on the same cores) and from disk: web
 photos, repeated to thousands of keys, and the same at 1,600 px, as shops have them. Beside us run
 Ray Data and Daft as their documentation shows them, a plain script of one's own and a tuned one.
-Each gets as many images as keep it busy for some seconds; peers' whole job is their start-up and
-the rest at their steady rate, which favours them. What has goals comes first, then further rounds
-while there is time; it ends by itself within 15 minutes. The ResNet-18 is fine-tuned on product
-photos at the first time, and the default network gets a head then.
+There are as many images as keep ours busy for 20 seconds, and fewer for Ray Data and Daft; a whole
+job is the start-up and the rest at the steady rate, which favours peers. What has goals comes
+first, then further rounds while there is time; it ends by itself within 15 minutes. The ResNet-18
+is fine-tuned on product photos at the first time, and the default network gets a head then.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=needs.shared())
     parser.add_argument("--items", type=int, default=6000, help="of the whole job, and at most")
-    parser.add_argument("--peer-items", type=int, default=400)
+    parser.add_argument("--peer-items", type=int, default=400, help="of Ray Data and Daft")
     parser.add_argument("--rounds", type=int, default=3, help="at most")
     return parser.parse_args()
 

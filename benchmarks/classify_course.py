@@ -34,7 +34,7 @@ CONTENDERS = {
     DEFAULT: (OURS,),
 }
 STEADY_S, LEAST_ITEMS = 20.0, 640  # how long ours is kept busy, and with how many at least
-RUNTIMES_LIMIT_S, NIGHT_LIMIT_S = 75.0, 60.0
+RUNTIMES_LIMIT_S, NIGHT_LIMIT_S = 75.0, 90.0
 ROUND_S = 120.0  # a round of one contest may take so long
 OF_LARGE = 64  # that the roofline is measured on
 EAGER = "eager"
@@ -153,11 +153,11 @@ class Course:
 
     def _round(self, name: str, peer_items: int) -> None:
         contest = self._contests[name]
+        every = contest.place.items
         # large photos take several times as long, and one round is to take no longer
-        few = peer_items // 2 if name == LARGE else peer_items
+        few = min(peer_items // 2 if name == LARGE else peer_items, every)
         for contender in CONTENDERS[name]:
-            ours = contender in (OURS, BARE)
-            contest.turn(contender, min(contest.place.items if ours else few, contest.place.items))
+            contest.turn(contender, few if contender in LIBRARIES else every)
 
     def _try(self, name: str, measure: Callable[[], Found]) -> Found | None:
         """Return what is measured, or None; then it is said and kept why."""

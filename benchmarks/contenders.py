@@ -46,10 +46,10 @@ def measured(ran: Ran, done: Sequence[tuple[float, int]]) -> Measured:
     """Put together what was measured, from moments and the rows that were done at each.
 
     Raises:
-        FailedError: it failed, or did nothing.
+        FailedError: it failed, or did too little for a rate.
     """
-    if ran.failure or not done:
-        raise FailedError(ran.failure or "no row was done")
+    if ran.failure or len(done) < 2:
+        raise FailedError(ran.failure or "too few rows were done to tell a rate")
     done = sorted(done)
     (first, rows), last = done[0], done[-1][0]
     images = sum(count for _, count in done)
