@@ -38,16 +38,6 @@ class Reservations:
                 if self._held.get(item_id, ("", 0.0))[0] == who:
                     del self._held[item_id]
 
-    def held_by_others(self, who: str) -> set[str]:
-        """Return the items that others have open."""
-        with self._lock:
-            now = self._now()
-            return {
-                item_id
-                for item_id, (holder, until) in self._held.items()
-                if holder != who and until > now
-            }
-
     def _forget(self, now: float) -> None:
         for item_id in [each for each, (_, until) in self._held.items() if until <= now]:
             del self._held[item_id]

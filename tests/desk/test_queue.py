@@ -248,8 +248,8 @@ def test_a_category_that_items_cannot_have_is_refused_in_words(
     [
         ({"answer": "split"}, "'split' is no answer"),
         ({"key": "short"}, "no longer good"),
-        ({"item": []}, "no item was chosen"),
-        ({"item": [f"{n}" for n in range(501)]}, "500 is the most"),
+        ({"item": []}, "choose the items first"),
+        ({"item": [f"{n}" for n in range(1001)]}, "1,000 is the most"),
     ],
 )
 def test_a_decision_that_is_none_is_refused_in_words(

@@ -76,17 +76,18 @@ async def answer(request: Request) -> HTMLResponse:
 
 def _answered(request: Request, item_ids: list[str], told: dict[str, str]) -> HTMLResponse:
     desk, of = desk_of(request), told.get("sheet")
-    values: dict[str, object] = {"of": of, "done": None, "wrong": "", "undo": False, "rows": []}
+    values: dict[str, object] = {"of": of, "done": "", "wrong": "", "undo": [], "rows": []}
     values["key"] = secrets.token_hex(12)
     try:
-        done = decide(desk, request.state.user, item_ids, told)
+        outcome, sentence = decide(desk, request.state.user, item_ids, told)
     except ReshelveError as error:
         found = page(request, "browse_answered.html.j2", values | {"wrong": str(error)}, 400)
         found.headers["hx-reswap"] = "none"  # what was chosen stays chosen
         return found
-    values |= {"done": done, "undo": told["answer"] != Answer.WITHDRAWN}
+    undo = outcome.confirmed if told["answer"] != Answer.WITHDRAWN else []
+    values |= {"done": sentence, "undo": undo}
     if of is None:
-        values["rows"] = desk.table.items(done.item_ids)
+        values["rows"] = desk.table.items(outcome.confirmed)
     else:
         values |= _sheet(request, dict(parse_qsl(of.removeprefix("?"))))
     return page(request, "browse_answered.html.j2", values)

@@ -36,10 +36,10 @@ async def answer(request: Request) -> HTMLResponse:
 
 
 def _answered(request: Request, user: str, told: dict[str, str]) -> HTMLResponse:
-    item_id, wrong, done = unquote(told.get("item", "")), "", None
+    item_id, wrong, done = unquote(told.get("item", "")), "", ""
     _found(request, item_id)
     try:
-        done = decide(desk_of(request), user, [item_id], told)
+        _, done = decide(desk_of(request), user, [item_id], told)
     except ReshelveError as error:
         wrong = str(error)
     values = _values(request, item_id) | {"done": done, "wrong": wrong}

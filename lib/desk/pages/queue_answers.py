@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
-from lib.desk.queue_answers import Asker, Decision, decide, take_back
+from lib.desk.deciding import Asker, Decision, decide_in_queue, take_back
 from lib.desk.render import desk_of
 from lib.desk.state import Desk
 from lib.errors import InputError, ReshelveError
@@ -66,7 +66,7 @@ def _answer(desk: Desk, asker: Asker, form: FormData) -> Mapping[str, Any]:
         category_id=_text(form, "category") or None,
         item_ids=_items(form),
     )
-    outcome = decide(desk, asker, decision)
+    outcome = decide_in_queue(desk, asker, decision)
     return {"confirmed": outcome.confirmed, "refused": outcome.refused}
 
 
