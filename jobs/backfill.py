@@ -1,4 +1,4 @@
-"""Move a labels table to a new taxonomy: `python -m jobs.backfill RUN.yaml`."""
+"""Move a labels table to a new taxonomy, or to a new head: `python -m jobs.backfill RUN.yaml`."""
 
 from jobs.command import run
 from jobs.ending import EndAsJson, ending
@@ -14,7 +14,7 @@ def main(
     publish: Publish = True,
     as_json: EndAsJson = False,
 ) -> None:
-    """Move a labels table to a new taxonomy."""
+    """Move a labels table to a new taxonomy, or label it anew by another head."""
     with ending("backfill", as_json=as_json) as (say, end):
         from pipelines.backfill import backfill
         from pipelines.backfill_inputs import BackfillRun

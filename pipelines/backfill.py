@@ -42,7 +42,9 @@ if TYPE_CHECKING:
 def backfill(
     config: BackfillRun, say: Say, ending: Ending | None = None, *, publish: bool = True
 ) -> None:
-    """Move a labels table to a new taxonomy, and publish it; raises as `carry_out`.
+    """Move a labels table to a new taxonomy, or label it anew by another head, and publish it.
+
+    Raises as `carry_out`.
 
     Args:
         config: the run file.
@@ -57,12 +59,12 @@ def backfill(
 
 
 def make_head(move: Move, labelled: Labelled, say: Say) -> "Fitted | None":
-    """Fit a head where the rules do not give it.
+    """Fit a head where neither the rules give it nor the run file names it.
 
     Raises:
         InputError: a category has too few items.
     """
-    if not move.migration.for_model:
+    if move.head or not move.migration.for_model:
         return None
     with stage(say, "fitting the head"):
         from pipelines.backfill_fit import fit  # noqa: PLC0415  # torch takes seconds to import
@@ -101,13 +103,14 @@ class Backfill:
         # where it is not given, the annotations' place follows from the table's
         source = [run_file[key] for key in ("labels_table", "embeddings", "annotations")]
         items = digest_bytes(to_parquet(labelled.train) + to_parquet(labelled.held_out))
+        fits = migration.for_model and not self.move.head
         return Intent(
             job="backfill",
             fingerprint={
-                **self.move.bundle.fingerprint,
+                **(self.move.head or self.move.bundle).fingerprint,
                 "taxonomy": migration.new.digest,
                 "migration": migration.digest,
-                "labelled": items if migration.for_model else "",
+                "labelled": items if fits else "",
                 "snapshot": digest_json([each for each in source if each]),
             },
             run_file=run_file,
@@ -125,7 +128,7 @@ class Backfill:
         """Make the embeddings that labelled items lack, in a run of its own for each catalog."""
         config, labelled, chosen = self.config, self.labelled, self.config.labelled
         catalogs = [each for each in (chosen.catalog, chosen.validation) if each]
-        if not self.move.migration.for_model or not catalogs:
+        if self.move.head or not self.move.migration.for_model or not catalogs:
             return
         with stage(self.say, "looking for the embeddings of labelled items", short=True):
             found = sum(side.num_rows for side in locate(labelled, self.move.store.files))
@@ -149,9 +152,10 @@ class Backfill:
         from lib.backfill.head_bundle import carry_head, write_head_bundle  # noqa: PLC0415  # torch takes seconds to import
 
         move, fitted, held_out = self.move, self.fitted, self.labelled.held_out
-        head = fitted.head if fitted else carry_head(move.bundle, move.migration, self.storage)
-        bundle_uri = run.at(files.BUNDLE)
-        write_head_bundle(bundle_uri, self.storage, move.bundle, head, move.migration.new)
+        if not move.head:
+            head = fitted.head if fitted else carry_head(move.bundle, move.migration, self.storage)
+            new = move.migration.new
+            write_head_bundle(self._bundle_uri(run), self.storage, move.bundle, head, new)
         run.write_json(files.MIGRATION, move.migration.to_record())
         if held_out.num_rows:
             run.write_table(files.HELD_OUT, held_out.select(["uri", "etag", "category_id"]))
@@ -170,15 +174,23 @@ class Backfill:
         if read_manifest(run) is not None:
             return
         with stage(self.say, "loading the new head", short=True):
-            from pipelines.backfill_score import read_parts, score_left  # noqa: PLC0415  # torch takes seconds to import
+            from lib.backfill.score_unit import ScoreJob  # noqa: PLC0415  # torch takes seconds to import
+            from pipelines.backfill_score import read_parts, score_left  # noqa: PLC0415  # as above
 
         config, routes = self.config, planned.routes
-        bundle = read_bundle(run.at(files.BUNDLE), self.storage)
+        bundle = read_bundle(self._bundle_uri(run), self.storage)
         by_images = run.within(files.PIXELS)
         figures = UnitFigures(run, routes.rows, self._done(run, by_images, routes))
-        actors = config.engine.actors
+        scoring = ScoreJob(
+            run=run,
+            bundle_uri=bundle.uri,
+            migration=self.move.migration,
+            rule_units=routes.rule_units,
+            embeddings=planned.embeddings,
+            answers=planned.answers,
+        )
         self.say(f"relabelling {routes.rule + routes.model:,} rows by rule and by embedding")
-        score_left(run, self.move.migration, planned, actors, figures)
+        score_left(scoring, config.engine.actors, figures)
         parts, totals = read_parts(run, self.say)
         if routes.pixels:
             self.say("rows without an embedding are classified from their images")
@@ -216,6 +228,9 @@ class Backfill:
             ),
         )
 
+    def _bundle_uri(self, run: Run) -> str:
+        return self.move.head.uri if self.move.head else run.at(files.BUNDLE)
+
     def _done(self, run: Run, by_images: Run, routes: Routes) -> int:
         """Rows that an earlier try has finished."""
         plan = Plan(run)
@@ -235,4 +250,4 @@ class Backfill:
             reading=config.reading,
         )
         publish_finished(target, run, BackfillPublisher.of(run), self.say)
-        self.say(f"bundle: {run.at(files.BUNDLE)}")
+        self.say(f"bundle: {self._bundle_uri(run)}")

@@ -8,6 +8,7 @@ from lib.runs.ending import Ending
 from lib.runs.progress import duration, stage
 from lib.runs.run import Run
 from lib.storage.storage import Storage
+from lib.taxonomy.migration import migrate
 from pipelines.backfill import make_head
 from pipelines.backfill_inputs import BackfillRun, read_inputs, unit_job
 from pipelines.backfill_plan import plan, route_files
@@ -40,10 +41,12 @@ def estimate(config: BackfillRun, say: Say, ending: Ending | None = None) -> Non
             from lib.backfill.head_bundle import carry_head  # noqa: PLC0415  # torch takes seconds to import
             from pipelines.backfill_sample import time_sample  # noqa: PLC0415  # as above
 
-            head = fitted.head if fitted else carry_head(move.bundle, move.migration, storage)
+            taxonomies = migrate([move.head.taxonomy]) if move.head else move.migration
+            bundle = move.head or move.bundle
+            head = fitted.head if fitted else carry_head(bundle, taxonomies, storage)
             seconds += time_sample(planned, head, move.migration, Path(folder), storage)
         if planned.routes.pixels:
-            job = unit_job(config, Run("", "", storage), move.bundle)
+            job = unit_job(config, Run("", "", storage), bundle)
             pixels = route_files(Path(folder)).pixels
             seconds += seconds_ahead(job, pixels, planned.routes.pixels, say)
     say(f"about {duration(seconds)} in all, by a sample\nnothing was written")

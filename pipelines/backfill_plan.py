@@ -35,6 +35,7 @@ class Move:
         migration: from the bundle's taxonomy to the new one.
         store: the embeddings of the bundle's backbone.
         annotations: where people's answers about the table's items lie.
+        head: of the same backbone, where the table stays in its taxonomy and this one decides anew.
     """
 
     table: LabelsTable
@@ -42,6 +43,7 @@ class Move:
     migration: Migration
     store: EmbeddingStore
     annotations: str
+    head: Bundle | None = None
 
 
 class BackfillPlan(Config):

@@ -11,7 +11,6 @@ from pyarrow import parquet
 
 from lib.backfill.score_unit import ScoreJob, UnitScorer
 from lib.images.memory_limit import return_what_is_freed
-from lib.runs import files
 from lib.runs.compaction import Part, check_rows, describe_part, finished_parts, part_path
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
@@ -19,43 +18,25 @@ from lib.runs.progress import counted, stage
 from lib.runs.receipt import Receipt, Totals, add_up
 from lib.runs.run import Run
 from lib.runs.shards import receipt_of
-from lib.taxonomy.migration import Migration
-from pipelines.backfill_plan import BackfillPlan
 from pipelines.steps import Say, work_off
 
 CHECKED = ["item_id", "error", "category_id", "decision"]
 
 
-def score_left(
-    run: Run,
-    migration: Migration,
-    planned: BackfillPlan,
-    workers: int | None,
-    figures: UnitFigures,
-) -> None:
+def score_left(job: ScoreJob, workers: int | None, figures: UnitFigures) -> None:
     """Relabel the units that have no part yet.
 
     Args:
-        run: the backfill.
-        migration: from the old taxonomy to the new one.
-        planned: what its plan is of.
+        job: the backfill.
         workers: at a time; None takes one per core.
         figures: of the run.
     """
-    plan = Plan(run)
-    job = ScoreJob(
-        run=run,
-        bundle_uri=run.at(files.BUNDLE),
-        migration=migration,
-        rule_units=planned.routes.rule_units,
-        embeddings=planned.embeddings,
-        answers=planned.answers,
-    )
 
     def stream(units: list[int], figures: UnitFigures) -> Iterator[Receipt]:
         return score_units(job, units, workers, figures)
 
-    work_off(plan, finished_parts(run, plan), stream, figures)
+    plan = Plan(job.run)
+    work_off(plan, finished_parts(job.run, plan), stream, figures)
 
 
 def read_parts(run: Run, say: Say) -> tuple[list[Part], Totals]:

@@ -27,6 +27,7 @@ class JobRecord(Config):
         by: who has started it.
         rehearsal: it only says what it would do.
         of: what it is about.
+        page: where it was started.
         begun: when.
         ended: when; None while it runs, and where the desk was killed.
         exit_code: of its process.
@@ -40,6 +41,7 @@ class JobRecord(Config):
     by: str
     rehearsal: bool = False
     of: str = ""
+    page: str = "/runs"
     begun: datetime
     ended: datetime | None = None
     exit_code: int | None = None

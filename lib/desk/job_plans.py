@@ -1,7 +1,7 @@
 """The jobs that a desk may start: of the run files that it was given, and nothing else."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lib.desk.config import DeskConfig
@@ -21,6 +21,7 @@ class JobPlan:
         rehearsal: it only says what it would do.
         of: what it is about, so that what was tried is what is done; empty where nothing else can
             be meant.
+        page: where it was started, which is gone on with at its end.
     """
 
     job: str
@@ -28,6 +29,7 @@ class JobPlan:
     arguments: tuple[str, ...]
     rehearsal: bool = False
     of: str = ""
+    page: str = "/runs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,33 +40,44 @@ class NewBundle:
     digest: str
 
 
-def classify_plan(
-    config: DeskConfig, *, rehearsal: bool, bundle: NewBundle | None = None
-) -> JobPlan:
+def classify_plan(config: DeskConfig, *, rehearsal: bool) -> JobPlan:
     """Plan a night.
 
     Args:
         config: of the desk.
         rehearsal: only say what would be done.
-        bundle: that all items are to be labelled with; None for that of the run file.
 
     Raises:
         InputError: the desk was given no run file for it.
     """
-    settings: tuple[str, ...] = ()
-    title = "Try tonight's run" if rehearsal else "Tonight's run"
-    if bundle:
-        settings = (*_setting("bundle", bundle.uri), "--set", "night.redo=[bundle]")
-        title = "Try the new head" if rehearsal else "Label the catalog with the new head"
     return JobPlan(
         job="classify",
-        title=title,
-        arguments=(
-            _named(config.jobs.classify, "classify"), *settings, *_ends(rehearsal=rehearsal)
-        ),
+        title="Try tonight's run" if rehearsal else "Tonight's run",
+        arguments=(_named(config.jobs.classify, "classify"), *_ends(rehearsal=rehearsal)),
         rehearsal=rehearsal,
-        of=bundle.digest if bundle else "",
-    )  # fmt: skip
+    )
+
+
+def head_plan(config: DeskConfig, bundle: NewBundle, *, rehearsal: bool) -> JobPlan:
+    """Plan to label the table anew with a head that was fitted, on the kept embeddings.
+
+    Args:
+        config: of the desk.
+        bundle: of the head.
+        rehearsal: only say what would be done.
+
+    Raises:
+        InputError: the desk was given no run file for it.
+    """
+    given = {"head": bundle.uri, "taxonomy": None, "bundle": config.bundle}
+    return JobPlan(
+        job="backfill",
+        title="Try the new head" if rehearsal else "Label the catalog with the new head",
+        arguments=_backfill(config, given, rehearsal=rehearsal),
+        rehearsal=rehearsal,
+        of=bundle.digest,
+        page="/teach",
+    )
 
 
 def fit_plan(config: DeskConfig, folder: str) -> JobPlan:
@@ -84,7 +97,7 @@ def fit_plan(config: DeskConfig, folder: str) -> JobPlan:
         )
     given = (f"--embeddings={config.embeddings}", f"--bundle={config.bundle}")
     arguments = ("fit", folder, *_tables(config), *given, *_reach(config), "--json")
-    return JobPlan(job="review", title="Fit a new head", arguments=arguments, of=FIT)
+    return JobPlan(job="review", title="Fit a new head", arguments=arguments, of=FIT, page="/teach")
 
 
 def answers_plan(config: DeskConfig, by: str) -> JobPlan:
@@ -95,7 +108,7 @@ def answers_plan(config: DeskConfig, by: str) -> JobPlan:
         by: who does.
     """
     arguments = ("publish", *_tables(config), f"--by={by}", *_reach(config), "--json")
-    return JobPlan(job="review", title="Publish the answers", arguments=arguments)
+    return JobPlan(job="review", title="Publish the answers", arguments=arguments, page="/teach")
 
 
 def backfill_plan(
@@ -114,16 +127,14 @@ def backfill_plan(
         InputError: the desk was given no run file for it.
     """
     given = {"taxonomy": taxonomy, "labelled.examples": examples, "bundle": config.bundle}
-    settings = [word for key, value in given.items() for word in _setting(key, value)]
     return JobPlan(
         job="backfill",
         title="Try the new taxonomy" if rehearsal else "Move the catalog to the new taxonomy",
-        arguments=(
-            _named(config.jobs.backfill, "backfill"), *settings, *_ends(rehearsal=rehearsal)
-        ),
+        arguments=_backfill(config, given, rehearsal=rehearsal),
         rehearsal=rehearsal,
         of=of,
-    )  # fmt: skip
+        page="/taxonomy/changes",
+    )
 
 
 def publish_plan(
@@ -141,6 +152,13 @@ def publish_plan(
     run_id = run.rsplit("/", 1)[-1]
     title = f"Publish {run_id} all the same" if gates else f"Publish {run_id}"
     return JobPlan(job="publish", title=title, arguments=(run, *accept, *_reach(config), "--json"))
+
+
+def _backfill(
+    config: DeskConfig, given: Mapping[str, str | None], *, rehearsal: bool
+) -> tuple[str, ...]:
+    settings = [word for key, value in given.items() for word in _setting(key, value)]
+    return _named(config.jobs.backfill, "backfill"), *settings, *_ends(rehearsal=rehearsal)
 
 
 def _tables(config: DeskConfig) -> tuple[str, str]:

@@ -66,6 +66,7 @@ class JobRunner:
                 by=by,
                 rehearsal=plan.rehearsal,
                 of=plan.of,
+                page=plan.page,
                 begun=now,
             )
             self._keep(record)

@@ -21,12 +21,15 @@ def carried_answers(annotations: pa.Table, migration: Migration) -> pa.Table:
     They are as old as they were, so that among those that are given in the new one the newest
     still counts; each has an id that follows from its own and from the new version, so that mapping
     it again adds nothing. An answer whose category has not one certain heir is `Answer.SPLIT`, a
-    question again, as is one that an item is in no category where a category is added.
+    question again, as is one that an item is in no category where a category is added. Where
+    the table stays in its taxonomy, they stay what they are.
 
     Args:
         annotations: of `ANNOTATIONS_SCHEMA`, all that there are.
         migration: from the old taxonomy to the new one.
     """
+    if migration.stays:
+        return ANNOTATIONS_SCHEMA.empty_table()
     heirs = migration.heirs | migration.certain
     there = newest_answers(annotations, migration.new.version)
     answered = {_image(row) for row in there.to_pylist()}

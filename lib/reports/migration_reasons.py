@@ -18,6 +18,8 @@ def reason_of(migration: Migration, was: str | None, becomes: str, *, same_path:
     """
     if was is None:
         return "the model: it was an error"
+    if migration.stays:
+        return "the model: another head"
     if was in migration.settled:
         return f"a rule: {_rule(migration, was, becomes, same_path=same_path)}"
     return f"the model: {_question(migration, was)}"

@@ -47,8 +47,11 @@ def classification_verdict(report: ClassificationReport) -> Verdict:
 
 def migration_verdict(report: MigrationReport) -> Verdict:
     """Say what needs a person, what was moved and how, and whether it was published."""
+    what = f"From taxonomy version {report.old_version} to {report.new_version}"
+    if report.old_version == report.new_version:
+        what = "Labelled anew by another head"
     done = (
-        f"From taxonomy version {report.old_version} to {report.new_version}: "
+        f"{what}: "
         f"{count(report.count('moved'))} of {items(report.items)} moved to another category, in "
         f"{duration(report.seconds)}"
     )

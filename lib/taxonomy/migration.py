@@ -80,6 +80,11 @@ class Migration:
         return {category: frozenset(reached) for category, reached in found.items()}
 
     @property
+    def stays(self) -> bool:
+        """Whether the table stays in its taxonomy, as `within` makes it."""
+        return self.old.digest == self.new.digest
+
+    @property
     def digest(self) -> str:
         """sha256 hex of both taxonomies and of the map."""
         return digest_json([self.old.digest, self.new.digest, self.destinies, self.added])
@@ -113,6 +118,11 @@ class Migration:
             {old: tuple(news) for old, news in record["destinies"].items()},
             tuple(record["added"]),
         )
+
+
+def within(taxonomy: Taxonomy) -> Migration:
+    """Return the migration of a table that stays in its taxonomy, for a head to decide anew."""
+    return Migration(taxonomy, taxonomy, dict.fromkeys(taxonomy.leaves, ()), ())
 
 
 def migrate(taxonomies: Sequence[Taxonomy]) -> Migration:

@@ -9,7 +9,14 @@ import pytest
 
 from lib.desk.config import DeskConfig
 from lib.desk.job_log import JobRecord, progress_of, told_by
-from lib.desk.job_plans import JobPlan, backfill_plan, classify_plan, publish_plan
+from lib.desk.job_plans import (
+    JobPlan,
+    NewBundle,
+    backfill_plan,
+    classify_plan,
+    head_plan,
+    publish_plan,
+)
 from lib.desk.job_runner import JobRunner
 from lib.errors import InputError
 from tests.helpers.catalogs import LOCAL
@@ -35,6 +42,15 @@ def ended(runner: JobRunner, job_id: str) -> JobRecord:
 
 def status_of(folder: Path) -> JobPlan:
     return JobPlan(job="status", title="Look", arguments=(str(folder), "--json"))
+
+
+def test_a_head_is_published_on_kept_embeddings_and_never_by_a_night() -> None:
+    plan = head_plan(CONFIG, NewBundle(uri="heads/1", digest="d"), rehearsal=True)
+    assert plan.arguments == (
+        "move.yaml", "--set", 'head="heads/1"', "--set", "taxonomy=null",
+        "--set", 'bundle="current"', "--dry-run", "--json",
+    )  # fmt: skip
+    assert (plan.job, plan.of, plan.page) == ("backfill", "d", "/teach")
 
 
 def test_a_job_that_the_desk_was_not_given_cannot_be_planned() -> None:

@@ -46,7 +46,7 @@ def job(request: Request, job: str) -> HTMLResponse:
         "shown": lines[-SHOWN_LINES:],
         "took": duration(((record.ended or datetime.now(UTC)) - record.begun).total_seconds()),
         "meaning": MEANINGS.get(record.exit_code or 0, "It did not come to its end."),
-        "next": None if is_running else _next(record),
+        "next": record.page if record.went_well and not is_running else None,
         "has_report": bool(record.told.get("report")) and _is_here(desk, record),
     }
     template = "job_now.html.j2" if "hx-request" in request.headers else "job.html.j2"
@@ -93,17 +93,6 @@ def _plan(desk: Desk, job: str, *, rehearsal: bool) -> JobPlan:
     return backfill_plan(
         desk.config, saved.taxonomy, saved.examples, saved.digest, rehearsal=rehearsal
     )
-
-
-def _next(record: JobRecord) -> str | None:
-    """Return where a job leads to that went well, or None."""
-    if record.went_well and record.job == "review":
-        return "/teach"
-    if not (record.rehearsal and record.went_well):
-        return None
-    if record.job == "backfill":
-        return "/taxonomy/changes"
-    return "/teach" if record.of else "/runs"
 
 
 def _is_here(desk: Desk, record: JobRecord) -> bool:

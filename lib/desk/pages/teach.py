@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, Response
 
 from lib.desk.job_log import JobRecord
-from lib.desk.job_plans import FIT, NewBundle, answers_plan, classify_plan, fit_plan
+from lib.desk.job_plans import FIT, NewBundle, answers_plan, fit_plan, head_plan
 from lib.desk.pages.jobs import watch
 from lib.desk.refused import refused
 from lib.desk.render import desk_of, page
@@ -38,11 +38,11 @@ def teach(request: Request) -> HTMLResponse:
         **desk.table.rows(COUNTS)[0],
         "fitted": fitted,
         "in_use": bool(bundle and made and made.made.bundle_digest == bundle.digest),
-        "tried": desk.jobs.tried("classify", bundle.digest) if bundle else None,
+        "tried": desk.jobs.tried("backfill", bundle.digest) if bundle else None,
         "moved": [(_path(desk, m["from"]), _path(desk, m["to"]), m["rows"]) for m in moved[:MOVES]],
         "more_moves": max(len(moved) - MOVES, 0),
         "running": desk.jobs.running,
-        "may_classify": desk.config.jobs.classify is not None,
+        "may_relabel": desk.config.jobs.backfill is not None,
         "next_version": desk.table.version + 1,
     }
     return page(request, "teach.html.j2", values)
@@ -61,17 +61,17 @@ def fit(request: Request) -> Response:
     return watch(record)
 
 
-@router.post("/teach/classify")
-def classify(request: Request, rehearsal: Annotated[str, Form()] = "") -> Response:
+@router.post("/teach/relabel")
+def relabel(request: Request, rehearsal: Annotated[str, Form()] = "") -> Response:
     """Label the catalog with the newest head that was fitted here; tried before it is done."""
     desk = desk_of(request)
     try:
         bundle = bundle_of(desk.jobs.newest("review", FIT))
         if bundle is None:
             raise InputError("fit a new head first")
-        if not rehearsal and not desk.jobs.tried("classify", bundle.digest):
+        if not rehearsal and not desk.jobs.tried("backfill", bundle.digest):
             raise InputError("try it first: what it would do is not known yet")
-        plan = classify_plan(desk.config, rehearsal=bool(rehearsal), bundle=bundle)
+        plan = head_plan(desk.config, bundle, rehearsal=bool(rehearsal))
         record = desk.jobs.start(plan, request.state.user)
     except ReshelveError as error:
         return refused(request, error)
