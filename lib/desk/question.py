@@ -9,7 +9,6 @@ from typing import Any
 from lib.labels.annotations import STANDING, Answer
 from lib.taxonomy.taxonomy import Taxonomy
 
-CLOSE = 0.2  # between the best two
 Row = Mapping[str, Any]
 
 
@@ -20,7 +19,6 @@ class Suggestion:
     category_id: str
     name: str
     above: str
-    probability: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +35,8 @@ class Told:
 class Question:
     """What a page shows of an item.
 
-    Nothing of it tells an accepted item from one for review: an audit is answered blind.
+    Nothing of it tells an accepted item from one for review: an audit is answered blind. So it has
+    no probabilities, which would, and no words that follow from them.
 
     Attributes:
         title: its name, or its id where it has none.
@@ -54,9 +53,8 @@ class Question:
 
     @property
     def best_json(self) -> str:
-        """The best categories for a script: id, name and probability of each."""
-        rows = [[each.category_id, each.name, round(each.probability, 4)] for each in self.best]
-        return json.dumps(rows)
+        """The best categories for a script: id and name of each."""
+        return json.dumps([[each.category_id, each.name] for each in self.best])
 
 
 def question_of(item: Row, annotations: Sequence[Row], taxonomy: Taxonomy) -> Question:
@@ -72,7 +70,6 @@ def question_of(item: Row, annotations: Sequence[Row], taxonomy: Taxonomy) -> Qu
             category_id=each["category_id"],
             name=taxonomy.by_id[each["category_id"]].name,
             above=_above(each["category_id"], taxonomy),
-            probability=each["probability"],
         )
         for each in item["top_k"] or ()
         if each["category_id"] in taxonomy.leaves_below and each["probability"] is not None
@@ -122,10 +119,8 @@ def _why(
         return f"It could not be classified: {item['error_detail'] or item['error']}"
     if not best:
         return "The model has no suggestion."
-    first = f"{best[0].name} {best[0].probability:.0%}"
-    if len(best) > 1 and best[0].probability - best[1].probability < CLOSE:
-        return f"Its best two are close: {first}, {best[1].name} {best[1].probability:.0%}."
-    return f"The model would say {first}. Is it?"
+    second = f", or else {best[1].name}" if len(best) > 1 else ""
+    return f"The model would say {best[0].name}{second}. What is it?"
 
 
 def _image(row: Row) -> str:

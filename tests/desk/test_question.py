@@ -19,12 +19,13 @@ def why(*annotations: dict[str, Any], **changes: object) -> str:
 
 def test_a_question_about_an_accepted_item_is_the_same_as_about_one_for_review() -> None:
     accepted = {**ITEM, "decision": "accept", "category_id": "knitwear"}
-    assert question_of(accepted, [], TAXONOMY) == question_of(ITEM, [], TAXONOMY)
+    unsure = {**ITEM, "top_k": best_of([0.4, 0.39])}
+    assert question_of(accepted, [], TAXONOMY) == question_of(unsure, [], TAXONOMY)
 
 
-def test_a_sure_suggestion_is_asked_about_as_any_other() -> None:
-    assert why() == "The model would say Shirts 90%. Is it?"
-    assert why(top_k=best_of([0.6, 0.1])) == "The model would say Shirts 60%. Is it?"
+def test_what_the_model_would_say_is_named() -> None:
+    assert why() == "The model would say Shirts, or else Knitwear. What is it?"
+    assert why(top_k=best_of([0.6])) == "The model would say Shirts. What is it?"
 
 
 def test_an_item_without_suggestions_says_so() -> None:

@@ -40,26 +40,24 @@ function selectTo(tile) {
   list.forEach((each, at) => select(each, at >= Math.min(from, to) && at <= Math.max(from, to)));
 }
 
-// Shows what the keys 1 to 5 mean for what is chosen: the likeliest over all of it.
+// Shows what the keys 1 to 5 mean for what is chosen: what comes first most often over all of it.
 function update() {
   const on = targets(), sums = new Map();
   for (const tile of on) {
-    for (const [id, name, share] of bestOf(tile)) {
-      sums.set(id, {id, name, share: (sums.get(id)?.share ?? 0) + share / on.length});
-    }
+    bestOf(tile).forEach(([id, name], place) => {
+      sums.set(id, {id, name, share: (sums.get(id)?.share ?? 0) + 1 / (place + 1)});
+    });
   }
   const list = [...sums.values()].sort((a, b) => b.share - a.share).slice(0, MOST_BEST);
-  best.replaceChildren(...list.map(({id, name, share}, at) => {
+  best.replaceChildren(...list.map(({id, name}, at) => {
     const li = document.createElement("li"), button = document.createElement("button");
-    const key = document.createElement("kbd"), word = document.createElement("span"), part = document.createElement("span");
+    const key = document.createElement("kbd"), word = document.createElement("span");
     key.textContent = at + 1;
     word.textContent = name;
     word.className = "name";
-    part.textContent = `${Math.round(100 * share)}%`;
-    part.className = "share";
     Object.assign(button.dataset, {do: "pick", category: encodeURIComponent(id), name});
     button.type = "button";
-    button.append(key, word, part);
+    button.append(key, word);
     li.append(button);
     return li;
   }));
