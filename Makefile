@@ -8,6 +8,7 @@
 # make desk-shots    takes pictures of all pages of the desk, of what the demo has made
 # make test-mlflow   logs trainings on an MLflow server of its own
 # make test-review  lets Label Studio's own SDK read what is exported, and takes its answers in
+# make test-text     reads titles with a text encoder of its own
 # make test-examples   runs the examples of schedulers in Airflow, Dagster, systemd and cron
 # make fuzz   feeds each reader of what comes from outside with odd bytes, for five minutes each;
 #             SECONDS=60: for one
@@ -36,7 +37,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: fuzz sbom audit demo first-week report-shots desk-shots test test-fast test-faults test-cluster test-examples test-mlflow test-review \
+.PHONY: fuzz sbom audit demo first-week report-shots desk-shots test test-fast test-faults test-cluster test-examples test-mlflow test-review test-text \
   check layers lock bench bench-listing bench-night bench-changed bench-kills bench-engine \
   bench-desk bench-desk-order bench-search bench-match bench-copies bench-hostile bench-backfill \
   bench-accuracy bench-train
@@ -78,6 +79,16 @@ $(MLFLOW)/.installed: tests/tracking/requirements.txt $(VENV)/.installed
 
 test-mlflow: $(MLFLOW)/.installed
 	PYTHONPATH=$(CURDIR)/$(MLFLOW) $(RUN) pytest tests/tracking tests/pipelines/test_train_mlflow.py
+
+# sentence-transformers, beside the environment, too
+TEXT := .text
+$(TEXT)/.installed: tests/names/requirements.txt $(VENV)/.installed
+	$(RUN) pip install --quiet --no-deps --target $(TEXT) --upgrade --requirement $<
+	touch $@
+
+test-text: $(TEXT)/.installed
+	PYTHONPATH=$(CURDIR)/$(TEXT) $(RUN) pytest tests/names tests/pipelines/test_train_names.py -k encoder
+
 # Label Studio's SDK, beside the environment, too
 LABEL_STUDIO := .label-studio
 $(LABEL_STUDIO)/.installed: tests/review/label_studio_requirements.txt $(VENV)/.installed

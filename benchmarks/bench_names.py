@@ -51,12 +51,13 @@ from lib.models.bundle import read_bundle
 from lib.models.head import raise_to
 from lib.names.classifier import fit_names, softmax
 from lib.names.fusion import fuse
+from lib.names.text import NGrams
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import Taxonomy
 from pipelines.train_head import fit_best_head, scored_by
 from pipelines.train_labelled import Labelled
-from pipelines.train_names import Promise, train_names
+from pipelines.train_names import Promise, read_titles, train_names
 
 OUT = Path(__file__).parent / "out" / "names"
 FEWEST, DRAWS, TITLES = 10, 2, 100_000
@@ -137,11 +138,13 @@ def measure(
     promise = Promise(taxonomy=taxonomy, accept=Accept())
     head = fit_best_head(labelled, len(taxonomy.leaves))
     image = calibrate(scored_by(head, labelled), taxonomy, promise.accept)
-    names = train_names(labelled, head.judged, head.folds[head.judged], image, promise)
+    titled = read_titles(labelled, NGrams())
+    names = train_names(titled, head.judged, head.folds[head.judged], image, promise)
     assert names
     raised = raise_to(vectors[test].float(), head.recipe.power)
     by_image = torch.softmax(image.scaling.apply(linear(raised, *head.rows)), dim=1).numpy()
-    margins, _ = names.weights.margins(items["name"].take(pa.array(test)).to_pylist())
+    asked = NGrams().encode(items["name"].take(pa.array(test)).to_pylist())
+    margins = names.weights.margins(asked)
     by_name = softmax(margins / names.judged.temperature)
     both = fuse(by_image, by_name, names.judged.weights)
     fused = names.judged.fused
@@ -190,11 +193,11 @@ def time_titles(items: pa.Table, taxonomy: Taxonomy) -> dict[str, float]:
     ]
     targets = np.array([column[items["category_id"][row].as_py()] for row in rows.tolist()])
     before, cpu = time.perf_counter(), time.process_time()
-    weights = fit_names(titles, targets, len(column))
+    weights = fit_names(NGrams().encode(titles), targets, len(column))
     fitted, fitted_cpu = time.perf_counter() - before, time.process_time() - cpu
     assert weights
     before = time.perf_counter()
-    weights.margins(titles[:10_000])
+    weights.margins(NGrams().encode(titles[:10_000]))
     asked = 10 * (time.perf_counter() - before)
     return {
         "fit_100k_s": round(fitted, 1),

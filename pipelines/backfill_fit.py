@@ -23,6 +23,7 @@ from lib.models.head import Head, raise_to
 from lib.models.runtimes import read_head
 from lib.names.classifier import fit_names
 from lib.names.judged import HeldOut, judge_names
+from lib.names.part import encoder_of
 from lib.runs.progress import plural
 from lib.storage.parquet_reader import ParquetParts
 from pipelines.backfill_labelled import locate
@@ -154,19 +155,26 @@ def fit_new_names(
 ) -> NewNames | None:
     """Fit a classifier of titles for the new taxonomy, and judge it beside the new head.
 
+    Titles are read as the old bundle reads them.
+
     Returns:
         None where too few items have a name, or names make labels no better.
+
+    Raises:
+        InputError: the old bundle's text encoder cannot be used.
     """
     taxonomy = move.migration.new
-    weights = fit_names(items.train, items.targets.numpy(), len(taxonomy.leaves))
+    encoder = encoder_of(move.bundle, move.table.storage)
+    titles = encoder.encode(items.train)
+    weights = fit_names(titles, items.targets.numpy(), len(taxonomy.leaves))
     if weights is None:
         return None
-    margins, named = weights.margins(items.held_out)
+    asked = encoder.encode(items.held_out)
     columns = [head.head.leaves.index(leaf) for leaf in taxonomy.leaves]
     held_out = HeldOut(
         image=head.head.probabilities(unseen.embeddings)[:, columns].numpy(),
-        margins=margins,
-        named=named,
+        margins=weights.margins(asked),
+        named=asked.says,
         targets=items.held_targets.numpy(),
     )
     judged = judge_names(held_out, taxonomy, move.bundle.info.promise)
@@ -175,7 +183,7 @@ def fit_new_names(
     say(judged.sentence)
     if not judged.used:
         return None
-    return NewNames(info=judged.describe(taxonomy), weights=weights)
+    return NewNames(info=judged.describe(taxonomy, weights.encoder), weights=weights)
 
 
 def read_vectors(located: pa.Table, files: Sequence[ParquetParts]) -> Iterator[torch.Tensor]:

@@ -21,6 +21,7 @@ from lib.labels.gates import GatesConfig
 from lib.labels.gates_ahead import reach_sentences, refused_ahead
 from lib.labels.people import Answers
 from lib.models.bundle import Bundle
+from lib.names.encoder_files import refuse_without_extra
 from lib.runs import files
 from lib.runs.answers import read_answers
 from lib.runs.compaction import Part, compact
@@ -85,6 +86,8 @@ def classify(config: ClassifyRun, options: Options, say: Say, ending: Ending | N
     storage = Storage(config.storage)
     with stage(say, "reading the bundle", short=True):
         bundle = find_bundle(config.bundle, LabelsTable(config.labels_table, storage), storage)
+    if bundle.info.names and bundle.info.names.encoder:
+        refuse_without_extra(bundle.uri)
     job = Classification(config, options, bundle, storage, say)
     carry_out(job, config, say, ending, config.notify)
 

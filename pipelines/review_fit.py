@@ -23,6 +23,7 @@ from lib.labels.annotations_table import AnnotationsTable
 from lib.labels.delta_table import LabelsTable
 from lib.models.bundle import Bundle, read_bundle
 from lib.models.head import Head
+from lib.names.part import encoder_of
 from lib.review.teach import teach
 from lib.runs import files
 from lib.runs.progress import duration, plural, stage
@@ -37,7 +38,14 @@ from pipelines.review_fit_record import HeadFit
 from pipelines.steps import Say
 from pipelines.train_head import FittedHead, fit_best_head, scored_by
 from pipelines.train_labelled import Labelled
-from pipelines.train_names import Promise, TrainedNames, decide, judged_together, train_names
+from pipelines.train_names import (
+    Promise,
+    TrainedNames,
+    decide,
+    judged_together,
+    read_titles,
+    train_names,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +132,8 @@ def _write(
     promise = Promise(taxonomy=taxonomy, accept=old.info.promise)
     scored, folds = scored_by(head, labelled), head.folds[head.judged]
     image = calibrate(scored, taxonomy, promise.accept)
-    names = train_names(labelled, head.judged, folds, image, promise)
+    titled = read_titles(labelled, encoder_of(old, storage))
+    names = train_names(titled, head.judged, folds, image, promise)
     used = judged_together(image, names, scored.targets, promise)
     names = names if names and names.judged.used else None
     scaled = image.scaling.apply(scored.logits)
@@ -161,7 +170,7 @@ def _new_head(
     leaves, power = old.taxonomy.leaves, head.recipe.power
     of_names = None
     if names:
-        info = names.judged.describe(old.taxonomy)
+        info = names.judged.describe(old.taxonomy, names.weights.encoder)
         of_names = NewNames(info=info, weights=names.weights)
     return NewHead(
         Head(weight, bias, leaves, image.temperature, *nothing, power),

@@ -147,7 +147,7 @@ def write_trained_bundle(
         metrics=trained.used.metrics,
         recipe=trained.recipe,
         int8=int8,
-        names=names.judged.describe(taxonomy) if names else None,
+        names=names.judged.describe(taxonomy, names.weights.encoder) if names else None,
         digests={
             **write_compiled(uri, storage, compiled),
             **write_reference(uri, storage, reference),

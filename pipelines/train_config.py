@@ -11,6 +11,7 @@ from lib.errors import InputError
 from lib.images.config import ReadingConfig
 from lib.labels.promises import Accept
 from lib.models.config import FILE_SUFFIXES, ModelConfig
+from lib.names.config import NamesConfig, refuse_unreadable
 from lib.runs.run import RunFile
 from lib.storage.storage import Storage
 from lib.tracking.config import MlflowConfig, refuse_unusable
@@ -34,6 +35,7 @@ class TrainRun(RunFile):
     adapt: CatalogConfig | None = None  # its labels, if it has any, are not looked at
     validation_fraction: float = Field(default=0.2, gt=0, lt=1)
     model: ModelConfig = ModelConfig()
+    names: NamesConfig = NamesConfig()
     strategy: Literal["auto", "head", "finetune"] = "auto"
     minutes: float = Field(default=7.0, gt=0, description="the most that fine-tuning may take")
     embeddings: str = "embeddings"
@@ -48,13 +50,14 @@ class TrainRun(RunFile):
 
 
 def refuse_missing(config: TrainRun) -> None:
-    """Refuse a training whose files, or whose MLflow, are not there.
+    """Refuse a training whose files, or whose MLflow or text encoder, are not there.
 
     Raises:
         InputError: names the key and what is missing.
     """
     refuse_unusable(config.mlflow)
     storage = Storage(config.storage)
+    refuse_unreadable(config.names, storage)
     given = {"taxonomy": config.taxonomy}
     if config.model.weights and config.model.weights.endswith(FILE_SUFFIXES):
         given["model.weights"] = config.model.weights

@@ -14,6 +14,7 @@ from lib.labels.annotations_table import AnnotationsTable
 from lib.models.classifier import build_classifier
 from lib.models.config import ChosenModel
 from lib.models.pretrained import load_backbone, parameters_of
+from lib.names.encoder_files import find_encoder
 from lib.review.teach import Taught, teach
 from lib.runs.run import Intent
 from lib.storage.storage import Storage
@@ -92,10 +93,15 @@ def describe(
         model: the network.
         taxonomy: of the labels.
         tables: of all items that the training is given; None where there are none of a kind.
+
+    Raises:
+        InputError: the text encoder that the run file names cannot be used.
     """
     described = config.model_dump(mode="json", exclude={"storage", "mlflow"})
     described["model"] = model.model_dump(mode="json")
     recipe = ("model", "training", "accept", "strategy", "minutes")
+    encoder = config.names.encoder
+    names = {"names": find_encoder(encoder, Storage(config.storage)).digest} if encoder else {}
     return Intent(
         job="train",
         fingerprint={
@@ -105,6 +111,7 @@ def describe(
                 b"".join(to_parquet(each) for each in tables if each is not None)
             ),
             "recipe": digest_json([described[key] for key in recipe]),
+            **names,
         },
         run_file=described,
     )

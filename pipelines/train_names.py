@@ -6,13 +6,20 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
+from lib.errors import InputError
 from lib.evaluation.held_out import Calibrated, calibrated_on
 from lib.heads.folds import NEVER_HELD_OUT
 from lib.labels.decisions import Decider
 from lib.labels.promises import Accept
-from lib.names.classifier import Floats, NameWeights, Probabilities, fit_names
+from lib.names.classifier import NameWeights, Probabilities, fit_names
+from lib.names.config import NamesConfig
+from lib.names.encoder_files import find_encoder
+from lib.names.features import Floats, Ints, TitleEncoder, TitleFeatures
 from lib.names.judged import HeldOut, JudgedNames, judge_names
 from lib.names.labeller import Labeller
+from lib.names.text import NGrams
+from lib.names.text_encoder import TextEncoder
+from lib.runs.run import Run
 from lib.taxonomy.taxonomy import Taxonomy
 from pipelines.train_labelled import Labelled
 
@@ -25,6 +32,14 @@ class TrainedNames:
     judged: JudgedNames
 
 
+@dataclass(frozen=True)
+class Titled:
+    """Labelled items, and the features of their titles."""
+
+    labelled: Labelled
+    features: TitleFeatures
+
+
 @dataclass(frozen=True, kw_only=True)
 class Promise:
     """What is promised of labels, and the taxonomy that they are of."""
@@ -33,8 +48,30 @@ class Promise:
     accept: Accept
 
 
+def open_encoder(config: NamesConfig, run: Run) -> TitleEncoder:
+    """Open what makes features of titles: the run file's text encoder, or n-grams.
+
+    Raises:
+        InputError: the text encoder cannot be used, or is another than when the run was begun.
+    """
+    if config.encoder is None:
+        return NGrams()
+    files = find_encoder(config.encoder, run.storage)
+    if files.digest != run.record.fingerprint.get("names"):
+        raise InputError(
+            f"names.encoder: {config.encoder} has changed since {run} was begun; begin a new run"
+        )
+    return TextEncoder(files, run.storage)
+
+
+def read_titles(labelled: Labelled, encoder: TitleEncoder) -> Titled | None:
+    """Return labelled items with the features of their titles, or None where none has a title."""
+    names = labelled.items["name"].to_pylist()
+    return Titled(labelled, encoder.encode(names)) if any(names) else None
+
+
 def train_names(
-    labelled: Labelled,
+    titled: Titled | None,
     places: Tensor,
     folds: Tensor | None,
     image: Calibrated,
@@ -43,7 +80,7 @@ def train_names(
     """Fit a classifier of titles, and judge it on the items that judge the network.
 
     Args:
-        labelled: the labelled items.
+        titled: the labelled items, as `read_titles` gives them.
         places: int64 [m], of those that judge the network.
         folds: int64 [m], in which fold each was held out, or None where they are held out for good.
         image: what these say of the network alone.
@@ -52,12 +89,14 @@ def train_names(
     Returns:
         None where too few items have a name, or names of one category alone.
     """
-    names, targets = labelled.items["name"].to_pylist(), labelled.targets.numpy()
-    leaves = len(promise.taxonomy.leaves)
+    if titled is None:
+        return None
+    labelled, titles = titled.labelled, titled.features
+    targets, leaves = labelled.targets.numpy(), len(promise.taxonomy.leaves)
     train = np.arange(labelled.train.stop)
 
-    def fit(rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> NameWeights | None:
-        return fit_names([names[row] for row in rows], targets[rows], leaves)
+    def fit(rows: Ints) -> NameWeights | None:
+        return fit_names(titles.rows(rows), targets[rows], leaves)
 
     weights = fit(train)
     if weights is None:
@@ -72,8 +111,8 @@ def train_names(
         mine = fold_of[judging] == fold
         without = weights if folds is None else fit(train[fold_of[train] != fold])
         if without is not None:
-            asked = [names[row] for row in judging[mine]]
-            margins[mine], named[mine] = without.margins(asked)
+            asked = titles.rows(judging[mine])
+            margins[mine], named[mine] = without.margins(asked), asked.says
     held_out = HeldOut(
         image=image.probabilities, margins=margins, named=named, targets=targets[judging]
     )

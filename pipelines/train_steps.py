@@ -29,7 +29,14 @@ from pipelines.train_embed import Backbone, embed_labelled
 from pipelines.train_finetune import FineTuning
 from pipelines.train_head import fit_best_head, on_folds, scored_by
 from pipelines.train_labelled import Labelled, without_embeddings
-from pipelines.train_names import Promise, judged_together, train_names
+from pipelines.train_names import (
+    Promise,
+    Titled,
+    judged_together,
+    open_encoder,
+    read_titles,
+    train_names,
+)
 from pipelines.train_report import Shown, write_report
 
 HEAD, FINETUNE = "head", "finetune"
@@ -50,6 +57,7 @@ class TrainingSteps:
     history: list[EpochRecord] = field(default_factory=list)
     first_bundle_s: list[float] = field(default_factory=list)
     adaptations: list[str] = field(default_factory=list)
+    titles: list[Titled | None] = field(default_factory=list)
 
     def try_all(
         self, items: pa.Table, held_out: pa.Table, unlabelled: pa.Table | None = None
@@ -197,11 +205,20 @@ class TrainingSteps:
         """Calibrate a model, and put the labelled items' names beside it."""
         promise = Promise(taxonomy=self.taxonomy, accept=self.config.accept)
         image = calibrate(model.scored, promise.taxonomy, promise.accept)
-        names = train_names(labelled, model.places, model.folds, image, promise)
+        names = train_names(self._titles(labelled), model.places, model.folds, image, promise)
         if names:
             self.say(names.judged.sentence)
         used = judged_together(image, names, model.scored.targets, promise)
         return Trained(**vars(model), calibrated=image, names=names, used=used)
+
+    def _titles(self, labelled: Labelled) -> Titled | None:
+        """Return the items with their titles' features, made once though two models are judged."""
+        if not self.titles:
+            encoder = open_encoder(self.config.names, self.run)
+            if encoder.files:
+                self.say(f"reading titles with {encoder.files.name}")
+            self.titles.append(read_titles(labelled, encoder))
+        return self.titles[0]
 
     def _tuning(self, labelled: Labelled) -> FineTuning:
         return FineTuning(

@@ -18,7 +18,7 @@ from lib.models.int8 import Int8
 from lib.models.openvino_runtime import FILES
 from lib.models.reference import read_reference, write_reference
 from lib.models.runtimes import read_head
-from lib.names.part import NAMES, write_names
+from lib.names.part import is_of_names, write_names
 from lib.storage.storage import Storage
 from lib.storage.uris import join
 from lib.taxonomy.migration import Migration
@@ -99,7 +99,7 @@ def write_head_bundle(
         same = new.reference is not None or head.rows == old.info.category_ids
         reference = reference if same else reference.without_predictions
         digests |= write_reference(uri, storage, reference)
-    kept = {name: digest for name, digest in old.info.digests.items() if name != NAMES}
+    kept = {name: each for name, each in old.info.digests.items() if not is_of_names(name)}
     if new.names:
         digests |= write_names(uri, storage, new.names.weights)
     described = old.info.model_copy(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, JsonValue
 
@@ -69,8 +69,10 @@ class BundleInfo(Config):
     digests: dict[str, str] = Field(default_factory=dict)
 
     def to_json(self) -> bytes:
-        """Return what stands in the file; a bundle without names says nothing of them."""
-        without = {"names"} if self.names is None else None
+        """Return what stands in the file; what a bundle does without is not named."""
+        without: Any = {"names"} if self.names is None else None
+        if self.names and self.names.encoder is None:
+            without = {"names": {"encoder"}}
         return self.model_dump_json(indent=2, exclude=without).encode()
 
     @property

@@ -32,6 +32,7 @@ class NamesInfo(Config):
     model_config = ConfigDict(allow_inf_nan=False)
 
     version: int  # of how titles are taken apart
+    encoder: str | None = None  # name of the text encoder in the place of n-grams
     category_ids: tuple[CategoryId, ...]  # of the columns of weights; those of one leaf add up
     temperature: float = Field(gt=0)
     image_weight: float = Field(ge=0)

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lib.names.text import FEATURES, features_of
+from lib.names.features import Bools, Floats, Ints, TitleEncoder, TitleFeatures, Vectors
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 Probabilities = np.ndarray[Any, np.dtype[np.float32]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 MOST_WEIGHTS = 2**20  # the largest; six bytes each
 # a pass takes seconds over 100,000 titles, and a few are enough of these
@@ -30,22 +27,21 @@ class NameWeights:
     """What was learned: a margin of each category is features times weights, plus bias.
 
     Attributes:
-        weight: float32 [`FEATURES`, categories], sparse.
+        encoder: makes the features.
+        weight: float32 [features, categories], sparse.
         bias: float32 [categories].
     """
 
+    encoder: TitleEncoder
     weight: "csr_matrix"
     bias: Probabilities
 
-    def margins(self, names: Sequence[str | None]) -> tuple[Floats, Bools]:
-        """Return margins float64 [n, categories], and whether each title says anything, bool [n].
-
-        Args:
-            names: n titles.
-        """
-        features = features_of(names)
-        margins: Floats = (features @ self.weight).toarray() + self.bias
-        return margins, np.diff(features.indptr) > 0
+    def margins(self, features: TitleFeatures) -> Floats:
+        """Return margins float64 [n, categories] of n titles."""
+        product = features.matrix @ self.weight
+        dense = product if isinstance(product, np.ndarray) else product.toarray()
+        margins: Floats = dense.astype(np.float64) + self.bias
+        return margins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,54 +66,66 @@ class NameClassifier:
         Args:
             names: n titles.
         """
-        margins, says = self.weights.margins(names)
-        found = softmax(margins / self.temperature)
+        features = self.weights.encoder.encode(names)
+        found = softmax(self.weights.margins(features) / self.temperature)
         if self.category_ids == self.leaves:
-            return found, says
+            return found, features.says
         summed = np.zeros((len(found), len(self.leaves)), np.float32)
         for column, leaf in enumerate(self.category_ids):
             summed[:, self.leaves.index(leaf)] += found[:, column]
-        return summed, says
+        return summed, features.says
 
 
-def fit_names(names: Sequence[str | None], targets: Ints, leaves: int) -> NameWeights | None:
+def fit_names(features: TitleFeatures, targets: Ints, leaves: int) -> NameWeights | None:
     """Fit a classifier of titles: a logistic regression for each category against the others.
 
     Args:
-        names: n titles; those that say nothing are left out.
+        features: of n titles; those that say nothing are left out.
         targets: int64 [n], their columns.
         leaves: how many columns there are.
 
     Returns:
         None where titles say something of fewer than two categories.
     """
-    if not any(names):
-        return None
-    from sklearn.linear_model import SGDClassifier  # noqa: PLC0415  # takes a second
-
-    features = features_of(names)
-    says = np.diff(features.indptr) > 0
-    features, known = features[says], targets[says]
+    known = targets[features.says]
     there = np.unique(known)
     if len(there) < 2:
         return None
+    from sklearn.linear_model import SGDClassifier  # noqa: PLC0415  # takes a second
+
+    matrix, middle, spread = _centred(features.rows(features.says).matrix)
     passes = min(max(SEEN // len(known), FEWEST_PASSES), MOST_PASSES)
-    weight = np.zeros((leaves, FEATURES), np.float32)
+    weight = np.zeros((leaves, features.encoder.width), np.float32)
     bias = np.full(leaves, UNKNOWN, np.float32)
 
     def fit(column: int) -> None:
         one = SGDClassifier(
             loss="log_loss", alpha=PENALTY, average=True, max_iter=passes, tol=None, random_state=0
-        ).fit(features, known == column)
-        weight[column], bias[column] = one.coef_[0], one.intercept_[0]
+        ).fit(matrix, known == column)
+        weight[column], bias[column] = one.coef_[0] / spread, one.intercept_[0]
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # it lets other threads run
         list(pool.map(fit, there))
-    return NameWeights(weight=largest(weight.T), bias=bias)
+    kept = largest(weight.T)
+    return NameWeights(encoder=features.encoder, weight=kept, bias=bias - middle @ kept)
+
+
+def _centred(matrix: "csr_matrix | Vectors") -> tuple["csr_matrix | Vectors", Vectors, float]:
+    """Return features around their mean, of mean square length 1, that mean, and the length.
+
+    An encoder's vectors lie close together, where a few passes would not tell them apart; hashed
+    features, which are sparse, are spread as they are.
+    """
+    if not isinstance(matrix, np.ndarray):
+        return matrix, np.zeros(matrix.shape[1], np.float32), 1.0
+    middle = matrix.mean(axis=0)
+    away = matrix - middle
+    spread = float(np.sqrt(np.square(away).sum(axis=1).mean())) or 1.0
+    return away / spread, middle, spread
 
 
 def largest(weight: Probabilities) -> "csr_matrix":
-    """Keep the largest of some weights, float32 [`FEATURES`, categories], rounded to float16."""
+    """Keep the largest of some weights, float32 [features, categories], rounded to float16."""
     from scipy.sparse import csr_matrix  # noqa: PLC0415  # only where names are used
 
     size = np.abs(weight)

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from lib.names.classifier import Floats, Ints, Probabilities, softmax
+from lib.names.classifier import Probabilities, softmax
+from lib.names.features import Floats, Ints
 
 LEAST = 1e-9  # a probability: neither side may rule a category out for good
 MOST = 10.0  # a weight

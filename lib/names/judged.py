@@ -10,7 +10,8 @@ from lib.evaluation.held_out import Calibrated, calibrated_on
 from lib.evaluation.intervals import Estimate, share
 from lib.labels.promises import Accept
 from lib.models.names import Kept, NamesInfo
-from lib.names.classifier import Bools, Floats, Ints, Probabilities, softmax
+from lib.names.classifier import Probabilities, softmax
+from lib.names.features import Bools, Floats, Ints, TitleEncoder
 from lib.names.fusion import LEAST, fit_weights, fuse
 from lib.names.named import Named
 from lib.names.text import VERSION
@@ -91,10 +92,11 @@ class JudgedNames:
         }
         return {name: (count, share(count, self.items)) for name, count in right.items()}
 
-    def describe(self, taxonomy: Taxonomy) -> NamesInfo:
+    def describe(self, taxonomy: Taxonomy, encoder: TitleEncoder) -> NamesInfo:
         """Return what a bundle says of names whose columns are a taxonomy's leaves."""
         return NamesInfo(
             version=VERSION,
+            encoder=encoder.files.name if encoder.files else None,
             category_ids=taxonomy.leaves,
             temperature=self.temperature,
             image_weight=self.weights[0],

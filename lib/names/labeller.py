@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from lib.labels.decisions import Decider
 from lib.models.bundle import Bundle
-from lib.names.classifier import Bools, Ints, NameClassifier, Probabilities
+from lib.names.classifier import NameClassifier, Probabilities
+from lib.names.features import Bools, Ints
 from lib.names.named import Named
 from lib.names.part import read_names
 from lib.storage.storage import Storage

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.names.classifier import Bools, Ints, Probabilities
+from lib.names.classifier import Probabilities
+from lib.names.features import Bools, Ints
 from lib.names.fusion import fuse
 
 

@@ -12,7 +12,10 @@ from lib.hashing import digest_bytes
 from lib.models.bundle import Bundle, damaged, read_part
 from lib.models.bundle_tensors import is_finite, pack, unpack
 from lib.names.classifier import NameClassifier, NameWeights
-from lib.names.text import FEATURES, VERSION
+from lib.names.encoder_files import EncoderFiles
+from lib.names.features import TitleEncoder
+from lib.names.text import VERSION, NGrams
+from lib.names.text_encoder import TextEncoder
 from lib.storage.storage import Storage
 from lib.storage.uris import join
 
@@ -20,15 +23,26 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 NAMES = "names.safetensors"
+ENCODER = "encoder/"  # the folder of a text encoder's files
+
+
+def is_of_names(part: str) -> bool:
+    """Say whether one of a bundle's files belongs to its classifier of titles."""
+    return part == NAMES or part.startswith(ENCODER)
 
 
 def write_names(uri: str, storage: Storage, weights: NameWeights) -> dict[str, str]:
-    """Write a classifier of titles, before the bundle; return its digest for `BundleInfo.digests`.
+    """Write a classifier of titles, before the bundle; return digests for `BundleInfo.digests`.
+
+    A text encoder's files come with it, from where they lie.
 
     Args:
         uri: the bundle's folder.
         storage: how to reach it.
         weights: what was learned.
+
+    Raises:
+        InputError: a file of the text encoder is another than it was.
     """
     sparse = weights.weight
     data = pack(
@@ -40,7 +54,30 @@ def write_names(uri: str, storage: Storage, weights: NameWeights) -> dict[str, s
         }
     )
     storage.write(join(uri, NAMES), data)
-    return {NAMES: digest_bytes(data)}
+    files = weights.encoder.files
+    copied = files.digests if files else {}
+    for path in copied:
+        assert files
+        storage.write(join(uri, ENCODER + path), files.read(path, storage))
+    return {NAMES: digest_bytes(data)} | {ENCODER + path: copied[path] for path in copied}
+
+
+def encoder_of(bundle: Bundle, storage: Storage) -> TitleEncoder:
+    """Return what makes features of titles for a bundle: n-grams, where it has no text encoder.
+
+    Raises:
+        InputError: its text encoder is damaged, or cannot be read here.
+    """
+    info = bundle.info.names
+    if info is None or info.encoder is None:
+        return NGrams()
+    digests = {
+        part.removeprefix(ENCODER): digest
+        for part, digest in bundle.info.digests.items()
+        if part.startswith(ENCODER)
+    }
+    uri = join(bundle.uri, ENCODER.rstrip("/"))
+    return TextEncoder(EncoderFiles(name=info.encoder, uri=uri, digests=digests), storage)
 
 
 def read_names(bundle: Bundle, storage: Storage) -> NameClassifier | None:
@@ -48,7 +85,8 @@ def read_names(bundle: Bundle, storage: Storage) -> NameClassifier | None:
 
     Raises:
         InputError: the file is not there, is not the one that bundle.json describes, cannot be what
-            a training has made, or is of a version that takes titles apart in another way.
+            a training has made, or is of a version that takes titles apart in another way; or its
+            text encoder cannot be used.
     """
     info = bundle.info.names
     if info is None:
@@ -64,28 +102,29 @@ def read_names(bundle: Bundle, storage: Storage) -> NameClassifier | None:
     except (SafetensorError, ValueError, KeyError, AttributeError, RecursionError) as error:
         why = f"it cannot be read ({' '.join(str(error).split()):.200})"
         raise damaged(bundle, why, NAMES) from None
-    count = len(info.category_ids)
-    if fault := _fault_in(tensors, count):
+    encoder, count = encoder_of(bundle, storage), len(info.category_ids)
+    if fault := _fault_in(tensors, encoder.width, count):
         raise damaged(bundle, fault, NAMES)
+    weight = _matrix(tensors, encoder.width, count)
     return NameClassifier(
-        weights=NameWeights(weight=_matrix(tensors, count), bias=tensors["bias"].numpy()),
+        weights=NameWeights(encoder=encoder, weight=weight, bias=tensors["bias"].numpy()),
         category_ids=info.category_ids,
         leaves=bundle.info.leaves,
         temperature=info.temperature,
     )
 
 
-def _matrix(tensors: dict[str, Tensor], categories: int) -> "csr_matrix":
+def _matrix(tensors: dict[str, Tensor], width: int, categories: int) -> "csr_matrix":
     from scipy.sparse import csr_matrix  # noqa: PLC0415  # only where names are used
 
     parts = (tensors["weights"].float(), tensors["columns"], tensors["ends"])
-    return csr_matrix(tuple(each.numpy() for each in parts), shape=(FEATURES, categories))
+    return csr_matrix(tuple(each.numpy() for each in parts), shape=(width, categories))
 
 
-def _fault_in(tensors: dict[str, Tensor], categories: int) -> str:
+def _fault_in(tensors: dict[str, Tensor], width: int, categories: int) -> str:
     """Say what is wrong with the tensors; an empty text where nothing is."""
     kinds = {
-        "ends": (torch.int32, FEATURES + 1),
+        "ends": (torch.int32, width + 1),
         "columns": (torch.int32, len(tensors.get("weights", ()))),
         "weights": (torch.float16, len(tensors.get("columns", ()))),
         "bias": (torch.float32, categories),

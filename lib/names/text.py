@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from lib.names.encoder_files import EncoderFiles
+from lib.names.features import TitleFeatures
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
@@ -43,6 +48,18 @@ def features_of(names: Sequence[str | None]) -> "csr_matrix":
     )
     found: csr_matrix = vectorizer.transform(names)
     return found
+
+
+class NGrams:
+    """Makes features of titles by hashing their words and pieces; it needs no file."""
+
+    width = FEATURES
+    files: EncoderFiles | None = None
+
+    def encode(self, names: Sequence[str | None]) -> TitleFeatures:
+        """Return the features of titles; one without a letter or digit says nothing."""
+        matrix = features_of(names)
+        return TitleFeatures(encoder=self, matrix=matrix, says=np.diff(matrix.indptr) > 0)
 
 
 class _Pieces:

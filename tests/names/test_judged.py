@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lib.labels.promises import Accept
-from lib.names.classifier import Floats, softmax
+from lib.names.classifier import softmax
+from lib.names.features import Floats
 from lib.names.fusion import fuse
 from lib.names.judged import HeldOut, JudgedNames, judge_names
 from lib.taxonomy.taxonomy import Category, Taxonomy

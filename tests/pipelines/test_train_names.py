@@ -1,7 +1,7 @@
 """Names in a training: judged on the items that judge the head, and used where they help."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +18,22 @@ from lib.inference.config import UnitJob
 from lib.labels.promises import Accept
 from lib.models.bundle import read_bundle
 from lib.models.classifier import build_classifier
+from lib.names.text import NGrams
 from lib.schemas import ITEM_SCHEMA
 from lib.taxonomy.taxonomy import Category, Taxonomy
 from pipelines.train_head import fit_best_head, scored_by
 from pipelines.train_labelled import Labelled
-from pipelines.train_names import Promise, TrainedNames, decide, judged_together, train_names
+from pipelines.train_names import (
+    Promise,
+    TrainedNames,
+    decide,
+    judged_together,
+    read_titles,
+    train_names,
+)
 from tests.helpers import catalogs
 from tests.helpers.embedded import LEAVES, draw
+from tests.helpers.encoders import write_encoder
 from tests.helpers.jobs import run_job
 from tests.helpers.local_ray import local_ray
 from tests.helpers.report_reading import Page
@@ -68,7 +77,8 @@ def trained(items: Labelled) -> TrainedNames | None:
     scored = scored_by(head, items)
     image = calibrate(scored, TAXONOMY, PROMISE.accept)
     folds = head.folds[head.judged] if head.by_fold else None
-    names = train_names(items, head.judged, folds, image, PROMISE)
+    titled = read_titles(items, NGrams())
+    names = train_names(titled, head.judged, folds, image, PROMISE)
     used = judged_together(image, names, scored.targets, PROMISE)
     probabilities = torch.from_numpy(image.probabilities).float().numpy()
     chosen = names if names and names.judged.used else None
@@ -135,9 +145,20 @@ def grey_shop(folder: Path, count: int, *, first: int, missing: Sequence[int] = 
     return manifest
 
 
+def tiny_encoder(folder: Path) -> dict[str, str]:
+    """Write a text encoder that knows the titles' words; return the run file's `names`."""
+    pytest.importorskip("sentence_transformers", reason="not installed; make test-text")
+    words = (*WORDS, "plain", "no", *map(str, range(10)))
+    return {"encoder": str(write_encoder(folder / "tiny", words))}
+
+
 @pytest.mark.ray
 @pytest.mark.timeout(600)
-def test_a_training_on_titled_photos_makes_a_bundle_that_reads_titles(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reads", [lambda _: {}, tiny_encoder], ids=["n-grams", "text-encoder"])
+def test_a_training_on_titled_photos_makes_a_bundle_that_reads_titles(
+    tmp_path: Path, reads: Callable[[Path], dict[str, str]]
+) -> None:
+    names = reads(tmp_path)
     torch.manual_seed(3)
     backbone = build_classifier("resnet18", 1, 32).backbone
     weights = tmp_path / "weights.safetensors"
@@ -148,6 +169,7 @@ def test_a_training_on_titled_photos_makes_a_bundle_that_reads_titles(tmp_path: 
         "run_id": "one",
         "taxonomy": str(tmp_path / "taxonomy.yaml"),
         "catalog": {"uri": str(grey_shop(tmp_path / "seen", SEEN, first=0))},
+        "names": names,
         "strategy": "head",
         "embeddings": str(tmp_path / "embeddings"),
         "model": {
@@ -168,6 +190,7 @@ def test_a_training_on_titled_photos_makes_a_bundle_that_reads_titles(tmp_path: 
     run = tmp_path / "runs" / "one"
     bundle = read_bundle(str(run / "bundle"), catalogs.LOCAL)
     assert bundle.info.names
+    assert bundle.info.names.encoder == ("tiny" if names else None)
     assert bundle.info.metrics["validation_accuracy"] > 0.95
     page = Page((run / "report.html").read_text())
     assert page.unbalanced == []
