@@ -19,10 +19,17 @@ def unit_length(vectors: Embeddings) -> Floats:
 
 def cosine(matrix: Embeddings, vector: Embeddings) -> Floats:
     """Return the cosine of each row, float16 [n, d], with a vector, float16 [d]."""
-    rows, one = matrix.astype(np.float32), vector.astype(np.float32)
+    found: Floats = cosines(matrix, vector[None])[0]
+    return found
+
+
+def cosines(matrix: Embeddings, vectors: Embeddings) -> Floats:
+    """Return the cosines of m vectors, float16 [m, d], with n rows, float16 [n, d]: [m, n]."""
+    rows, others = matrix.astype(np.float32), vectors.astype(np.float32)
     # cheaper than `unit_length`: the products are scaled, not all values
-    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(one)
+    lengths = np.linalg.norm(others, axis=1)[:, None] * np.linalg.norm(rows, axis=1)
     # what has no length, or no number in it, is like nothing
     with np.errstate(invalid="ignore", divide="ignore"):
-        found: Floats = np.nan_to_num(rows @ one / lengths, nan=-1.0, posinf=-1.0, neginf=-1.0)
+        shares = others @ rows.T / lengths
+    found: Floats = np.nan_to_num(shares, nan=-1.0, posinf=-1.0, neginf=-1.0)
     return found

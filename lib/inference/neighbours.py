@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lib.embeddings.cosine import Floats
 from lib.embeddings.index import Places
 from lib.embeddings.store import Embeddings
 from lib.errors import InputError
@@ -67,11 +68,12 @@ class LabelledItems:
         Raises:
             InputError: a file of the store is damaged, or gone.
         """
-        allowed = np.unique(self.items.places)
-        return [self._nearest(vector, count, allowed) for vector in embeddings]
+        if not len(embeddings):
+            return []
+        found = self.store.search_all(embeddings, count, np.unique(self.items.places))
+        return [self._neighbours(places, scores, count) for places, scores in found]
 
-    def _nearest(self, vector: Embeddings, count: int, allowed: Places) -> tuple[Neighbour, ...]:
-        places, scores = self.store.search(vector, count, allowed)
+    def _neighbours(self, places: Places, scores: Floats, count: int) -> tuple[Neighbour, ...]:
         found = [(row, scores[position]) for position, row in self.items.at(places)][:count]
         rows = self.items.rows.take([row for row, _ in found]).to_pylist()
         return tuple(

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from usearch.index import Index
 
-from lib.embeddings.cosine import Floats, cosine
+from lib.embeddings.cosine import Floats, cosines
 from lib.embeddings.index import FILE_ROWS, PlacedReader, Places, read_places
 from lib.embeddings.store import EMBEDDING, Embeddings, store_file, to_matrix, width_of
 from lib.errors import InputError
@@ -23,6 +23,8 @@ from lib.storage.uris import join
 LEAST_CANDIDATES, MOST_CANDIDATES = 64, 4_096
 FEW = 5_000  # of so few allowed places each is compared
 CHUNK = 8_192
+Found = tuple[Places, Floats]  # the places of the nearest, the best first, and their cosines
+_NOTHING: Found = (np.empty(0, np.int64), np.empty(0, np.float32))
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,19 @@ class Part:
     files: Sequence[ParquetParts]
     index: Index | None
 
-    def nearest(self, vector: Embeddings, count: int) -> tuple[Places, Floats]:
-        """Return the rows of the nearest, and how like they are; more than these are looked at."""
+    def nearest(self, vectors: Embeddings, count: int) -> list[Found]:
+        """Return the rows nearest each vector, float16 [n, d]; more than these are looked at."""
         if self.index is None:
-            return self._one_by_one(vector, count)
-        found = self.index.search(vector, min(count, len(self.index)), threads=1)
-        return found.keys.astype(np.int64), 1 - found.distances.astype(np.float32)
+            return self._one_by_one(vectors, count)
+        most = min(count, len(self.index))
+        found = [self.index.search(vector, most, threads=1) for vector in vectors]
+        return [
+            (each.keys.astype(np.int64), 1 - each.distances.astype(np.float32)) for each in found
+        ]
 
-    def exact(self, vector: Embeddings, rows: Places) -> Floats:
-        """Return how like some rows, which ascend, are by exact products."""
-        return np.concatenate([cosine(matrix, vector) for matrix in self.vectors(rows)])
+    def exact(self, vectors: Embeddings, rows: Places) -> Floats:
+        """Return how like n vectors and m rows, which ascend, are by exact products: [n, m]."""
+        return np.concatenate([cosines(matrix, vectors) for matrix in self.vectors(rows)], axis=1)
 
     def vectors(self, rows: Places) -> Iterator[Embeddings]:
         """Yield the embeddings of rows, which ascend, float16 [m, d] each."""
@@ -53,12 +58,17 @@ class Part:
             some = rows[start : start + CHUNK].astype(np.uint64)
             yield np.asarray(self.index.get(some), np.float16)
 
-    def _one_by_one(self, vector: Embeddings, count: int) -> tuple[Places, Floats]:
-        """Compare all rows, and return the best."""
-        found = [cosine(matrix, vector) for matrix in self.matrices()]
-        scores = np.concatenate([np.empty(0, np.float32), *found])
-        rows = np.argsort(-scores, kind="stable")[:count]
-        return rows, scores[rows]
+    def _one_by_one(self, vectors: Embeddings, count: int) -> list[Found]:
+        """Compare all rows, which are read once, and return the best."""
+        best, start = [_NOTHING] * len(vectors), 0
+        for matrix in self.matrices():
+            rows = np.arange(start, start + len(matrix))
+            scores = cosines(matrix, vectors)
+            best = [
+                _best_of([old, (rows, new)], count) for old, new in zip(best, scores, strict=True)
+            ]
+            start += len(matrix)
+        return best
 
     def matrices(self) -> Iterator[Embeddings]:
         """Stream its embeddings, float16 [m, d] each."""
@@ -110,56 +120,84 @@ class Nearest:
         ]
         return np.concatenate([nothing, *found])
 
-    def search(
-        self, vector: Embeddings, count: int, allowed: Places | None = None
-    ) -> tuple[Places, Floats]:
-        """Return the places of the nearest, the best first, and their cosines.
+    def search(self, vector: Embeddings, count: int, allowed: Places | None = None) -> Found:
+        """Return what is nearest a vector, float16 [d]; as `search_all`."""
+        (found,) = self.search_all(vector[None], count, allowed)
+        return found
+
+    def search_all(
+        self, vectors: Embeddings, count: int, allowed: Places | None = None
+    ) -> list[Found]:
+        """Return what is nearest each vector; a file without an index is read once for all.
 
         Args:
-            vector: float16 [d].
+            vectors: float16 [n, d].
             count: how many, at most.
             allowed: places that count, which ascend, each once; None for all.
 
         Raises:
-            InputError: the vector is of another length, or a file is damaged, or gone.
+            InputError: the vectors are of another length, or a file is damaged, or gone.
         """
-        if vector.shape != (self.dimensions,):
+        if vectors.shape[1:] != (self.dimensions,):
             raise InputError(
-                f"the query has {vector.size} values, the store's embeddings have "
+                f"the query has {vectors[0].size} values, the store's embeddings have "
                 f"{self.dimensions}: it was made by another backbone"
             )
         if allowed is not None and len(allowed) <= FEW:
-            return _best(allowed, self._exact(vector, allowed), count)
-        wanted = max(LEAST_CANDIDATES, 2 * count)
-        while True:
-            places, scores = self._candidates(vector, wanted)
-            kept = _among(places, allowed) if allowed is not None else np.ones(len(places), bool)
-            all_seen = len(places) < wanted
-            if kept.sum() >= count or all_seen or allowed is None:
-                places, _ = _best(places[kept], scores[kept], wanted)
-                places = np.sort(places)
-                return _best(places, self._exact(vector, places), count)
-            if wanted >= MOST_CANDIDATES:
-                return _best(allowed, self._exact(vector, allowed), count)
+            return [_best(allowed, each, count) for each in self._exact(vectors, allowed)]
+        found: dict[int, Found] = {}
+        left, wanted = list(range(len(vectors))), max(LEAST_CANDIDATES, 2 * count)
+        while left:
+            chosen: dict[int, Places] = {}
+            for row, (places, scores) in zip(
+                left, self._candidates(vectors[left], wanted), strict=True
+            ):
+                kept = _among(places, allowed)
+                all_seen = len(places) < wanted
+                if kept.sum() >= count or all_seen or allowed is None:
+                    chosen[row] = np.sort(_best(places[kept], scores[kept], wanted)[0])
+                elif wanted >= MOST_CANDIDATES:
+                    (exact,) = self._exact(vectors[row : row + 1], allowed)
+                    found[row] = _best(allowed, exact, count)
+            found |= self._settle(vectors, chosen, count)
+            left = [row for row in left if row not in found]
             wanted *= 8
+        return [found[row] for row in range(len(vectors))]
 
-    def _candidates(self, vector: Embeddings, count: int) -> tuple[Places, Floats]:
-        found = [part.nearest(vector, count) for part in self._parts]
-        places = [rows + number * FILE_ROWS for number, (rows, _) in enumerate(found)]
-        nothing = np.empty(0, np.int64), np.empty(0, np.float32)
-        return _best(
-            np.concatenate([nothing[0], *places]),
-            np.concatenate([nothing[1], *(scores for _, scores in found)]),
-            count,
-        )
+    def _settle(
+        self, vectors: Embeddings, chosen: dict[int, Places], count: int
+    ) -> dict[int, Found]:
+        """Return the best of each vector's candidates, by exact products; each is read once."""
+        if not chosen:
+            return {}
+        every = np.unique(np.concatenate([*chosen.values()]))
+        exact = self._exact(vectors[[*chosen]], every)
+        return {
+            row: _best(places, scores[np.searchsorted(every, places)], count)
+            for (row, places), scores in zip(chosen.items(), exact, strict=True)
+        }
 
-    def _exact(self, vector: Embeddings, places: Places) -> Floats:
-        found = [np.empty(0, np.float32)]
+    def _candidates(self, vectors: Embeddings, count: int) -> list[Found]:
+        by_part = [part.nearest(vectors, count) for part in self._parts]
+        return [
+            _best_of(
+                [
+                    (rows + number * FILE_ROWS, scores)
+                    for number, (rows, scores) in enumerate(of_one)
+                ],
+                count,
+            )
+            for of_one in zip(*by_part, strict=True)
+        ]
+
+    def _exact(self, vectors: Embeddings, places: Places) -> Floats:
+        """Return how like n vectors and the embeddings at m places are: [n, m]."""
+        found = [np.empty((len(vectors), 0), np.float32)]
         numbers = places // FILE_ROWS
         for number in np.unique(numbers).tolist():
             rows = places[numbers == number] % FILE_ROWS
-            found.append(self._parts[number].exact(vector, rows))
-        return np.concatenate(found)
+            found.append(self._parts[number].exact(vectors, rows))
+        return np.concatenate(found, axis=1)
 
 
 def open_nearest(uri: str, storage: Storage, copies: Path | None = None) -> Nearest:
@@ -206,14 +244,22 @@ def _view(path: Path) -> Index | None:
     return index
 
 
-def _best(places: Places, scores: Floats, count: int) -> tuple[Places, Floats]:
+def _best_of(found: Sequence[Found], count: int) -> Found:
+    """Return the best of several."""
+    places, scores = zip(*found, strict=True)
+    return _best(np.concatenate(places), np.concatenate(scores), count)
+
+
+def _best(places: Places, scores: Floats, count: int) -> Found:
     """Return the best, the first place first among equals."""
     order = np.lexsort((places, -scores))[:count]
     return places[order], scores[order]
 
 
-def _among(places: Places, allowed: Places) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Say which places are allowed; these ascend."""
+def _among(places: Places, allowed: Places | None) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Say which places are allowed; these ascend, and None are all."""
+    if allowed is None:
+        return np.ones(len(places), np.bool_)
     found = np.searchsorted(allowed, places)
     found[found == len(allowed)] = 0
     return np.asarray(allowed[found] == places, np.bool_)

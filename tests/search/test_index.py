@@ -133,6 +133,30 @@ def test_allowed_places_alone_are_found(
         assert places.tolist() == expected
 
 
+@pytest.mark.parametrize(("few", "most"), [(5_000, 4_096), (10, 4_096), (10, 64)])
+@pytest.mark.parametrize("step", [None, 7, 400])
+def test_many_vectors_asked_at_once_find_what_each_finds_alone(
+    local: EmbeddingStore, monkeypatch: pytest.MonkeyPatch, few: int, most: int, step: int | None
+) -> None:
+    monkeypatch.setattr("lib.search.nearest.FEW", few)
+    monkeypatch.setattr("lib.search.nearest.MOST_CANDIDATES", most)
+    append(local, "a", 9_000, 1)  # more than a group of rows
+    append(local, "b", 300, 2)
+    index_store(local.uri, STORAGE, only={"b.00000.parquet"})
+    nearest = open_nearest(local.uri, STORAGE)
+    allowed = None if step is None else np.sort(np.array([*uris_of(nearest)]))[::step]
+    queries = vectors(6, 3)
+
+    together = nearest.search_all(queries, 10, allowed)
+
+    assert nearest.without_index == 1
+    for query, (places, scores) in zip(queries, together, strict=True):
+        alone = nearest.search(query, 10, allowed)
+        assert len(places) == 10
+        assert places.tolist() == alone[0].tolist()
+        assert scores == pytest.approx(alone[1], abs=1e-6)
+
+
 @pytest.mark.parametrize("suffix", [".usearch", ".json"])
 def test_a_damaged_index_is_not_asked_and_is_made_again(local: EmbeddingStore, suffix: str) -> None:
     append(local, "a", 300, 1)
