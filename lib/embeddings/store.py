@@ -6,17 +6,18 @@ follows from the run that makes it, so an append is atomic and a retry writes th
 
 import io
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from lib.sql import open_duckdb, read_rows, streamed
 from lib.storage.parquet_reader import ParquetParts
 from lib.storage.storage import Storage
 from lib.storage.uris import absolute, join
+
+if TYPE_CHECKING:
+    import duckdb
 
 EMBEDDING, KEY = "embedding", ("uri", "etag")
 KEY_SCHEMA = pa.schema(
@@ -130,6 +131,8 @@ class EmbeddingStore:
             name: of the run's own, for the files; the same run writes the same ones again.
             tables: of one `embeddings_schema`; one file's worth is held in memory at a time.
         """
+        from lib.sql import open_duckdb, streamed  # noqa: PLC0415  # DuckDB, where files are added
+
         with open_duckdb() as connection:
             with streamed(connection, "keys", KEY_SCHEMA, self.read_keys(name)):
                 connection.execute("CREATE TABLE stored AS FROM keys")
@@ -138,8 +141,10 @@ class EmbeddingStore:
                 for number, rows in enumerate(_by_file(tables))
             )
 
-    def _write(self, connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> int:
+    def _write(self, connection: "duckdb.DuckDBPyConnection", name: str, rows: pa.Table) -> int:
         """Write a file of those that are not stored yet, sorted by key."""
+        from lib.sql import read_rows  # noqa: PLC0415  # as above
+
         places = pa.array(range(rows.num_rows), pa.int64())
         connection.register("ours", rows.select(KEY).append_column("place", places))
         found = read_rows(connection, NEW, {}).read_all()

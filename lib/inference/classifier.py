@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from torch import Tensor
 
@@ -72,7 +72,7 @@ class Classifier:
                     yield each.pixels
 
         found = self._predictor.predict(pixels())
-        decided = self._decider.decide(found.probabilities).to_pylist()
+        decided = self._decider.choose(found.probabilities)
         near = among.nearest(found.embeddings, nearest) if among else [()] * len(decided)
         rows = iter(zip(decided, found.probabilities.tolist(), near, strict=True))
         return [
@@ -83,21 +83,21 @@ class Classifier:
     def _say(
         self,
         uri: str,
-        decided: dict[str, Any],
+        decided: tuple[str, float, Decision],
         probabilities: list[float],
         nearest: tuple[Neighbour, ...],
     ) -> Prediction:
-        path = self.bundle.taxonomy.path
+        path, (category_id, confidence, decision) = self.bundle.taxonomy.path, decided
         leaves = [
             Likely(category_id=leaf, category_path=path(leaf), probability=probability)
             for leaf, probability in zip(self.bundle.info.leaves, probabilities, strict=True)
         ]
         return Prediction(
             uri=uri,
-            category_id=decided["category_id"],
-            category_path=decided["category_path"],
-            confidence=decided["confidence"],
-            decision=Decision(decided["decision"]),
+            category_id=category_id,
+            category_path=path(category_id),
+            confidence=confidence,
+            decision=decision,
             leaves=tuple(sorted(leaves, key=lambda leaf: -leaf.probability)),
             nearest=nearest,
         )

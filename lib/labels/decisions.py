@@ -26,6 +26,7 @@ class Decision(StrEnum):
     ERROR = "error"
 
 
+KINDS = (Decision.ACCEPT, Decision.PARENT, Decision.REVIEW)  # what a model decides
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -84,10 +85,22 @@ class Decider:
         Returns:
             Columns category_id, category_path, confidence, top_k and decision, n rows.
         """
-        k = min(TOP_K, probabilities.shape[1])
-        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-        return self.decide_among(order, np.take_along_axis(probabilities, order, axis=1),
-                                 probabilities)  # fmt: skip
+        return self.decide_among(*_best(probabilities), probabilities)
+
+    def choose(self, probabilities: Floats) -> list[tuple[str, float, Decision]]:
+        """Decide on each item as `decide`, on few: Arrow loads pandas at its first column.
+
+        Args:
+            probabilities: float32 [n, leaves], columns in the order of `category_ids`.
+
+        Returns:
+            Category id, confidence and decision, n of each.
+        """
+        found = self._choose(*_best(probabilities), probabilities)
+        return [
+            (self._names[chosen], confidence, KINDS[kind])
+            for chosen, confidence, kind in zip(*(each.tolist() for each in found), strict=True)
+        ]
 
     def decide_among(
         self, order: Ints, values: Floats, probabilities: Floats | None = None
@@ -103,6 +116,22 @@ class Decider:
         Returns:
             As `decide`.
         """
+        chosen, confidence, decision = self._choose(order, values, probabilities)
+        names, paths = self._named
+        return pa.table(
+            {
+                "category_id": names.take(pa.array(chosen)),
+                "category_path": paths.take(pa.array(chosen)),
+                "confidence": pa.array(confidence, pa.float32()),
+                "top_k": self._top_k(order, values),
+                "decision": pa.array(KINDS, pa.string()).take(pa.array(decision)),
+            }
+        )
+
+    def _choose(
+        self, order: Ints, values: Floats, probabilities: Floats | None
+    ) -> tuple[Ints, Floats, Ints]:
+        """Return places in `_names`, confidences, and places in `KINDS`, of each item."""
         chosen, confidence = order[:, 0].astype(np.int64), values[:, 0].astype(np.float32)
         decision = np.where(confidence >= self._least[chosen], 0, 2)
         for level in self._levels:
@@ -114,17 +143,7 @@ class Decider:
                 sure = together.astype(np.float64) >= self._least[category]
                 rows = rows[sure]
                 chosen[rows], confidence[rows], decision[rows] = category, together[sure], 1
-        names, paths = self._named
-        kinds = pa.array([Decision.ACCEPT, Decision.PARENT, Decision.REVIEW], pa.string())
-        return pa.table(
-            {
-                "category_id": names.take(pa.array(chosen)),
-                "category_path": paths.take(pa.array(chosen)),
-                "confidence": pa.array(confidence, pa.float32()),
-                "top_k": self._top_k(order, values),
-                "decision": kinds.take(pa.array(decision)),
-            }
-        )
+        return chosen, confidence, decision
 
     def _sum(
         self, category: int, rows: Ints, order: Ints, values: Floats, probabilities: Floats | None
@@ -147,3 +166,10 @@ class Decider:
         )
         ends = np.concatenate([[0], there.sum(axis=1).cumsum()]).astype(np.int32)
         return pa.ListArray.from_arrays(pa.array(ends), pairs)
+
+
+def _best(probabilities: Floats) -> tuple[Ints, Floats]:
+    """Return the columns of the best leaves, the first among equals first, and their values."""
+    k = min(TOP_K, probabilities.shape[1])
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return order, np.take_along_axis(probabilities, order, axis=1)

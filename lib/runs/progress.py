@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self, TextIO, TypeVar
+from typing import TYPE_CHECKING, Self, TextIO, TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Thing = TypeVar("Thing")
 EVERY_S = 10.0
@@ -120,9 +120,15 @@ class ItemProgress:
         self._signs = _repeated(self._say, EVERY_S)
         self._bar: Progress | None = None
         if stream.isatty():
-            share = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-            text = TextColumn("{task.description}")
-            self._bar = Progress(*share, text, console=Console(file=stream))
+            from rich import console, progress  # noqa: PLC0415  # 0.1 s, where there is a bar
+
+            share = (
+                progress.BarColumn(),
+                progress.TaskProgressColumn(),
+                progress.TimeElapsedColumn(),
+            )
+            text = progress.TextColumn("{task.description}")
+            self._bar = progress.Progress(*share, text, console=console.Console(file=stream))
             self._task = self._bar.add_task(self._sentence(), total=items, completed=done)
 
     def __enter__(self) -> Self:

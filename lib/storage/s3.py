@@ -4,7 +4,6 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 from obstore.store import S3Store
 
 from lib.errors import InputError
@@ -77,7 +76,9 @@ class BotocoreCredentials:
 
     def __init__(self) -> None:
         """Find the chain's credentials; nothing is asked of the network for static keys."""
-        self._credentials = botocore.session.get_session().get_credentials()
+        from botocore.session import get_session  # noqa: PLC0415  # 0.1 s, which local disk need not
+
+        self._credentials = get_session().get_credentials()
 
     @property
     def keys(self) -> tuple[str, str, str | None]:

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from lib.labels.change import Change
 from lib.labels.delta_table import LabelsTable
 from lib.models.bundle import read_bundle
 from tests.helpers import catalogs, crash
-from tests.helpers.jobs import finish, run_job, start
+from tests.helpers.jobs import ROOT, finish, run_job, start
 
 PICTURES = catalogs.pictures(6)
 
@@ -91,6 +93,22 @@ def test_it_takes_a_process_without_ray(shop: Path) -> None:
 
     assert (code, errors) == (0, "")
     assert said.startswith(f"{image}: ")
+
+
+@pytest.mark.processes
+def test_an_image_waits_for_no_library_that_it_does_not_need(shop: Path) -> None:
+    image, bundle = str(shop / "images" / "000.jpg"), str(shop / "bundle")
+    program = (
+        "import sys; from lib.inference.classifier import Classifier; "
+        f"Classifier.load({bundle!r}).predict([{image!r}]); "
+        "print({'pandas', 'duckdb', 'rich'} & {*sys.modules})"
+    )
+
+    said = subprocess.run(  # noqa: S603  # our own program
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert (said.stdout.strip(), said.returncode) == ("set()", 0), said.stderr
 
 
 @pytest.fixture(scope="module")

@@ -52,6 +52,9 @@ def decide(
     decider = Decider(taxonomy=taxonomy, category_ids=order, threshold=threshold)
     probabilities = np.array(rows, np.float32).reshape(len(rows), len(order))
     decided: list[dict[str, Any]] = decider.decide(probabilities).to_pylist()
+    assert decider.choose(probabilities) == [
+        (each["category_id"], each["confidence"], each["decision"]) for each in decided
+    ]
     return decided
 
 
