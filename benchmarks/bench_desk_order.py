@@ -12,7 +12,6 @@ The last line is one JSON object.
 
 import argparse
 import json
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,28 +38,21 @@ if __name__ == "__main__":  # before what takes seconds to import
 import numpy as np
 import pyarrow as pa
 import torch
-import yaml
 from torch import Tensor
 from torch.nn.functional import linear
 
+from benchmarks.embedded import embed_by_training, write_training
 from benchmarks.labels import SIDES, read_photos, write_manifest
 from benchmarks.machine import processor
-from benchmarks.timed import run_timed
 from lib.backfill.score_unit import best_of
-from lib.catalog.catalog import CatalogConfig, read_catalog
 from lib.embeddings.clusters import find_clusters
-from lib.embeddings.lookup import look_up
-from lib.embeddings.store import EmbeddingStore
 from lib.evaluation.calibration import choose_scaling
 from lib.heads.folds import assign_folds, count_folds
 from lib.heads.recipes import fit_head
 from lib.heads.threads import one_thread
 from lib.labels.decisions import NEVER, Decider
-from lib.models.bundle import read_bundle
 from lib.models.head import raise_to
 from lib.review.order import Order, order_rows
-from lib.storage.config import StorageConfig
-from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import Taxonomy, parse_taxonomy
 from pipelines.train_head import FittedHead, fit_best_head, on_folds, scored_by
 from pipelines.train_labelled import Labelled
@@ -70,8 +62,6 @@ KEPT = OUT / "embeddings.npz"
 KNOWN, ANSWERED, CLUSTERS, DRAWS = 10, 120, 50, 2
 GROWN = 1.5  # from which on the recipe is chosen again
 GOALS = (0.9, 0.95)
-LIMIT_S = 900.0
-STORAGE = Storage(StorageConfig())
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 
@@ -91,31 +81,13 @@ def write_inputs(photos: Path) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     found = [each for side in SIDES for each in read_photos(photos, side)]
     write_manifest(OUT / "items.csv", found)
-    leaves = [{"id": each} for each in sorted({category for _, category in found})]
-    (OUT / "taxonomy.yaml").write_text(yaml.safe_dump({"version": "1", "categories": leaves}))
-    described = {
-        "output": str(OUT / "runs"),
-        "run_id": "train",
-        "strategy": "head",
-        "taxonomy": str(OUT / "taxonomy.yaml"),
-        "catalog": {"uri": str(OUT / "items.csv")},
-        "embeddings": str(OUT / "embeddings"),
-        "reading": {"stores": [str(photos.resolve())]},
-    }
-    (OUT / "train.yaml").write_text(yaml.safe_dump(described))
+    write_training(OUT, {category for _, category in found}, photos)
 
 
 def embed() -> None:
-    """Train once, which embeds all photos, and keep their embeddings for the next time."""
-    ran = run_timed(["jobs.train", str(OUT / "train.yaml")], LIMIT_S, OUT / "train.log")
-    if ran.failure:
-        sys.exit(f"the photos cannot be embedded: {ran.failure}; see {OUT / 'train.log'}")
-    bundle = read_bundle(str(OUT / "runs/train/bundle"), STORAGE)
-    items = read_catalog(CatalogConfig(uri=str(OUT / "items.csv")), STORAGE)
-    store = EmbeddingStore(str(OUT / "embeddings"), bundle.backbone_digest, STORAGE)
-    rows, vectors = look_up(items, store)
-    uris = items["uri"].take(rows).to_pylist()
-    np.savez(KEPT, vectors=vectors, uris=np.array(uris))
+    """Embed all photos, and keep their embeddings for the next time."""
+    items, vectors = embed_by_training(OUT)
+    np.savez(KEPT, vectors=vectors, uris=np.array(items["uri"].to_pylist()))
 
 
 def read_embedded(photos: Path) -> Photos:

@@ -11,8 +11,6 @@ import argparse
 import csv
 import hashlib
 import json
-import subprocess
-import sys
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -36,32 +34,25 @@ if __name__ == "__main__":  # before what takes seconds to import
 import numpy as np
 import pyarrow as pa
 import torch
-import yaml
 from torch.nn.functional import linear
 
+from benchmarks.embedded import STORAGE, embed_by_training, write_training
 from benchmarks.machine import processor
-from lib.catalog.catalog import CatalogConfig, read_catalog
-from lib.embeddings.lookup import look_up
-from lib.embeddings.store import EmbeddingStore
 from lib.evaluation.held_out import calibrate
 from lib.evaluation.intervals import bootstrap
 from lib.labels.decisions import Decider, Decision
 from lib.labels.promises import Accept
-from lib.models.bundle import read_bundle
 from lib.models.head import raise_to
 from lib.names.classifier import fit_names, softmax
 from lib.names.fusion import fuse
 from lib.names.text import NGrams
-from lib.storage.config import StorageConfig
-from lib.storage.storage import Storage
-from lib.taxonomy.taxonomy import Taxonomy
+from lib.taxonomy.taxonomy import Taxonomy, read_taxonomy
 from pipelines.train_head import fit_best_head, scored_by
 from pipelines.train_labelled import Labelled
 from pipelines.train_names import Promise, read_titles, train_names
 
 OUT = Path(__file__).parent / "out" / "names"
 FEWEST, DRAWS, TITLES = 10, 2, 100_000
-STORAGE = Storage(StorageConfig())
 
 
 def write_inputs(photos: Path) -> None:
@@ -76,29 +67,7 @@ def write_inputs(photos: Path) -> None:
         for row in rows:
             uri = (photos / row["uri"]).resolve()
             writer.writerow([row["item_id"], uri, row["name"], row["article_type"].lower()])
-    leaves = [{"id": each.lower()} for each in sorted({row["article_type"] for row in rows})]
-    (OUT / "taxonomy.yaml").write_text(yaml.safe_dump({"version": "1", "categories": leaves}))
-    described = {
-        "output": str(OUT / "runs"),
-        "run_id": "train",
-        "strategy": "head",
-        "taxonomy": str(OUT / "taxonomy.yaml"),
-        "catalog": {"uri": str(OUT / "items.csv")},
-        "embeddings": str(OUT / "embeddings"),
-        "reading": {"stores": [str(photos.resolve())]},
-    }
-    (OUT / "train.yaml").write_text(yaml.safe_dump(described))
-
-
-def read_embedded() -> tuple[pa.Table, torch.Tensor, Taxonomy]:
-    """Train once, which embeds all; return items, embeddings float16 [n, d], and the taxonomy."""
-    command = [sys.executable, "-m", "jobs", "train", str(OUT / "train.yaml")]
-    subprocess.run(command, check=True)  # noqa: S603  # our own command
-    bundle = read_bundle(str(OUT / "runs/train/bundle"), STORAGE)
-    items = read_catalog(CatalogConfig(uri=str(OUT / "items.csv")), STORAGE)
-    store = EmbeddingStore(str(OUT / "embeddings"), bundle.backbone_digest, STORAGE)
-    rows, vectors = look_up(items, store)
-    return items.take(rows), torch.from_numpy(vectors), bundle.taxonomy
+    write_training(OUT, {row["article_type"].lower() for row in rows}, photos)
 
 
 def draw(items: pa.Table, labels: int | None, seed: int) -> tuple[list[int], list[int]]:
@@ -210,12 +179,13 @@ def main() -> None:
     """Measure all, and say it."""
     photos = arguments().photos
     write_inputs(photos)
-    items, vectors, taxonomy = read_embedded()
+    items, vectors = embed_by_training(OUT)
+    taxonomy = read_taxonomy(str(OUT / "taxonomy.yaml"), STORAGE)
     found: dict[str, Any] = {"processor": processor()}
     for labels, draws in ((None, 1), (10, DRAWS), (3, DRAWS)):
         for seed in range(draws):
             name = f"labels_{labels or 'all'}_draw_{seed}"
-            found[name] = measure(items, vectors, taxonomy, labels, seed)
+            found[name] = measure(items, torch.from_numpy(vectors), taxonomy, labels, seed)
             print(name, found[name], flush=True)
     print(json.dumps(found | time_titles(items, taxonomy)))
 
