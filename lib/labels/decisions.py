@@ -63,18 +63,30 @@ class Decider:
         return pa.array(self._names, pa.string()), pa.array(paths, pa.string())
 
     @cached_property
-    def _least(self) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Thresholds of `_names`; in float32 the one that nothing reaches would be 1."""
+    def least(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Thresholds of the leaves, in the order of the columns, then of the categories above.
+
+        In float32 the one that nothing reaches would be 1.
+        """
         return np.array([self.thresholds.get(name, self.threshold) for name in self._names])
 
     @cached_property
-    def _levels(self) -> list[Ints]:
-        """Places in `_names` of what stands above each leaf, nearest first; -1 above the top."""
+    def levels(self) -> list[Ints]:
+        """Places in `least` of what stands above each leaf, nearest first; -1 above the top."""
         place = {name: index for index, name in enumerate(self._names)}
         chains = [[place[a] for a in self.taxonomy.ancestors(c)] for c in self.category_ids]
         depth = max(map(len, chains))
         padded = np.array([chain + [-1] * (depth - len(chain)) for chain in chains], np.int64)
         return list(padded.reshape(len(chains), depth).T)
+
+    def below(self, category: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Say of each leaf whether it is below a category; bool [leaves].
+
+        Args:
+            category: its place in `least`.
+        """
+        found: np.ndarray[Any, np.dtype[np.bool_]] = (np.stack(self.levels) == category).any(axis=0)
+        return found
 
     def decide(self, probabilities: Floats) -> pa.Table:
         """Decide on each item.
@@ -133,14 +145,14 @@ class Decider:
     ) -> tuple[Ints, Floats, Ints]:
         """Return places in `_names`, confidences, and places in `KINDS`, of each item."""
         chosen, confidence = order[:, 0].astype(np.int64), values[:, 0].astype(np.float32)
-        decision = np.where(confidence >= self._least[chosen], 0, 2)
-        for level in self._levels:
+        decision = np.where(confidence >= self.least[chosen], 0, 2)
+        for level in self.levels:
             unsure = np.flatnonzero(decision == 2)
             above = level[order[unsure, 0]]
             for category in np.unique(above[above >= 0]):
                 rows = unsure[above == category]
                 together = self._sum(category, rows, order, values, probabilities)
-                sure = together.astype(np.float64) >= self._least[category]
+                sure = together.astype(np.float64) >= self.least[category]
                 rows = rows[sure]
                 chosen[rows], confidence[rows], decision[rows] = category, together[sure], 1
         return chosen, confidence, decision
@@ -149,7 +161,7 @@ class Decider:
         self, category: int, rows: Ints, order: Ints, values: Floats, probabilities: Floats | None
     ) -> Floats:
         """Add up the leaves below a category, of some rows."""
-        below = (np.stack(self._levels) == category).any(axis=0)
+        below = self.below(category)
         if probabilities is not None:
             together = probabilities[np.ix_(rows, np.flatnonzero(below))].sum(axis=1)
         else:
