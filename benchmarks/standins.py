@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from lib.images.preparer import Prepared
-from lib.inference.predictor import Fuse, Predicted
+from lib.inference.predictor import InDoubt, Predicted
 from lib.storage.retries import Retries
 
 IMAGE_BYTES = 60_000
@@ -55,7 +55,7 @@ class StandInPredictor:
         self._probabilities = draw.dirichlet([0.3] * CATEGORIES, BATCH).astype(np.float32)
         self._embeddings = draw.normal(size=(BATCH, DIMENSIONS)).astype(np.float16)
 
-    def predict(self, images: Iterable[torch.Tensor], _: Fuse | None = None) -> Predicted:
+    def predict(self, images: Iterable[torch.Tensor], _: InDoubt | None = None) -> Predicted:
         """Return as many rows as there are images."""
         rows = np.arange(sum(1 for _ in images)) % BATCH
         return Predicted(

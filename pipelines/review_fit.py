@@ -138,7 +138,7 @@ def _write(
     names = names if names and names.judged.used else None
     scaled = image.scaling.apply(scored.logits)
     by_image = torch.softmax(scaled, dim=1).float().numpy()
-    probabilities, decided = decide(by_image, image, names, taxonomy)
+    probabilities, decided = decide(by_image, image, names)
     judging = labelled.items.take(pa.array(head.judged.numpy()))
     predictions = make_predictions(
         judging, leaves, probabilities, folds=folds.numpy(), decided=decided

@@ -1,4 +1,4 @@
-"""Whether a new head keeps its labels in int8, by the embeddings that a training has kept in it."""
+"""Whether a new head decides in int8 as in float32, by the embeddings that are kept."""
 
 from typing import Any
 
@@ -10,8 +10,9 @@ from torch import Tensor
 from lib.embeddings.lookup import look_up
 from lib.embeddings.store import EmbeddingStore
 from lib.evaluation.held_out import Calibrated
-from lib.models.int8 import Int8, judge_int8
+from lib.models.int8 import Int8
 from pipelines.train_head import FittedHead
+from pipelines.train_int8 import judge_outcomes
 from pipelines.train_labelled import Labelled
 from pipelines.train_names import TrainedNames
 
@@ -25,7 +26,7 @@ def judge_kept(
     names: TrainedNames | None,
     coarse: EmbeddingStore,
 ) -> Int8 | None:
-    """Judge int8 by labels of held-out items whose embeddings are kept in both precisions.
+    """Judge int8 by what is decided of held-out items whose embeddings are kept in both precisions.
 
     Args:
         head: the new head, which holds each of these out in turn.
@@ -49,12 +50,6 @@ def judge_kept(
         made: Floats = torch.softmax(scaled, dim=1).float().numpy()
         return made
 
-    exact, rough = probabilities(labelled.vectors[places]), probabilities(torch.from_numpy(vectors))
+    both = probabilities(labelled.vectors[places]), probabilities(torch.from_numpy(vectors))
     targets = labelled.targets[places].numpy()
-    judged = judge_int8(exact, rough, targets)
-    if judged is None or names is None:
-        return judged
-    # what labels follow from is judged, too: a call may be close by image and name together
-    named = names.judged.beside
-    both = judge_int8(named.fused(rows.tolist(), exact), named.fused(rows.tolist(), rough), targets)
-    return both and both.model_copy(update={"margin": max(judged.margin, both.margin)})
+    return judge_outcomes(both, targets, image, names, rows.numpy())

@@ -15,7 +15,7 @@ from lib.labels.promises import Accept
 from lib.models.bundle import Bundle, BundleInfo
 from lib.models.bundle_weights import write_bundle, write_compiled
 from lib.models.config import ChosenModel
-from lib.models.int8 import FEWEST_ITEMS, Int8, judge_int8
+from lib.models.int8 import FEWEST_ITEMS, Int8
 from lib.models.reference import write_reference
 from lib.names.part import write_names
 from lib.runs import files
@@ -24,6 +24,7 @@ from lib.storage.uris import join
 from lib.taxonomy.taxonomy import Taxonomy
 from pipelines.train_embed import Backbone
 from pipelines.train_head import FittedHead
+from pipelines.train_int8 import judge_outcomes
 from pipelines.train_names import TrainedNames, decide
 
 MOST_JUDGES, SCALE_ITEMS = 2_000, 300
@@ -110,7 +111,7 @@ def write_trained_bundle(
     compiled = backbone.job.kept("fp32") | (backbone.job.kept("int8") if int8 else {})
     scaled = calibrated.scaling.apply(trained.scored.logits)
     probabilities, decided = decide(
-        torch.softmax(scaled, dim=1).float().numpy(), calibrated, trained.names_in_use, taxonomy
+        torch.softmax(scaled, dim=1).float().numpy(), calibrated, trained.names_in_use
     )
     predictions = make_predictions(
         judging,
@@ -160,7 +161,7 @@ def write_trained_bundle(
 def judge(
     trained: Trained, judging: pa.Table, embedded: pa.Table, exact: Tensor, items: pa.Table
 ) -> Int8 | None:
-    """Judge a backbone in int8 by labels of items that the head has not seen.
+    """Judge a backbone in int8 by what is decided of items that the head has not seen.
 
     Returns:
         None where it is no good, or where too few items, or ones that the network has learned
@@ -191,17 +192,9 @@ def judge(
         return found
 
     targets = trained.scored.targets[rows].numpy()
-    found = judge_int8(probabilities(exact), probabilities(coarse), targets)
-    if found is None or trained.names_in_use is None:
-        return found
-    # what labels follow from is judged, too: a call may be close by image and name together
-    named = trained.names_in_use.judged.beside
-    both = judge_int8(
-        named.fused(rows.tolist(), probabilities(exact)),
-        named.fused(rows.tolist(), probabilities(coarse)),
-        targets,
-    )
-    return both and both.model_copy(update={"margin": max(found.margin, both.margin)})
+    both = probabilities(exact), probabilities(coarse)
+    named = trained.names_in_use
+    return judge_outcomes(both, targets, trained.calibrated, named, rows.numpy())
 
 
 def _spread(items: pa.Table, count: int) -> pa.Table:

@@ -9,7 +9,6 @@ from torch import Tensor
 from lib.errors import InputError
 from lib.evaluation.held_out import Calibrated, calibrated_on
 from lib.heads.folds import NEVER_HELD_OUT
-from lib.labels.decisions import Decider
 from lib.labels.promises import Accept
 from lib.names.classifier import NameWeights, Probabilities, fit_names
 from lib.names.config import NamesConfig
@@ -121,7 +120,7 @@ def train_names(
 
 
 def decide(
-    image: Probabilities, calibrated: Calibrated, names: TrainedNames | None, taxonomy: Taxonomy
+    image: Probabilities, calibrated: Calibrated, names: TrainedNames | None
 ) -> tuple[Probabilities, pa.Table]:
     """Return the probabilities that labels of the held-out items follow from, and the labels.
 
@@ -129,25 +128,15 @@ def decide(
         image: float32 [m, leaves], of the image alone.
         calibrated: whose thresholds are those of items without a name.
         names: what names say; None where they are not used.
-        taxonomy: whose leaves the columns are.
 
     Returns:
         float32 [m, leaves], fused where a name says something, and columns of `Decider.decide`.
     """
-
-    def decider(by: Calibrated) -> Decider:
-        return Decider(
-            taxonomy=taxonomy,
-            category_ids=taxonomy.leaves,
-            threshold=by.threshold,
-            thresholds=by.thresholds.by_category,
-        )
-
     if names is None:
-        return image, decider(calibrated).decide(image)
+        return image, calibrated.decider.decide(image)
     named = names.judged.beside
     fused = named.fused(range(len(image)), image)
-    by_image, by_both = decider(calibrated), decider(names.judged.fused)
+    by_image, by_both = calibrated.decider, names.judged.fused.decider
     labeller = Labeller(names=None, weights=named.weights, image=by_image, both=by_both,
                         alone=None)  # fmt: skip
     return fused, labeller.decide(fused, named.says)

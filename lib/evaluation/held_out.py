@@ -15,7 +15,7 @@ from lib.evaluation.promise_test import Floats
 from lib.evaluation.reliability import calibration_error, reliability
 from lib.evaluation.results import Evaluation, ReliabilityBin
 from lib.evaluation.thresholds import Ints, Thresholds, choose_thresholds
-from lib.labels.decisions import Decision
+from lib.labels.decisions import Decider, Decision
 from lib.labels.promises import Accept, Claim
 from lib.reasons import ErrorItem
 from lib.taxonomy.taxonomy import Taxonomy
@@ -74,6 +74,7 @@ class Calibrated:
     judged by a calibration that has seen it.
 
     Attributes:
+        taxonomy: whose leaves the columns are.
         scaling: what the model's logits are scaled by; `Scaling.fold` puts a scale and an offset
             into its head.
         probabilities: float64 [n, categories], of the items, each by the other folds' scaling.
@@ -84,6 +85,7 @@ class Calibrated:
         bins: reliability of calibrated confidences.
     """
 
+    taxonomy: Taxonomy
     scaling: Scaling
     probabilities: Floats
     thresholds: Thresholds
@@ -101,6 +103,16 @@ class Calibrated:
     def claims(self) -> tuple[Claim, ...]:
         """What the thresholds rest on."""
         return self.thresholds.claims
+
+    @property
+    def decider(self) -> Decider:
+        """What decides by these thresholds."""
+        return Decider(
+            taxonomy=self.taxonomy,
+            category_ids=self.taxonomy.leaves,
+            threshold=self.threshold,
+            thresholds=self.thresholds.by_category,
+        )
 
     @property
     def threshold(self) -> float:
@@ -146,6 +158,7 @@ def calibrate(scored: Scored, taxonomy: Taxonomy, accept: Accept) -> Calibrated:
     bins = reliability(confidence, predicted == scored.targets)
     leaves = taxonomy.leaves
     return Calibrated(
+        taxonomy=taxonomy,
         scaling=scaled.scaling,
         probabilities=probabilities.numpy(),
         thresholds=choose_thresholds(
@@ -179,6 +192,7 @@ def calibrated_on(
     bins = reliability(torch.from_numpy(found.max(axis=1)), right)
     error = calibration_error(bins)
     return Calibrated(
+        taxonomy=taxonomy,
         scaling=Scaling(),
         probabilities=found,
         thresholds=choose_thresholds(found, targets, taxonomy, accept),

@@ -17,6 +17,7 @@ from lib.inference.attempts import Turns, begin, begin_again
 from lib.inference.config import UnitJob
 from lib.inference.decide_unit import decide_unit
 from lib.inference.predictor import Predictor
+from lib.labels.outcomes import Bools
 from lib.models.bundle import read_bundle
 from lib.models.int8 import Probabilities
 from lib.models.options import UNITS_AT_ONCE
@@ -121,11 +122,14 @@ class UnitClassifier:
                     usable.append(len(prepared) - 1)
                     yield each.pixels
 
-        def fuse(places: Sequence[int], probabilities: Probabilities) -> Probabilities:
-            assert named is not None
-            return named.fused([usable[place] for place in places], probabilities)
+        def in_doubt(places: Sequence[int], found: Probabilities, moved: float) -> Bools:
+            says = None
+            if named:
+                chosen = [usable[place] for place in places]
+                found, says = named.fused(chosen, found), named.says[chosen]
+            return self._labeller.can_change(found, says, moved)
 
-        found = self._predictor.predict(pixels(), fuse if named else None)
+        found = self._predictor.predict(pixels(), in_doubt)
         probabilities = found.probabilities
         if named:
             probabilities = named.fused(usable, probabilities)

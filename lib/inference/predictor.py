@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from lib.embeddings.store import LARGEST, Embeddings
+from lib.labels.outcomes import Bools, can_change
 from lib.models.bundle import Bundle
-from lib.models.int8 import CLOSE, Probabilities, margins
+from lib.models.int8 import BF16_MOVED, Probabilities
 from lib.models.options import ChosenPrecision, EnginePrecision
 from lib.models.runtimes import Network, Networks
 
@@ -26,8 +27,9 @@ FINER: Final[Mapping[ChosenPrecision, tuple[ChosenPrecision, ...]]] = {
     "fp32": (),
 }
 T = TypeVar("T")
-# from places of images, and probabilities float32 [n, categories] of theirs, to others
-Fuse = Callable[[Sequence[int], Probabilities], Probabilities]
+# of images by their places: whether their outcomes can change, bool [n], where the log odds of
+# their probabilities, float32 [n, leaves], are off by so much
+InDoubt = Callable[[Sequence[int], Probabilities, float], Bools]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +49,17 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Pass:
-    """One precision: calls closer than its margin are made again in the next."""
+    """One precision: calls that its error can change are made again in the next.
+
+    Attributes:
+        network: the backbone in it.
+        batch: images of a batch.
+        moved: by how much the log odds of its probabilities may be off.
+    """
 
     network: Network
     batch: int
-    margin: float
+    moved: float
 
 
 class Predictor:
@@ -66,7 +74,7 @@ class Predictor:
     ) -> None:
         """Load the model; the backbone takes the precision, the head stays in float32."""
         self._head = networks.open_head()
-        self._bundle, self._networks = bundle, networks
+        self._bundle, self._networks, self._decider = bundle, networks, bundle.decider
         chosen = networks.choose(precision)
         self._first = self._open(chosen, batch)
         self._finer = FINER[chosen] if networks.computes_bf16 else FINER[chosen][-1:]
@@ -77,7 +85,7 @@ class Predictor:
 
     def _open(self, precision: ChosenPrecision, batch: int) -> Pass:
         network = self._networks.open(precision, batch, self._head.weight.shape[1])
-        return Pass(network, batch, _margin(precision, self._bundle))
+        return Pass(network, batch, _moved(precision, self._bundle))
 
     def _again(self, precision: ChosenPrecision) -> Pass:
         """Return a finer pass; it is opened at the first close call, and for all threads."""
@@ -87,18 +95,26 @@ class Predictor:
             return self._opened[precision]
 
     @torch.inference_mode()
-    def predict(self, images: Iterable[Tensor], fuse: Fuse | None = None) -> Predicted:
+    def predict(self, images: Iterable[Tensor], in_doubt: InDoubt | None = None) -> Predicted:
         """Return calibrated probabilities, and the embeddings that they follow from.
 
-        Calls that are close are made again at the end, in a finer precision.
+        Calls of which the outcome can change are made again at the end, in a finer precision.
 
         Args:
             images: each uint8 [3, s, s], as `resize` gives it; they are taken as they come.
-            fuse: what labels follow from, of the images at some places and their probabilities;
-                then these are what is close or not. None: the probabilities themselves.
+            in_doubt: says which outcomes can change; None: by the thresholds of images alone.
         """
         first = self._first
-        fuse = fuse or _as_they_are
+        in_doubt = in_doubt or (lambda _, made, moved: can_change(self._decider, made, moved))
+
+        def close_ones(places: Sequence[int], done: Predicted, by: Pass) -> list[int]:
+            if not by.moved:
+                return []
+            found: list[int] = np.flatnonzero(
+                in_doubt(places, done.probabilities, by.moved)
+            ).tolist()
+            return found
+
         found = [self._nothing]
         close: list[tuple[int, Tensor]] = []
         count, seconds = 0, 0.0
@@ -106,8 +122,8 @@ class Predictor:
             before = time.perf_counter()
             done = self._run(first, batch)
             found.append(done)
-            decided = fuse(range(count, count + len(batch)), done.probabilities)
-            close += [(count + place, batch[place]) for place in _close(decided, first)]
+            places = range(count, count + len(batch))
+            close += [(places[n], batch[n]) for n in close_ones(places, done, first)]
             count += len(batch)
             seconds += time.perf_counter() - before
         probabilities = np.concatenate([each.probabilities for each in found])
@@ -119,12 +135,11 @@ class Predictor:
             each = self._again(precision)
             left: list[tuple[int, Tensor]] = []
             for some in _in_batches(close, each.batch):
-                places, again = zip(*some, strict=True)
+                at, again = zip(*some, strict=True)
                 done = self._run(each, again)
-                probabilities[list(places)] = done.probabilities
-                embeddings[list(places)] = done.embeddings
-                decided = fuse(places, done.probabilities)
-                left += [some[place] for place in _close(decided, each)]
+                probabilities[list(at)] = done.probabilities
+                embeddings[list(at)] = done.embeddings
+                left += [some[n] for n in close_ones(at, done, each)]
             close = left
         seconds += time.perf_counter() - before
         return Predicted(probabilities=probabilities, embeddings=embeddings, seconds=seconds)
@@ -148,31 +163,19 @@ class Predictor:
         )
 
 
-def _margin(precision: ChosenPrecision, bundle: Bundle) -> float:
+def _moved(precision: ChosenPrecision, bundle: Bundle) -> float:
     if precision == "int8":
         assert bundle.info.int8
-        return bundle.info.int8.margin
-    # a weight above 1 moves what is fused by as much more
-    weight = max(1.0, bundle.info.names.image_weight) if bundle.info.names else 1.0
-    return weight * CLOSE if precision == "bf16" else 0.0
+        return bundle.info.int8.moved
+    return BF16_MOVED if precision == "bf16" else 0.0
 
 
 def _measured(precision: ChosenPrecision, bundle: Bundle) -> str:
-    """Say how well a precision kept the labels when the bundle was made."""
+    """Say how well a precision kept the decisions when the bundle was made."""
     int8 = bundle.info.int8
     if precision != "int8" or int8 is None:
         return ""
-    return f", {int8.agreement:.1%} of {int8.items:,} held-out labels as in fp32"
-
-
-def _as_they_are(_: Sequence[int], probabilities: Probabilities) -> Probabilities:
-    return probabilities
-
-
-def _close(decided: Probabilities, by: Pass) -> list[int]:
-    """Places of the calls that are closer than a pass may make them."""
-    places: list[int] = np.flatnonzero(margins(decided) < by.margin).tolist()
-    return places
+    return f", {int8.agreement:.1%} of {int8.items:,} held-out decisions as in fp32"
 
 
 def _in_batches(each: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -12,6 +12,8 @@ Odds = np.ndarray[Any, np.dtype[np.float64]]
 
 REVIEW = ""  # in the place of a category: none is accepted
 LEAST = 1e-7  # a probability, and its distance from 1: float32 says no more
+# a threshold above it is as this one, so that what float32 rounds to 1 is surely above
+SUREST = 1 - 1e-6
 
 
 def outcomes(decider: Decider, probabilities: Floats) -> list[str]:
@@ -51,7 +53,7 @@ def can_change(decider: Decider, probabilities: Floats, moved: float) -> Bools:
     Returns:
         bool [n].
     """
-    least = np.where(decider.least > 1, np.inf, log_odds(decider.least))
+    least = np.where(decider.least > 1, np.inf, log_odds(np.minimum(decider.least, SUREST)))
     best = probabilities.max(axis=1, keepdims=True)
     rows, leaves = np.nonzero(probabilities >= best * np.float32(np.exp(-moved)))
     # the first and the last outcome that an item may have, as places in `least`; -1 is review

@@ -1,25 +1,27 @@
-"""Close calls: labels that a coarse precision may change; a finer one makes them again."""
+"""Close calls: outcomes that a coarse precision may change; a finer one makes them again."""
 
 from typing import Any
 
 import numpy as np
-from pydantic import ConfigDict
+from pydantic import ConfigDict, model_validator
 
 from lib.config.config import Config
+from lib.labels.decisions import Decider
+from lib.labels.outcomes import Odds, can_change, log_odds, outcomes
 
 Probabilities = np.ndarray[Any, np.dtype[np.float32]]
 Columns = np.ndarray[Any, np.dtype[np.int64]]
 
-# Rounding to bf16 moves probabilities by about a point, and so changes labels only where two
-# categories are nearly equal.
-CLOSE = 0.02
+# Rounding to bf16 moves a probability of a half by two points at most: log odds by four times that.
+BF16_MOVED = 0.08
 # what int8 must keep to be the default: see `judge_int8`
 FEWEST_ITEMS = 100
 MOST_CLOSE = 0.25
 LEAST_AGREEMENT = 0.995
 MOST_ACCURACY_LOST = 0.003
-SPARED = 0.003  # of the items: labels that int8 may change though the call is not close
-WIDENED = 1.5  # items that nobody has held out may be off by more
+MEASURED = 0.99  # of the held-out items move by less than is measured
+WIDENED = 1.5  # items that nobody has held out may move by more
+FAR = 6.0  # log odds of 0.9975: how far above it an item stands decides nothing
 
 
 class Int8(Config):
@@ -27,55 +29,88 @@ class Int8(Config):
 
     model_config = ConfigDict(allow_inf_nan=False)
 
-    margin: float  # calls closer than this are made again in a finer precision
+    # log odds: calls that so much can change are made again in a finer precision
+    moved: float
     close: float  # share of such calls
-    agreement: float  # labels equal to float32's, close calls made again
-    accuracy: float
+    agreement: float  # outcomes equal to float32's, close calls made again
+    accuracy: float  # of all labels, those for review among them
     reference_accuracy: float  # float32's
     items: int
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_version(cls, given: Any) -> Any:  # noqa: ANN401  # whatever stands in a file
+        """Read `margin`, by which the best was ahead of the next at most where labels changed.
 
-def margins(probabilities: Probabilities) -> Probabilities:
-    """How far the best category is ahead of the next; one alone is never close.
+        Of two that have half of all between them, their log odds differ by about four times that.
+        """
+        if isinstance(given, dict) and isinstance(margin := given.get("margin"), float | int):
+            rest = {name: value for name, value in given.items() if name != "margin"}
+            return {"moved": 4 * margin, **rest}
+        return given
+
+
+def moves(exact: Probabilities, coarse: Probabilities) -> Odds:
+    """Return by how much the log odds that decide on each item differ.
+
+    These are of the leaf that is best in the coarse precision against all others, and against the
+    next; what is farther than `FAR` from even counts as being there.
 
     Args:
-        probabilities: float32 [n, categories].
+        exact: float32 [n, leaves].
+        coarse: float32 [n, leaves].
 
     Returns:
-        float32 [n].
+        float64 [n].
     """
-    if probabilities.shape[1] < 2:
-        return np.ones(len(probabilities), np.float32)
-    best = np.partition(probabilities, -2, axis=1)
-    ahead: Probabilities = best[:, -1] - best[:, -2]
-    return ahead
+    order = np.argsort(-coarse, axis=1, kind="stable")[:, :2]
+
+    def odds(probabilities: Probabilities) -> Odds:
+        two = np.take_along_axis(probabilities, order, axis=1).astype(np.float64)
+        of_two = two[:, :1] / np.maximum(two.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        beside = log_odds(np.concatenate([two[:, :1], of_two], axis=1))
+        found: Odds = np.clip(beside, -FAR, FAR)
+        return found
+
+    found: Odds = np.abs(odds(exact) - odds(coarse)).max(axis=1)
+    return found
 
 
-def judge_int8(exact: Probabilities, int8: Probabilities, targets: Columns) -> Int8 | None:
-    """Choose the margin below which calls in int8 are made again, or return None: int8 is no good.
+def judge_int8(
+    exact: Probabilities,
+    int8: Probabilities,
+    targets: Columns,
+    decider: Decider,
+    moved: float | None = None,
+) -> Int8 | None:
+    """Measure by how much int8 moves what is decided, or return None: int8 is no good.
 
     Args:
-        exact: float32 [n, categories], held-out items in float32.
-        int8: float32 [n, categories], the same items in int8.
+        exact: float32 [n, leaves], held-out items in float32.
+        int8: float32 [n, leaves], the same items in int8.
         targets: int64 [n], their true columns.
+        decider: decides on them.
+        moved: log odds, where it is known by how much; None: it is measured.
     """
-    count = len(targets)
-    if count < FEWEST_ITEMS:
+    if len(targets) < FEWEST_ITEMS:
         return None
-    ahead = margins(int8)
-    changed = np.sort(ahead[int8.argmax(axis=1) != exact.argmax(axis=1)])
-    held = changed[: max(len(changed) - int(SPARED * count), 0)]
-    margin = max(WIDENED * float(held.max(initial=0.0)), CLOSE)
-    close = ahead < margin
-    labels = np.where(close, exact.argmax(axis=1), int8.argmax(axis=1))
+    if moved is None:
+        measured = float(np.quantile(moves(exact, int8), MEASURED))
+        moved = max(WIDENED * measured, BF16_MOVED)
+    close = can_change(decider, int8, moved)
+    used = np.where(close[:, np.newaxis], exact, int8)
+    same = np.array(outcomes(decider, used)) == np.array(outcomes(decider, exact))
+    right, reference = (each.argmax(axis=1) == targets for each in (used, exact))
+    # suggestions for review change both ways: what is lost is more than their noise
+    lost = reference.astype(np.float64) - right
+    noise = lost.std() / len(targets) ** 0.5
     found = Int8(
-        margin=margin,
+        moved=moved,
         close=float(close.mean()),
-        agreement=float((labels == exact.argmax(axis=1)).mean()),
-        accuracy=float((labels == targets).mean()),
-        reference_accuracy=float((exact.argmax(axis=1) == targets).mean()),
-        items=count,
+        agreement=float(same.mean()),
+        accuracy=float(right.mean()),
+        reference_accuracy=float(reference.mean()),
+        items=len(targets),
     )
-    lost = found.reference_accuracy - found.accuracy
-    fine = found.agreement >= LEAST_AGREEMENT and lost <= MOST_ACCURACY_LOST
+    fine = found.agreement >= LEAST_AGREEMENT and lost.mean() - noise <= MOST_ACCURACY_LOST
     return found if fine and found.close <= MOST_CLOSE else None

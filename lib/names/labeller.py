@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from lib.labels.decisions import Decider
+from lib.labels.outcomes import can_change
 from lib.models.bundle import Bundle
 from lib.names.classifier import NameClassifier, Probabilities
 from lib.names.features import Bools, Ints
@@ -51,6 +52,22 @@ class Labeller:
             return self.image.decide(probabilities)
         parts = [self.both.decide(probabilities[says]), self.image.decide(probabilities[~says])]
         return pa.concat_tables(parts).take(pa.array(_back(says)))
+
+    def can_change(self, probabilities: Probabilities, says: Bools | None, moved: float) -> Bools:
+        """Say of which items with an image another outcome is possible; bool [n].
+
+        Args:
+            probabilities: float32 [n, leaves], fused where a name says something.
+            says: bool [n], where one does; None for nowhere.
+            moved: by how much the log odds of the images' probabilities may be off.
+        """
+        if says is None:
+            return can_change(self.image, probabilities, moved)
+        found = np.empty(len(says), np.bool_)
+        found[~says] = can_change(self.image, probabilities[~says], moved)
+        # beside a name, the image's log odds count by their weight
+        found[says] = can_change(self.both, probabilities[says], self.weights[0] * moved)
+        return found
 
 
 def _back(first: Bools) -> Ints:

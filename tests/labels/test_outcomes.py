@@ -14,7 +14,7 @@ from tests.labels.test_decisions import (
 )
 
 ROWS, TRIES = 600, 40
-THRESHOLDS = (0.0, 0.3, 0.5, 0.62, 0.8, 0.97, 1.0, NEVER)
+THRESHOLDS = (0.0, 0.3, 0.5, 0.62, 0.8, 0.97, 0.999, NEVER)
 
 
 def decider_of(threshold: float = 0.7, **thresholds: float) -> Decider:
@@ -93,6 +93,11 @@ def test_a_threshold_that_nothing_reaches_changes_nothing_even_of_what_is_certai
     sure = np.eye(7, dtype=np.float32)
     assert not can_change(decider_of(NEVER), sure, 1.0).any()
     assert not can_change(decider_of(0.9), sure, 1.0).any()
+
+
+def test_what_is_certain_is_above_the_surest_threshold() -> None:
+    certain = np.eye(7, dtype=np.float32)
+    assert not can_change(decider_of(1 - 1e-12), certain, 1.0).any()
 
 
 def test_of_no_items_nothing_is_said() -> None:

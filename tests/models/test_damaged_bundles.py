@@ -253,7 +253,7 @@ def test_a_number_of_the_description_that_is_not_finite_is_refused(
 
 def test_figures_thresholds_and_int8_that_are_not_finite_are_refused(bundle: Path) -> None:
     nan = float("nan")
-    int8 = dict.fromkeys(("margin", "close", "agreement", "accuracy", "reference_accuracy"), nan)
+    int8 = dict.fromkeys(("moved", "close", "agreement", "accuracy", "reference_accuracy"), nan)
     claim = {"group": "a", "category_ids": ["hat"], "threshold": nan, "low": nan, "high": nan}
     claim |= dict.fromkeys(("items", "accepted", "right"), 1)
     for key, value in {

@@ -171,7 +171,7 @@ def test_int8_is_kept_where_the_labels_of_kept_embeddings_are(
 ) -> None:
     uri = str(shop / "night" / "bundle")
     old = read_bundle(uri, LOCAL)
-    before = Int8(margin=0.1, close=0.1, agreement=1, accuracy=1, reference_accuracy=1, items=100)
+    before = Int8(moved=0.4, close=0.1, agreement=1, accuracy=1, reference_accuracy=1, items=100)
     described = old.info.model_copy(update={"int8": before})
     LOCAL.write(f"{uri}/bundle.json", described.to_json())
     rows = label_rows([f"{n:03d}" for n in range(ITEMS)]).slice(0, 150)

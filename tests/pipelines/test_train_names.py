@@ -82,7 +82,7 @@ def trained(items: Labelled) -> TrainedNames | None:
     used = judged_together(image, names, scored.targets, PROMISE)
     probabilities = torch.from_numpy(image.probabilities).float().numpy()
     chosen = names if names and names.judged.used else None
-    fused, decided = decide(probabilities, image, chosen, TAXONOMY)
+    fused, decided = decide(probabilities, image, chosen)
     assert decided.num_rows == len(fused) == used.evaluation.items
     if chosen is None:
         assert np.array_equal(fused, probabilities)
