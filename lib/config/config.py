@@ -21,9 +21,9 @@ SECRET = {"storage", "mlflow", "notify", "webhook"}
 
 
 class Config(BaseModel):
-    """Base of every part's configuration: frozen, and strict about unknown keys."""
+    """Base of every part's configuration: frozen, and strict about unknown keys and numbers."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     former_keys: ClassVar[Mapping[str, str]] = {}  # keys of earlier versions, and what they are now
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import ConfigDict
 
 from lib.config.config import Config
 
@@ -20,6 +21,8 @@ Statistic = Callable[[Floats], Floats]
 
 class Estimate(Config):
     """A figure and the ends of its 95 % interval; not a number where there is none."""
+
+    model_config = ConfigDict(allow_inf_nan=True)
 
     value: float
     low: float

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from pydantic import ConfigDict
 from torch import Tensor
 from torch.nn.functional import cross_entropy, linear
 
@@ -32,6 +33,9 @@ class Adaptation(Config):
         right: items that the head with pseudo-labels is right on.
         right_before: those of the head without.
     """
+
+    # losses are no numbers where nothing judges
+    model_config = ConfigDict(allow_inf_nan=True)
 
     pseudo_labels: int
     kept: bool

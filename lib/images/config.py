@@ -17,7 +17,7 @@ class ReadingConfig(Config):
     max_image_pixels: int = Field(default=64_000_000, ge=1)
     max_image_bytes: int = Field(default=100 * 2**20, ge=1)
     stores: tuple[str, ...] | None = None
-    timeout_s: float = Field(default=60.0, gt=0, allow_inf_nan=False)
+    timeout_s: float = Field(default=60.0, gt=0)
 
     @property
     def limits(self) -> DecodeLimits:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from lib.config.config import Config
 from lib.labels.decisions import NEVER, Decision
@@ -16,8 +16,6 @@ class Accept(Config):
     `strict` promises that share with that confidence. `balanced` reaches the share on the held-out
     items, by their labels and by their confidences, and promises 5 points less that surely.
     """
-
-    model_config = ConfigDict(allow_inf_nan=False)
 
     precision: float = Field(default=0.95, gt=0, le=1)
     confidence: float = Field(default=0.9, gt=0, lt=1)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from lib.config.config import Config, load_json
 from lib.config.yaml_lines import text_of
@@ -39,8 +39,6 @@ def leaves_of(rows: Sequence[Row]) -> tuple[str, ...]:
 
 class BundleInfo(Config):
     """`bundle.json`: what the other two files are, and how to use them."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
 
     format: int = FORMAT
     run_id: str

@@ -1,6 +1,6 @@
 """Which network a training begins with, where its weights come from, and what it is shown."""
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from lib.config.config import Config
 from lib.images.preprocessing import Fit, Interpolation, Positive, Preprocessing
@@ -11,8 +11,6 @@ DEFAULT_ARCHITECTURE = "timm/tf_efficientnet_lite0"
 
 class PreprocessingConfig(Config):
     """What is said of the preprocessing; None: as the weights want it."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
 
     size_px: int | None = Field(default=None, ge=8)
     fit: Fit | None = None

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from pydantic import ConfigDict, model_validator
+from pydantic import model_validator
 
 from lib.config.config import Config
 from lib.labels.decisions import Decider
@@ -26,8 +26,6 @@ FAR = 6.0  # log odds of 0.9975: how far above it an item stands decides nothing
 
 class Int8(Config):
     """What held-out items say of a backbone in int8; shares are 0 to 1."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
 
     # log odds: calls that so much can change are made again in a finer precision
     moved: float

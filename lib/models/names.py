@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from lib.config.config import Config
 from lib.labels.decisions import NEVER
@@ -15,8 +15,6 @@ Threshold = Annotated[float, Field(ge=0, le=NEVER)]
 class Kept(Config):
     """Thresholds of one kind of item, and what held-out items say of them."""
 
-    model_config = ConfigDict(allow_inf_nan=False)
-
     threshold: Threshold  # of categories that `thresholds` does not name
     thresholds: dict[CategoryId, Threshold] = Field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
@@ -28,8 +26,6 @@ class NamesInfo(Config):
     The fused probability of a category goes as that of the image to the power `image_weight`,
     times that of the name to the power `name_weight`.
     """
-
-    model_config = ConfigDict(allow_inf_nan=False)
 
     version: int  # of how titles are taken apart
     encoder: str | None = None  # name of the text encoder in the place of n-grams

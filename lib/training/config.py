@@ -32,7 +32,9 @@ class TrainingConfig(Config):
 
     epochs: int | None = Field(default=None, ge=1, description="passes over all items")
     batch_size: int | None = Field(default=None, ge=1, description="over all workers together")
-    learning_rate: float = Field(default=1e-3, gt=0, description="of the layers nearest the head")
+    learning_rate: float = Field(
+        default=1e-3, gt=0, le=1, description="of the layers nearest the head"
+    )
     layer_decay: float = Field(default=0.8, gt=0, le=1)
     weight_decay: float = Field(default=0.05, ge=0)
     warmup: float = Field(default=0.1, ge=0, le=0.5, description="share of the steps")
