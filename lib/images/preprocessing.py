@@ -16,7 +16,7 @@ class Preprocessing(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    size_px: int = Field(ge=8)
+    size_px: int = Field(ge=8, le=2_048)  # a bundle must not take all memory
     fit: Fit
     mean: tuple[float, float, float]
     std: tuple[Positive, Positive, Positive]

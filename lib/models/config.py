@@ -12,7 +12,7 @@ DEFAULT_ARCHITECTURE = "timm/tf_efficientnet_lite0"
 class PreprocessingConfig(Config):
     """What is said of the preprocessing; None: as the weights want it."""
 
-    size_px: int | None = Field(default=None, ge=8)
+    size_px: int | None = Field(default=None, ge=8, le=2_048)  # as `Preprocessing`
     fit: Fit | None = None
     mean: tuple[float, float, float] | None = None
     std: tuple[Positive, Positive, Positive] | None = None

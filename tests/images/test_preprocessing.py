@@ -105,6 +105,7 @@ def test_the_digest_stays_the_same_from_release_to_release() -> None:
     "changes",
     [
         {"size_px": 7},
+        {"size_px": 2_049},
         {"fit": "stretch"},
         {"std": (0.2, 0, 0.3)},
         {"mean": (0.4, float("nan"), 0.6)},

@@ -247,6 +247,10 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
         ({"threshold": 1.5}, ".*'threshold' should be at most 1, not 1.5"),
         ({"colour": "red"}, ".*'colour' is not known here"),
         ({"preprocessing": {"size_px": 32}}, r".*'preprocessing\.fit' is missing"),
+        (
+            {"preprocessing": {**PREPROCESSING.model_dump(mode="json"), "size_px": 1_000_000}},
+            r".*'preprocessing\.size_px' should be at most 2048, not 1000000",
+        ),
     ],
 )
 def test_a_description_that_makes_no_sense_is_refused_by_key(
