@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from torch import Tensor
 
@@ -25,6 +26,7 @@ from lib.storage.retries import Retries
 
 PATIENCE = 2  # limits of time that an image is given among others, which use the same cores
 _LARGE_BYTES = 8 * 2**20  # Pillow's large images are made of blocks of 16 MiB
+_AHEAD = 1_024  # images whose pixels may wait for their consumer, as all of a unit
 _LOOK_S = 1.0  # how often a consumer that waits looks at the clock
 
 Decode = Callable[[bytes, DecodeLimits], Tensor]
@@ -105,12 +107,14 @@ class Preparer:
             StuckError: an image takes so long to decode that it may never end.
         """
         pairs = zip(uris, etags, strict=True)
-        futures = deque(self._pool.submit(self.prepare, uri, etag) for uri, etag in pairs)
+        submitted = (self._pool.submit(self.prepare, uri, etag) for uri, etag in pairs)
+        futures = deque(islice(submitted, _AHEAD))
         try:
             while futures:
                 while not wait([futures[0]], timeout=_LOOK_S).done:
                     self._check_clock()
                 yield futures.popleft().result()
+                futures.extend(islice(submitted, 1))
         finally:
             for future in futures:
                 future.cancel()
