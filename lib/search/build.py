@@ -12,7 +12,7 @@ from usearch.index import Index
 
 from lib.embeddings.store import EMBEDDING, store_file, to_matrix, width_of
 from lib.errors import InputError
-from lib.search.local_copies import cache_folder, local_copy
+from lib.search.local_copies import copies_folder, local_copy
 from lib.search.segments import (
     DESCRIPTION,
     INDEX,
@@ -181,4 +181,4 @@ def _remove_lost(uri: str, storage: Storage) -> None:
 
 def _is_whole(uri: str, segment: Segment, storage: Storage) -> bool:
     place = join(uri, f"{segment.segment_id}{INDEX}")
-    return local_copy(place, segment.digest, storage, cache_folder()) is not None
+    return local_copy(place, segment.digest, storage, copies_folder()) is not None

@@ -9,14 +9,14 @@ from lib.errors import InputError
 from lib.storage.local import appearing
 from lib.storage.storage import Storage
 from lib.storage.uris import local_path, protocol_of
+from lib.storage.user_cache import cache_folder, make_room
 
 MOST_BYTES = 8 * 2**30
 
 
-def cache_folder() -> Path:
-    """Return where copies are kept: below `XDG_CACHE_HOME`, or `~/.cache`."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "reshelve" / "indexes"
+def copies_folder() -> Path:
+    """Return where copies are kept, unless another folder is given."""
+    return cache_folder("indexes")
 
 
 def local_copy(
@@ -46,7 +46,7 @@ def local_copy(
                     raise InputError(f"{uri}: this index is damaged")  # noqa: TRY301  # nothing of it appears
         except InputError:
             return None
-        _make_room(folder, most_bytes, keep=path)
+        make_room(folder, most_bytes, keep=path)
     os.utime(path)
     return path
 
@@ -56,16 +56,3 @@ def _digest(path: Path) -> str | None:
     with contextlib.suppress(OSError), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
     return None
-
-
-def _make_room(folder: Path, most_bytes: int, keep: Path) -> None:
-    """Remove the copies that were used longest ago; who has one open keeps it."""
-    found = sorted(
-        ((each.stat().st_mtime, each.stat().st_size, each) for each in folder.iterdir()),
-        reverse=True,
-    )
-    held = 0
-    for _, size, path in found:
-        held += size
-        if held > most_bytes and path != keep:
-            path.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from lib.embeddings.index import FILE_ROWS, PlacedReader, Places, read_places
 from lib.embeddings.store import EMBEDDING, Embeddings, store_file, to_matrix, width_of
 from lib.errors import InputError
 from lib.search.build import EXPANSION_SEARCH
-from lib.search.local_copies import cache_folder, local_copy
+from lib.search.local_copies import copies_folder, local_copy
 from lib.search.segments import INDEX, disjoint, read_segments, segment_id, store_files
 from lib.storage.parquet_reader import ParquetParts
 from lib.storage.storage import Storage
@@ -217,7 +217,7 @@ def open_nearest(uri: str, storage: Storage, copies: Path | None = None) -> Near
     parts, covered = [], set[str]()
     for segment in segments:
         place = join(uri, f"{segment.segment_id}{INDEX}")
-        path = local_copy(place, segment.digest, storage, copies or cache_folder())
+        path = local_copy(place, segment.digest, storage, copies or copies_folder())
         index = _view(path) if path else None
         if index is None or (len(index), index.ndim) != (segment.rows, segment.dimensions):
             continue

@@ -9,12 +9,13 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def appearing(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
+def appearing(path: Path, *, exclusive: bool = False, synced: bool = True) -> Iterator[Path]:
     """Yield a temporary file to write, which takes its place on disk when the block ends well.
 
     Args:
         path: of the file; its folder is made.
         exclusive: raise `FileExistsError` where the file is there already.
+        synced: wait until it would outlast a power cut; not for what its readers check.
     """
     # where a file stands in the folder's place, opening the temporary file says so
     with contextlib.suppress(FileExistsError):
@@ -26,8 +27,9 @@ def appearing(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        if synced:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
         if exclusive:
             path.hardlink_to(temporary)
         else:
