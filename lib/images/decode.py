@@ -1,26 +1,38 @@
 """The bytes of an image file become pixels, for training and inference alike."""
 
+from functools import partial
+
 import torch
 from PIL.ImageFile import ImageFile
 
 from lib.images.formats import DecodeLimits, read_image
 from lib.images.painted import paint
+from lib.images.preprocessing import Preprocessing
+from lib.images.scaling import divisor_of
 
 
-def decode(data: bytes, limits: DecodeLimits) -> torch.Tensor:
+def decode(
+    data: bytes, limits: DecodeLimits, preprocessing: Preprocessing | None = None
+) -> torch.Tensor:
     """Decode an image file to uint8 [3, height, width] in RGB, upright, on white.
 
     EXIF orientation is applied, and what `lib.images.formats` says of other formats. The memory's
     order is free.
 
+    Args:
+        data: the file.
+        limits: of the whole picture, however small it is decoded.
+        preprocessing: what follows, where that lets a JPEG file be decoded smaller than it is.
+
     Raises:
         ItemError: the bytes hold no picture that can be decoded within the limits.
     """
-    return read_image(data, limits, _pixels)
+    return read_image(data, limits, partial(_pixels, preprocessing=preprocessing))
 
 
-def _pixels(image: ImageFile, data: bytes) -> torch.Tensor:
-    pixels, orientation = paint(image, data)
+def _pixels(image: ImageFile, data: bytes, *, preprocessing: Preprocessing | None) -> torch.Tensor:
+    divisor = divisor_of(*image.size, preprocessing) if preprocessing else 1
+    pixels, orientation = paint(image, data, divisor)
     return _upright(torch.from_numpy(pixels).permute(2, 0, 1), orientation)
 
 

@@ -1,7 +1,8 @@
 """JPEG files are decoded by libjpeg-turbo, whose warnings tell a whole picture from half a one."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -12,6 +13,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 _END: Final = b"\xff\xd9"
 _SCAN, _PROGRESSIVE, _SEQUENTIAL, _PROFILE = 0xDA, 0xC2, (0xC0, 0xC1), 0xE2
+_FRAMES: Final = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # of every process there is
 _LAST_COEFFICIENT: Final = 63
 _SEGMENTS_MOST: Final = 100_000  # no picture has as many, and each takes a microsecond
 _OWN_ZEROS: Final = 2  # at the end of what a file holds
@@ -23,21 +25,29 @@ _HARMLESS: Final = ("extraneous bytes before marker", "bad ICC marker", "Unknown
 Pixels = NDArray[np.uint8]
 
 
-def decode_jpeg(image: JpegImageFile, data: bytes) -> Pixels:
+def decode_jpeg(image: JpegImageFile, data: bytes, divisor: int = 1) -> Pixels:
     """Decode to [height, width, 3] in RGB, or to [height, width, 4] in CMYK as Pillow has it.
+
+    Args:
+        image: opened by Pillow.
+        data: the file.
+        divisor: by which both sides are divided, rounded up: 1, 2, 4 or 8. A file of an unusual
+            process, as a lossless one, is decoded whole.
 
     Raises:
         ValueError: the entropy-coded data is damaged or ends early; libjpeg's own words.
     """
     space = _SPACES[image.mode]
+    if divisor > 1 and not _can_be_scaled(data):
+        divisor = 1
     try:
-        pixels = _decode(data, space)
+        pixels = _decode(data, space, divisor)
     except _HarmlessError:
         plain = _without_junk(data)
         try:
-            pixels = _decode(plain, space)
+            pixels = _decode(plain, space, divisor)
         except _HarmlessError:
-            pixels = simplejpeg.decode_jpeg(plain, space, strict=False)
+            pixels = _decode(plain, space, divisor, strict=False)
     return ~pixels if space == "CMYK" else pixels  # Adobe's files hold the inverse
 
 
@@ -45,14 +55,32 @@ class _HarmlessError(ValueError):
     """A warning of libjpeg's that costs no pixel."""
 
 
-def _decode(data: bytes, space: str) -> Pixels:
+def _decode(data: bytes, space: str, divisor: int, *, strict: bool = True) -> Pixels:
+    decode = partial(simplejpeg.decode_jpeg, data, space, strict=strict)
     try:
-        pixels: Pixels = simplejpeg.decode_jpeg(data, space)
+        pixels: Pixels = decode() if divisor == 1 else _scaled(decode, data, len(space), divisor)
     except ValueError as error:
         if any(words in str(error) for words in _HARMLESS):
             raise _HarmlessError(str(error)) from None
         raise
     return pixels
+
+
+def _scaled(decode: Callable[..., Pixels], data: bytes, channels: int, divisor: int) -> Pixels:
+    height, width, *_ = simplejpeg.decode_jpeg_header(data, strict=False)
+    return decode(
+        min_height=-(-height // divisor),
+        min_width=-(-width // divisor),
+        # libjpeg-turbo writes all pixels of a lossless file, whatever size it was asked for: room
+        # for them keeps one that passes for another from writing elsewhere, and costs no memory
+        buffer=np.empty(height * width * channels, np.uint8),
+    )
+
+
+def _can_be_scaled(data: bytes) -> bool:
+    segments = islice(_segments(data), _SEGMENTS_MOST)
+    frame = next((marker for _, marker, _ in segments if marker in _FRAMES), None)
+    return frame in (*_SEQUENTIAL, _PROGRESSIVE)
 
 
 def _without_junk(data: bytes) -> bytes:

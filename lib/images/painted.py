@@ -20,24 +20,26 @@ _STRIP_PIXELS: Final = 2**20
 Pixels = NDArray[np.uint8]
 
 
-def paint(image: ImageFile, data: bytes) -> tuple[Pixels, int]:
+def paint(image: ImageFile, data: bytes, divisor: int = 1) -> tuple[Pixels, int]:
     """Return uint8 [height, width, 3] in RGB, on white, and the EXIF orientation to be undone.
 
     Args:
         image: just opened.
         data: the file that it was opened from.
+        divisor: by which the sides of a JPEG file are divided, rounded up; of 1, 2, 4 and 8.
 
     Raises:
         Exception: whatever its decoder raises.
     """
     picture: Image.Image = image
     if isinstance(image, JpegImageFile):
-        pixels = decode_jpeg(image, data)
+        pixels = decode_jpeg(image, data, divisor)
         if image.mode != "CMYK" and _space_of(image) is None:
             return pixels, orientation_of(image)
         if image.mode == "L":
             pixels = pixels[:, :, 0]
-        picture = Image.frombytes(image.mode, image.size, pixels.tobytes())
+        size = (pixels.shape[1], pixels.shape[0])
+        picture = Image.frombytes(image.mode, size, pixels.tobytes())
     elif isinstance(image, GifImageFile):
         picture = _first_frame(image)
     else:

@@ -29,7 +29,7 @@ _LARGE_BYTES = 8 * 2**20  # Pillow's large images are made of blocks of 16 MiB
 _AHEAD = 1_024  # images whose pixels may wait for their consumer, as all of a unit
 _LOOK_S = 1.0  # how often a consumer that waits looks at the clock
 
-Decode = Callable[[bytes, DecodeLimits], Tensor]
+Decode = Callable[[bytes, DecodeLimits, Preprocessing], Tensor]
 
 
 class StuckError(ReshelveError):
@@ -74,7 +74,8 @@ class Decoder:
         problem: ItemError | None = None
         started = time.thread_time()
         try:
-            pixels = resize(self.decode(data, self.limits), self.preprocessing)
+            picture = self.decode(data, self.limits, self.preprocessing)
+            pixels = resize(picture, self.preprocessing)
         except ItemError as error:
             problem = error
         return Prepared(pixels=pixels, error=problem, decode_s=time.thread_time() - started)

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from lib.config.config import Config
-from lib.images.preprocessing import Fit, Interpolation, Positive, Preprocessing
+from lib.images.preprocessing import Decode, Fit, Interpolation, Positive, Preprocessing
 
 FILE_SUFFIXES = (".safetensors", ".pth", ".pt")  # of weights in a file or at a URI
 DEFAULT_ARCHITECTURE = "timm/tf_efficientnet_lite0"
@@ -17,6 +17,7 @@ class PreprocessingConfig(Config):
     mean: tuple[float, float, float] | None = None
     std: tuple[Positive, Positive, Positive] | None = None
     interpolation: Interpolation = "bilinear-antialias"
+    decode: Decode = "scaled-2x"
 
 
 class ModelConfig(Config):

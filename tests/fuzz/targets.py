@@ -33,6 +33,7 @@ from tests.helpers import catalogs
 OURS: Final = (ReshelveError, ItemError)
 # what an image of the catalog may have at most, smaller than by default: a picture is quick
 LIMITS: Final = DecodeLimits(max_pixels=1_000_000, max_bytes=1_000_000)
+SHOWN: Final = catalogs.PREPROCESSING.model_copy(update={"size_px": 8})
 MANIFESTS: Final = ("items.csv", "items.parquet", "items.tsv.gz", "metadata.jsonl")
 # of a bundle; the first is its description, which holds the digests of the others
 PARTS: Final = ("bundle.json", "taxonomy.yaml", "model.safetensors", REFERENCE)
@@ -40,7 +41,8 @@ INVENTORY: Final = '"shop","a+b.jpg","v","true","false","5","x"\n"shop","b.png",
 
 
 def read_image(data: bytes) -> None:
-    """Decode a file of the catalog."""
+    """Decode a file of the catalog, for a small model and whole."""
+    decode(data, LIMITS, SHOWN)
     decode(data, LIMITS)
 
 

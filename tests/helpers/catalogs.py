@@ -61,7 +61,9 @@ categories:
     name: Shoes
 """
 TAXONOMY = parse_taxonomy(TAXONOMY_YAML, "taxonomy.yaml")
-PREPROCESSING = Preprocessing(size_px=32, fit="crop", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+PREPROCESSING = Preprocessing(
+    size_px=32, fit="crop", mean=(0.5,) * 3, std=(0.25,) * 3, decode="scaled-2x"
+)
 FORMATS = ("jpg", "png", "webp")
 
 

@@ -19,6 +19,7 @@ import lib.inference.classify_unit
 from lib.images.config import ReadingConfig
 from lib.images.formats import DecodeLimits
 from lib.images.preparer import Decode, Preparer
+from lib.images.preprocessing import Preprocessing
 from lib.inference.classify_unit import UnitClassifier
 from lib.inference.config import UnitJob
 from lib.reasons import ItemError, Reason
@@ -35,7 +36,7 @@ HUNGER = 3 * 2**30
 RELEASED = threading.Event()  # a test that hangs a thread of its own process must let it go
 
 
-def decode(data: bytes, limits: DecodeLimits) -> Tensor:
+def decode(data: bytes, limits: DecodeLimits, preprocessing: Preprocessing) -> Tensor:
     die(data)
     eat(data)
     if HANG in data:
@@ -44,7 +45,7 @@ def decode(data: bytes, limits: DecodeLimits) -> Tensor:
         ctypes.PyDLL(None).sleep(3600)
     if FAULT in data:
         raise ZeroDivisionError("a fault of our own")
-    return lib.images.decode.decode(data, limits)
+    return lib.images.decode.decode(data, limits, preprocessing)
 
 
 def die(data: bytes) -> None:
@@ -85,13 +86,13 @@ def kill_actor() -> None:
     time.sleep(60)  # its end comes
 
 
-def decode_and_say_where(data: bytes, limits: DecodeLimits) -> Tensor:
+def decode_and_say_where(data: bytes, limits: DecodeLimits, preprocessing: Preprocessing) -> Tensor:
     """Decode, and leave the process's id in the file that the data names after its mark."""
     for mark in (HANG, HOLD):
         if mark in data:
             with open(data.split(mark)[1], "w") as file:  # noqa: PTH123  # the name is bytes
                 file.write(str(os.getpid()))
-    return decode(data, limits)
+    return decode(data, limits, preprocessing)
 
 
 def preparer_of(

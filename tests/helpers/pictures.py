@@ -88,3 +88,20 @@ ODD_CHUNKS = {
     "an animation without a first frame": chunk(b"acTL", struct.pack(">II", 1, 0)),
     "a frame out of turn": chunk(b"acTL", struct.pack(">II", 1, 0)) + chunk(b"fcTL", bytes(26)),
 }
+
+
+def lossless_jpeg(width: int, height: int) -> bytes:
+    """Return a grey picture in the lossless process (SOF3), in RGB; Pillow writes none."""
+
+    def segment(marker: int, content: bytes) -> bytes:
+        return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
+
+    components = (1, 2, 3)
+    frame = struct.pack(">BHHB", 8, height, width, 3)
+    frame += b"".join(bytes((each, 0x11, 0)) for each in components)
+    # one code, of one bit, which says that a pixel is as its neighbour
+    table = bytes((0, 1, *[0] * 15, 0))
+    scan = bytes((3, *[part for each in components for part in (each, 0)], 1, 0, 0))
+    bits = bytes(-(-width * height * 3 // 8))
+    segments = segment(0xC3, frame) + segment(0xC4, table) + segment(0xDA, scan)
+    return b"\xff\xd8" + segments + bits + b"\xff\xd9"

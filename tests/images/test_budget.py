@@ -12,6 +12,7 @@ from lib.images.budget import PixelBudget
 from lib.images.config import ReadingConfig
 from lib.images.formats import DecodeLimits, read_image
 from lib.images.preparer import Prepared, Preparer
+from lib.images.preprocessing import Preprocessing
 from lib.storage.config import StorageConfig
 from tests.helpers import catalogs
 from tests.helpers.pictures import drawn, encode
@@ -24,7 +25,7 @@ class Seen:
         self.most = self._now = 0
         self._seconds, self._lock = seconds, threading.Lock()
 
-    def __call__(self, data: bytes, limits: DecodeLimits) -> torch.Tensor:
+    def __call__(self, data: bytes, limits: DecodeLimits, _seen: Preprocessing) -> torch.Tensor:
         return read_image(data, limits, self._take)
 
     def _take(self, image: ImageFile, _data: bytes) -> torch.Tensor:

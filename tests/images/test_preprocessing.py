@@ -93,12 +93,29 @@ def test_the_digest_names_the_settings_and_nothing_else() -> None:
     assert make().digest == Preprocessing.model_validate_json(make().model_dump_json()).digest
     assert len(make().digest) == 64
     others = [make(size_px=33), make(fit="pad"), make(mean=(0.4, 0.5, 0.7)), make(std=(1, 1, 1))]
-    assert len({make().digest, *(other.digest for other in others)}) == 5
+    others.append(make(decode="scaled-2x"))
+    assert len({make().digest, *(other.digest for other in others)}) == 6
 
 
 def test_the_digest_stays_the_same_from_release_to_release() -> None:
     expected = "c4bbf110a7ace06bbe3b6a485d44c0526853ad3dd0fd81f9806729f10b6b7f03"
     assert make().digest == expected
+    assert make(decode="full").digest == expected
+
+
+def test_what_an_earlier_version_wrote_is_written_again_as_it_was() -> None:
+    written = (
+        '{"size_px":32,"fit":"crop","mean":[0.4,0.5,0.6],"std":[0.2,0.25,0.3],'
+        '"interpolation":"bilinear-antialias"}'
+    )
+    read = Preprocessing.model_validate_json(written)
+    assert read.decode == "full"
+    assert read.model_dump_json() == written
+
+
+def test_how_pictures_are_decoded_is_written_where_it_is_new() -> None:
+    scaled = make(decode="scaled-2x")
+    assert Preprocessing.model_validate_json(scaled.model_dump_json()) == scaled
 
 
 @pytest.mark.parametrize(
@@ -111,6 +128,7 @@ def test_the_digest_stays_the_same_from_release_to_release() -> None:
         {"mean": (0.4, float("nan"), 0.6)},
         {"mean": (0.4, 0.5)},
         {"interpolation": "nearest"},
+        {"decode": "scaled"},
         {"resize_px": 256},
     ],
 )

@@ -67,6 +67,11 @@ def test_size_and_mean_follow_the_weights(
     assert seen.mean == pytest.approx(mean)
 
 
+def test_pictures_are_decoded_smaller_unless_a_run_file_says_otherwise() -> None:
+    assert choose().preprocessing.decode == "scaled-2x"
+    assert choose(preprocessing={"decode": "full"}).preprocessing.decode == "full"
+
+
 def test_a_single_key_of_the_preprocessing_can_be_set() -> None:
     seen = choose(preprocessing={"size_px": 96, "fit": "squash"}).preprocessing
 
