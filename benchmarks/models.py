@@ -20,7 +20,7 @@ from lib.models.config import ModelConfig
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 
-LABELS = {"finetune": "100", "head": "30"}  # of each category, so that a training takes minutes
+LABELS = {"finetune": "30", "head": "10"}  # of each category, so that a training takes minutes
 TRAINING_LIMIT_S = 420.0
 LOCAL = Storage(StorageConfig())
 
