@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 
 from lib.embeddings.store import EmbeddingStore
 from lib.errors import InputError
-from lib.labels.annotations import annotations_of
+from lib.labels.annotations import annotations_of, standing_answers
 from lib.labels.annotations_table import AnnotationsTable
+from lib.labels.carried_answers import with_late
 from lib.labels.decisions import Decision
 from lib.labels.delta_table import LabelsTable
 from lib.models.bundle import Bundle
@@ -187,9 +188,10 @@ def _find(reviewed: Reviewed, wanted: Wanted) -> pa.Table:
     items = pa.Table.from_batches(map(choose, batches), LABELS_SCHEMA)
     if wanted.decision == EVERY:
         return items
+    every = with_late(reviewed.answers.read(), reviewed.taxonomy)
     answered = {
         (row["item_id"], row["etag"] or row["uri"])
-        for row in reviewed.answers.standing(reviewed.taxonomy.version)
+        for row in standing_answers(every, reviewed.taxonomy.version)
         .select(["item_id", "etag", "uri"])
         .to_pylist()
     }

@@ -20,6 +20,7 @@ from lib.desk.taxonomy_draft import DraftFile
 from lib.errors import InputError, sentence_of
 from lib.labels.annotations import newest_answers
 from lib.labels.annotations_table import AnnotationsTable
+from lib.labels.carried_answers import with_late
 from lib.labels.delta_table import LabelsTable
 from lib.schemas import LABELS_SCHEMA
 from lib.storage.storage import Storage
@@ -107,7 +108,7 @@ class Desk:
                 # pages that were asked for are still being made of it
                 threading.Timer(30.0, old.close).start()
             elif (seen := self.annotations.version()) != self._seen:
-                history = self.annotations.read()
+                history = with_late(self.annotations.read(), self.taxonomy)
                 self.table.take_in(newest_answers(history, self.taxonomy.version), history)
                 self._seen = seen
 
@@ -117,7 +118,7 @@ class Desk:
         path = self.folder / f"labels-{version}-{time.time_ns()}.duckdb"
         rows = self.labels.batches(version, LABELS_SCHEMA.names)
         paths = {each: taxonomy.path(each) for each in taxonomy.by_id}
-        history = self.annotations.read()
+        history = with_late(self.annotations.read(), taxonomy)
         answers = newest_answers(history, taxonomy.version)
         write_local(path, rows, paths, answers, history)
         table = LocalTable(path, version)

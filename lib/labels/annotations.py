@@ -30,7 +30,7 @@ def newest_answers(annotations: pa.Table, taxonomy_version: str) -> pa.Table:
 
     An image is told by item and etag, or by item and uri where the store has no etag: what was
     said of one image is not said of the next. Answers of other versions count no more; a backfill
-    writes what has become of them in the new one.
+    writes what has become of them in the new one, and `with_late` says it of those that came after.
 
     Args:
         annotations: of `ANNOTATIONS_SCHEMA`.

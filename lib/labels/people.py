@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lib.labels.annotations import STANDING, Answer, newest_answers
+from lib.labels.carried_answers import with_late
 from lib.labels.decisions import TOP_K, Decider, Decision
 from lib.reasons import Reason
 from lib.schemas import LABELS_SCHEMA
@@ -95,7 +96,7 @@ def respected(annotations: pa.Table, taxonomy: Taxonomy) -> pa.Table:
         annotations: of `ANNOTATIONS_SCHEMA`.
         taxonomy: whose version counts.
     """
-    found = newest_answers(annotations, taxonomy.version)
+    found = newest_answers(with_late(annotations, taxonomy), taxonomy.version)
     known = pa.array(taxonomy.by_id, pa.string())
     of_it = pc.and_(
         pc.equal(found["answer"], Answer.CATEGORY), pc.is_in(found["category_id"], known)

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from lib.hashing import digest_json
-from lib.labels.annotations import Answer
+from lib.labels.annotations import STANDING, Answer, newest_answers
 from lib.review.said import REJECTED, Said
 from lib.schemas import ANNOTATIONS_SCHEMA
 from lib.taxonomy.ids import nfc
@@ -26,6 +26,7 @@ REFUSED = {
 }
 NOTED = {
     "before": "{} taken in before",
+    "since": "{} naming a category that was split, of items that have an answer since",
     "changed": "{} about images that have changed since; kept, and their items are asked again",
 }
 
@@ -74,19 +75,24 @@ def take_answers(said: Sequence[Said], items: pa.Table, before: pa.Table, common
     """
     rows = {row["item_id"]: row for row in items.to_pylist()}
     known = set(before["annotation_id"].to_pylist())
+    newest = newest_answers(before, common.taxonomy.version).to_pylist()
+    answered = {(row["item_id"], _image(row)) for row in newest if row["answer"] in STANDING}
     words = _words(common.taxonomy)
     annotations: list[dict[str, Any]] = []
     kinds: dict[str, list[str]] = defaultdict(list)
     for each in said:
         row = rows.get(each.item_id)
-        category, fault = _category(each, row, common.taxonomy, words)
+        meant, category, fault = _meant(each, row, common.taxonomy, words)
         if fault:
             kinds[fault].append(each.answer if fault in {"unknown", "several"} else each.item_id)
             continue
         assert row is not None
-        annotation = _annotation(each, row, category, common)
+        annotation = _annotation(each, row, (meant, category), common)
         if annotation["annotation_id"] in known:
             kinds["before"].append(each.item_id)
+            continue
+        if meant == Answer.SPLIT and (each.item_id, _image(annotation)) in answered:
+            kinds["since"].append(each.item_id)
             continue
         known.add(annotation["annotation_id"])
         if _image(annotation) != _image(row):
@@ -112,34 +118,46 @@ def _words(taxonomy: Taxonomy) -> Mapping[str, list[str]]:
     return words
 
 
-def _category(
+def _meant(
     said: Said,
     row: Mapping[str, Any] | None,
     taxonomy: Taxonomy,
     words: Mapping[str, list[str]],
-) -> tuple[str | None, str]:
-    """Return the category that an answer means, None for none at all, and what is wrong with it."""
+) -> tuple[Answer, str | None, str]:
+    """Return what an answer is in the table's taxonomy, its category, and what is wrong with it.
+
+    What was said in the version before is what its category has become; where that is not certain,
+    it is a question again.
+    """
     if row is None:
-        return None, "gone"
+        return Answer.REJECTED, None, "gone"
+    replaces, answer = None, nfc(said.answer.strip())
     if said.taxonomy_version not in (None, taxonomy.version):
-        return None, "version"
-    answer = nfc(said.answer.strip())
+        replaces = taxonomy.replaces
+        if replaces is None or said.taxonomy_version != replaces.version:
+            return Answer.REJECTED, None, "version"
+        news = replaces.becomes(answer)
+        if len(news) != 1:
+            return Answer.SPLIT, None, ""
+        (answer,) = news
     meant = [answer] if answer in taxonomy.by_id else words.get(answer.casefold(), [])
     if not meant:
-        return None, "" if answer.casefold() == REJECTED else "unknown"
+        asked_again = replaces is not None and replaces.added
+        fault = "" if answer.casefold() == REJECTED else "unknown"
+        return Answer.SPLIT if asked_again else Answer.REJECTED, None, fault
     if len(meant) > 1:
         leaves = [each for each in meant if each in taxonomy.leaves]
         if len(leaves) != 1:
-            return None, "several"
+            return Answer.CATEGORY, None, "several"
         meant = leaves
-    return meant[0], "" if meant[0] in taxonomy.leaves else "above"
+    return Answer.CATEGORY, meant[0], "" if meant[0] in taxonomy.leaves else "above"
 
 
 def _annotation(
-    said: Said, row: Mapping[str, Any], category: str | None, common: Import
+    said: Said, row: Mapping[str, Any], meant: tuple[Answer, str | None], common: Import
 ) -> dict[str, Any]:
     uri, etag = (said.uri, said.etag) if said.uri else (row["uri"], said.etag or row["etag"])
-    answer = Answer.CATEGORY if category else Answer.REJECTED
+    answer, category = meant
     version = common.taxonomy.version
     told = [said.item_id, etag or uri, answer, category, version, said.by, said.key]
     return {

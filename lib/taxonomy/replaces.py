@@ -42,6 +42,10 @@ class Replaces(Config):
             *((old, ()) for old in self.removed),
         ]
 
+    def becomes(self, old: str) -> tuple[str, ...]:
+        """Return what an old category without others below it becomes."""
+        return dict(self.destinies).get(old, (old,))
+
 
 def read_replaces(file: YamlFile) -> Replaces | None:
     """Read the key of a taxonomy file, or None where it has none.

@@ -14,11 +14,15 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from lib.backfill.head_bundle import carry_head, write_head_bundle
 from lib.desk.answers import Given
 from lib.labels.annotations import Answer
 from lib.labels.annotations_table import AnnotationsTable
+from lib.models.bundle import read_bundle
 from lib.schemas import ANNOTATIONS_SCHEMA
-from tests.helpers.catalogs import LOCAL, read_items
+from lib.taxonomy.migration import migrate
+from lib.taxonomy.taxonomy import parse_taxonomy
+from tests.helpers.catalogs import LOCAL, TAXONOMY_YAML, read_items
 from tests.helpers.desks import Served, config_of, served
 from tests.helpers.questions import make_questions, told
 
@@ -410,6 +414,36 @@ def test_the_page_says_that_the_category_of_an_answer_was_split(tmp_path: Path) 
     with served(config_of(tmp_path, audit_per_week=0)) as desk:
         page = desk.client.get("/queue").text
     assert why(page) == "ann said outwear, which was split. Which part is it?"
+
+
+def replacing(folder: Path, replaces: str) -> str:
+    """Write the shop's bundle with what its taxonomy replaces, and return its place."""
+    old, place = read_bundle(str(folder / "bundle"), LOCAL), str(folder / "newer" / "bundle")
+    taxonomy = parse_taxonomy(f"replaces: {replaces}\n{TAXONOMY_YAML}", "taxonomy.yaml")
+    head = carry_head(old, migrate([old.taxonomy]), LOCAL)
+    write_head_bundle(place, LOCAL, old, head, taxonomy)
+    return place
+
+
+def test_answers_in_the_taxonomy_before_that_came_late_are_mapped(tmp_path: Path) -> None:
+    first, second = make_questions(tmp_path, 2)
+    items = read_items(str(tmp_path / "images" / "manifest.csv"))
+    rows = {row["item_id"]: row for row in items.to_pylist()}
+    late = {"taxonomy_version": "6"}
+    say_before(
+        tmp_path,
+        told(rows[first], category_id="blouse", **late),
+        told(rows[second], category_id="legwear", **late),
+    )
+    rule = '{version: "6", renamed: {blouse: shirt}, split: {legwear: [trousers, skirt]}}'
+    config = config_of(tmp_path, audit_per_week=0, bundle=replacing(tmp_path, rule))
+    with served(config) as desk:
+        item = desk.desk.table.item(first)
+        page = desk.client.get("/queue").text
+    assert item
+    assert (item["category_id"], item["decision"], item["by"]) == ("shirt", "person", "ann")
+    assert items_of(page) == [second]
+    assert why(page) == "ann said legwear, which was split. Which part is it?"
 
 
 def test_an_item_without_an_embedding_is_compared_with_nothing(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from lib.labels.annotations import Answer, newest_answers, standing_answers
-from lib.labels.carried_answers import carried_answers
-from lib.taxonomy.migration import Migration, migrate
+from lib.labels.carried_answers import carried_answers, with_late
+from lib.taxonomy.migration import Migration, migrate, within
 from lib.taxonomy.taxonomy import parse_taxonomy
 from tests.helpers.answers import START, answer, table_of
 from tests.helpers.catalogs import TAXONOMY
@@ -112,3 +112,31 @@ def test_what_is_taken_back_after_a_rollback_is_taken_back_in_the_new_version() 
     whole = newest_answers(pa.concat_tables([every, found]), "8")
     assert whole["answer"].to_pylist() == ["withdrawn"]
     assert found["at"].to_pylist() > [START]
+
+
+def test_what_comes_in_after_the_move_is_mapped_when_it_is_read() -> None:
+    before = answer("a", "shirt", 1), answer("b", "trousers", 1)
+    late = answer("a", "trousers", 2), answer("c", "shoes", 2)
+    every = table_of(*before, *carried(*before), *late)
+
+    found = newest_answers(with_late(every, MOVED.new), "8").to_pylist()
+
+    assert [(row["item_id"], row["answer"], row["category_id"]) for row in found] == [
+        ("a", "category", "pants"), ("b", "category", "pants"), ("c", "split", None),
+    ]  # fmt: skip
+
+
+def test_what_was_carried_is_found_again_and_added_no_second_time() -> None:
+    before = answer("a", "shirt"), answer("b", "shoes"), answer("c", None)
+    every = table_of(*before, *carried(*before))
+    assert with_late(every, MOVED.new) == every
+
+
+def test_an_answer_since_in_the_new_version_is_newer_than_a_late_one() -> None:
+    there = answer("a", "boots", 3, taxonomy_version="8")
+    found = standing_answers(with_late(table_of(answer("a", "shirt", 2), there), MOVED.new), "8")
+    assert found["category_id"].to_pylist() == ["boots"]
+
+
+def test_a_table_that_stays_in_its_taxonomy_keeps_its_answers() -> None:
+    assert carried(answer("a", "shirt"), by=within(TAXONOMY)) == []

@@ -142,3 +142,34 @@ def test_a_file_that_does_not_say_which_image_is_about_the_one_of_the_table() ->
 def test_no_answers_are_no_annotations() -> None:
     assert take().annotations.schema == ANNOTATIONS_SCHEMA
     assert take_answers([], LABELS_SCHEMA.empty_table(), NONE, COMMON).sentences == ()
+
+
+NEWER = parse_taxonomy(
+    """\
+version: "8"
+replaces: {version: "7", renamed: {skirt: skirts}, split: {shoes: [boots, sandals]}}
+categories: [{id: shirt}, {id: knitwear}, {id: trousers}, {id: skirts}, {id: boots}, {id: sandals}]
+""",
+    "new.yaml",
+)
+
+
+def test_an_answer_from_before_the_last_move_is_what_its_category_became() -> None:
+    given = [
+        said(answer=each, key=each, taxonomy_version="7")
+        for each in ("skirt", "shirt", "shoes", REJECTED)
+    ]
+    taken = take(*given, common=Import(taxonomy=NEWER, by="ann", now=NOW))
+    rows = taken.annotations.to_pylist()
+    assert [(row["answer"], row["category_id"]) for row in rows] == [
+        ("category", "skirts"), ("category", "shirt"), ("split", None), ("rejected", None),
+    ]  # fmt: skip
+    assert {row["taxonomy_version"] for row in rows} == {"8"}
+
+
+def test_what_was_split_is_not_asked_again_of_an_item_that_has_an_answer_since() -> None:
+    common = Import(taxonomy=NEWER, by="ann", now=NOW)
+    since = take(said(answer="boots"), common=common).annotations
+    taken = take(said(answer="shoes", taxonomy_version="7"), before=since, common=common)
+    assert taken.annotations.num_rows == 0
+    assert taken.sentences[0].endswith("of items that have an answer since: 'a'")
