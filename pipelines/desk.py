@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
+from lib.embeddings.store import EmbeddingStore
 from lib.errors import InputError, ReshelveError
 from lib.images.config import ReadingConfig
 from lib.labels.delta_table import LabelsTable
@@ -52,7 +55,11 @@ def opened(config: "DeskConfig", say: Say) -> "Iterator[Desk]":
     config = config.model_copy(update={"reading": _as_the_newest_run(config)})
     with tempfile.TemporaryDirectory(prefix="reshelve-desk-") as folder:
         desk = Desk(
-            config, Path(folder), lambda: _bundle_of(config).taxonomy, lambda: _search_of(config)
+            config,
+            Path(folder),
+            lambda: _bundle_of(config).taxonomy,
+            lambda: _search_of(config),
+            lambda items: _groups_of(config, items),
         )
         with closing(desk):
             with stage(say, "opening the labels table"):
@@ -166,6 +173,15 @@ def _search_of(config: "DeskConfig") -> Searched:
         raise InputError("this desk's run file names no embeddings; add `embeddings: PLACE` to it")
     storage = Storage(config.storage)
     return open_search(config.labels_table, config.embeddings, config.bundle, storage=storage)
+
+
+def _groups_of(config: "DeskConfig", items: pa.Table) -> pa.Array:
+    from lib.review.groups import group_items  # noqa: PLC0415  # as above
+
+    if config.embeddings is None:
+        return pa.nulls(items.num_rows, pa.int32())
+    digest, storage = _bundle_of(config).backbone_digest, Storage(config.storage)
+    return group_items(items, EmbeddingStore(config.embeddings, digest, storage))
 
 
 def _bundle_of(config: "DeskConfig") -> Bundle:

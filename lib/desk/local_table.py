@@ -121,6 +121,7 @@ class LocalTable:
         self._made: set[str] = set()
         self._told = 0  # how often answers were taken in
         self._counted: tuple[int, Counts] = (-1, {})
+        self.grouped = False  # whether it is known what looks alike
         self.item("")  # reads the index, for which the first page would wait
 
     def read(self, query: str, values: Mapping[str, object] | None = None) -> pa.Table:
@@ -147,6 +148,15 @@ class LocalTable:
             if name not in self._made:
                 self.read(f"CREATE TABLE {name} AS {query}")
                 self._made.add(name)
+
+    def keep(self, name: str, rows: pa.Table) -> None:
+        """Keep rows as a table of their own, of a name of our own words."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.register("kept", rows)
+            cursor.execute(f"CREATE TABLE {name} AS SELECT * FROM kept")  # noqa: S608  # our own words
+        finally:
+            cursor.close()
 
     def items(self, item_ids: Sequence[str]) -> list[Row]:
         """Return what is shown of some items, in their order; of ids that it lacks, nothing."""

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 
+import pyarrow as pa
+
 from lib.desk.local_table import LocalTable
 from lib.desk.reservations import Reservations
 from lib.review.audit import draw_sample, week_of
@@ -15,10 +17,12 @@ from lib.review.order import Order, ranked
 WINDOW = 1_000  # ranks that are read first; the next windows are larger
 COUNTED_FOR_S = 2.0
 BESIDE_AUDITS = 6  # of so many items of the queue, one is followed by one of the audit
+SPREAD = "ranks_spread"  # the table of the most helpful, once it is known what looks alike
 MOST_SESSIONS = 1_000  # whose skipped items are kept
 # an answer may be taken back, so that what was answered keeps its rank
 _ASKED = """
-    SELECT item_id, coalesce(etag, uri) AS image, category_id, NULL AS cluster, margin, decision
+    SELECT item_id, coalesce(etag, uri) AS image, category_id, {cluster} AS cluster, margin,
+        decision
     FROM labels l WHERE decision IN ('review', 'error', 'person') OR EXISTS (
         SELECT 1 FROM history h WHERE h.item_id = l.item_id AND (h.answer = 'split'
             OR h.answer <> 'withdrawn' AND coalesce(h.etag, h.uri) <> coalesce(l.etag, l.uri)))"""
@@ -44,13 +48,20 @@ class Queue:
 
     def prepare(self, table: LocalTable, by: Order = Order.HELPFUL) -> None:
         """Make what a page would wait for: the order, once per version, and the week's audit."""
-        query = ranked(_ASKED, by).replace("$seed", "'0:'")
-        # what could not be classified comes after all that could
-        query = f"""
-            SELECT row_number() OVER (ORDER BY decision = 'error', rank) - 1 AS rank, item_id,
-                image, decision FROM ({query}) ORDER BY 1"""  # noqa: S608  # our own words
-        table.make_once(_ranks(by), query)
+        table.make_once(f"ranks_{by}", _in_order(by, "NULL"))
         self._audit(table)
+
+    def spread(self, table: LocalTable, groups: pa.Table) -> None:
+        """Spread the most helpful over looks, too.
+
+        Args:
+            table: a version of the labels table.
+            groups: columns item_id and cluster, of what waits.
+        """
+        table.keep("groups", groups)
+        cluster = "(SELECT g.cluster FROM groups g WHERE g.item_id = l.item_id)"
+        table.make_once(SPREAD, _in_order(Order.HELPFUL, cluster))
+        table.grouped = True
 
     def take(
         self, table: LocalTable, by: Order, session: str, most: int, but: Collection[str] = ()
@@ -102,7 +113,7 @@ class Queue:
         now = time.monotonic()
         if version != table.version or now - at >= ago_s:
             self.prepare(table)
-            query = f"SELECT count(*) AS n FROM {_ranks(Order.HELPFUL)} r {_ANSWERED} WHERE {_OPEN}"  # noqa: S608  # our own words
+            query = f"SELECT count(*) AS n FROM ranks_{Order.HELPFUL} r {_ANSWERED} WHERE {_OPEN}"  # noqa: S608  # our own words
             items = int(table.rows(query)[0]["n"]) + len(self.audited(table))
             self._counted = (table.version, now, items)
         return items
@@ -136,16 +147,21 @@ class Queue:
             return self._drawn[key]
 
 
-def _ranks(by: Order) -> str:
-    return f"ranks_{by.value}"
+def _in_order(by: Order, cluster: str) -> str:
+    query = ranked(_ASKED.format(cluster=cluster), by).replace("$seed", "'0:'")
+    # what could not be classified comes after all that could
+    return f"""
+        SELECT row_number() OVER (ORDER BY decision = 'error', rank) - 1 AS rank, item_id,
+            image, decision FROM ({query}) ORDER BY 1"""  # noqa: S608  # our own words
 
 
 def _ranked_items(table: LocalTable, by: Order) -> Iterator[tuple[str, bool]]:
     """Yield what has no answer that stands, window by window, and whether it is an error."""
+    ranks = SPREAD if by == Order.HELPFUL and table.grouped else f"ranks_{by}"
     query = f"""
-        SELECT r.item_id, r.decision FROM {_ranks(by)} r {_ANSWERED}
+        SELECT r.item_id, r.decision FROM {ranks} r {_ANSWERED}
         WHERE rank >= $first AND rank < $last AND {_OPEN} ORDER BY rank"""  # noqa: S608  # our own words
-    size = table.rows(f"SELECT count(*) AS n FROM {_ranks(by)}")[0]["n"]  # noqa: S608  # as above
+    size = table.rows(f"SELECT count(*) AS n FROM {ranks}")[0]["n"]  # noqa: S608  # as above
     first, window = 0, WINDOW
     while first < size:
         for row in table.rows(query, {"first": first, "last": first + window}):

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from lib.desk.answers import Answers
 from lib.desk.config import DeskConfig
+from lib.desk.grouping import Grouping
 from lib.desk.job_runner import JobRunner
 from lib.desk.local_table import LocalTable, write_local
 from lib.desk.nights import Nights
@@ -38,6 +39,7 @@ class Desk:
         folder: Path,
         read_taxonomy: Callable[[], Taxonomy],
         open_search: Callable[[], Searched],
+        find_groups: Callable[[pa.Table], pa.Array],
     ) -> None:
         """Keep the places.
 
@@ -46,6 +48,7 @@ class Desk:
             folder: for the local database and pictures.
             read_taxonomy: of the newest labels.
             open_search: opens the embeddings of the newest labels.
+            find_groups: gives items the numbers of groups that look alike.
         """
         self.config, self.folder = config, folder
         self.storage = Storage(config.storage)
@@ -55,6 +58,7 @@ class Desk:
         self.reservations = Reservations()
         self.nights = Nights(self.labels)
         self.queue = Queue(self.reservations, config.audit_per_week)
+        self.grouping = Grouping(self.queue, find_groups)
         self.searching = Searching(open_search)
         self.answers = Answers(self.annotations, self._show)
         self.jobs = JobRunner(config.runs, self.storage, folder / "jobs")
@@ -90,6 +94,7 @@ class Desk:
         self.pictures.close()
         self.nights.close()
         self.searching.close()
+        self.grouping.wait()
         if self._watch.is_alive():
             self._watch.join()
             self.table.close()
@@ -123,6 +128,7 @@ class Desk:
         write_local(path, rows, paths, answers, history)
         table = LocalTable(path, version)
         self.queue.prepare(table)
+        self.grouping.begin(table)
         return taxonomy, table
 
     def _show(self, annotations: pa.Table) -> None:

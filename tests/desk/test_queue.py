@@ -22,9 +22,9 @@ from lib.models.bundle import read_bundle
 from lib.schemas import ANNOTATIONS_SCHEMA
 from lib.taxonomy.migration import migrate
 from lib.taxonomy.taxonomy import parse_taxonomy
-from tests.helpers.catalogs import LOCAL, TAXONOMY_YAML, read_items
+from tests.helpers.catalogs import FORMATS, LOCAL, TAXONOMY_YAML, read_items
 from tests.helpers.desks import Served, config_of, served
-from tests.helpers.questions import make_questions, told
+from tests.helpers.questions import best_of, make_questions, told
 
 KEY, OTHER_KEY = "0" * 32, "1" * 32
 ODD = '<script>alert("1")</script>'
@@ -110,6 +110,25 @@ def test_helpful_questions_are_spread_over_the_categories(browser: Browser, desk
     first = browser.items(view="sheet", order="helpful")[:5]
     rows = desk.desk.table.items(first)
     assert len({row["category_id"] for row in rows}) == 5
+
+
+def test_helpful_questions_of_one_category_are_spread_over_looks(tmp_path: Path) -> None:
+    """Item `n` looks like those that differ by a multiple of five; those of one look are unsure."""
+    changes = {}
+    for number in range(60):
+        share = 0.4 + 0.002 * (12 * (number % 5) + number // 5)
+        changes[f"{number:03d}.{FORMATS[number % len(FORMATS)]}"] = {
+            "category_id": "shirt",
+            "top_k": best_of([share, 1 - share - 0.2]),
+        }
+    make_questions(tmp_path, 60, changes=changes)
+    with served(config_of(tmp_path)) as desk:
+        desk.desk.grouping.wait()
+        browser = Browser(desk.client)
+        looks = [int(each[:3]) % 5 for each in browser.items(view="sheet", order="helpful")[:5]]
+        unsure = [int(each[:3]) % 5 for each in browser.items(view="sheet", order="unsure")[:5]]
+    assert len({*looks}) >= 4
+    assert {*unsure} == {0}
 
 
 def test_an_order_that_is_none_is_refused(browser: Browser) -> None:
@@ -429,11 +448,10 @@ def test_answers_in_the_taxonomy_before_that_came_late_are_mapped(tmp_path: Path
     first, second = make_questions(tmp_path, 2)
     items = read_items(str(tmp_path / "images" / "manifest.csv"))
     rows = {row["item_id"]: row for row in items.to_pylist()}
-    late = {"taxonomy_version": "6"}
     say_before(
         tmp_path,
-        told(rows[first], category_id="blouse", **late),
-        told(rows[second], category_id="legwear", **late),
+        told(rows[first], category_id="blouse", taxonomy_version="6"),
+        told(rows[second], category_id="legwear", taxonomy_version="6"),
     )
     rule = '{version: "6", renamed: {blouse: shirt}, split: {legwear: [trousers, skirt]}}'
     config = config_of(tmp_path, audit_per_week=0, bundle=replacing(tmp_path, rule))
