@@ -26,6 +26,7 @@ Embeddings = Annotated[
 BundleOf = Annotated[
     str, typer.Option(help="The bundle of the embeddings' backbone.", metavar="BUNDLE")
 ]
+LabelsBundle = Annotated[str, typer.Option(help="The bundle of its labels.", metavar="BUNDLE")]
 Page = Annotated[str | None, typer.Option(help="Write a page with the pictures.", metavar="FILE")]
 RunFolder = Annotated[str, typer.Argument(help="The folder of the run.", metavar="RUN")]
 AsJson = Annotated[bool, typer.Option("--json", help="Say it as one line of JSON.")]

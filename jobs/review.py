@@ -7,12 +7,11 @@ import typer
 from jobs import review_fit, review_publish
 from jobs.command import new_app
 from jobs.ending import EndAsJson, ending
-from jobs.options import Annotations, LabelsTable, StorageOf
+from jobs.options import Annotations, LabelsBundle, LabelsTable, StorageOf
 
 app = new_app()
 app.command("fit")(review_fit.main)
 app.command("publish")(review_publish.main)
-BundleOf = Annotated[str, typer.Option(help="The bundle of its labels.", metavar="BUNDLE")]
 ItemsFile = Annotated[str, typer.Argument(help="A .csv, or a .json of Label Studio.")]
 
 
@@ -28,7 +27,7 @@ def export(
     *,
     labels_table: LabelsTable = "labels",
     annotations: Annotations = None,
-    bundle: BundleOf = "current",
+    bundle: LabelsBundle = "current",
     decision: Annotated[str, typer.Option(help="Only of this decision, or 'all'.")] = "review",
     category: Annotated[str | None, typer.Option(help="Only below it.", metavar="ID")] = None,
     order: Annotated[str, typer.Option(help="helpful, unsure, sure or random.")] = "helpful",
@@ -57,7 +56,7 @@ def import_(
     *,
     labels_table: LabelsTable = "labels",
     annotations: Annotations = None,
-    bundle: BundleOf = "current",
+    bundle: LabelsBundle = "current",
     by: Annotated[str | None, typer.Option(help="Who says what no file says who said.")] = None,
     as_json: EndAsJson = False,
 ) -> None:
