@@ -64,6 +64,11 @@ def fit(labelled: Labelled, move: Move, say: Say) -> Fitted:
     old = read_head(move.bundle, move.table.storage, torch.device("cpu"))
     kept = can_split(old, migration)
     needed = migration.without_examples if kept else migration.new.leaves
+    if not kept:
+        advice += (
+            "; a category is added or removed, so that all categories are learned anew: name the "
+            "labelled items of the old training as labelled.catalog in the backfill's run file"
+        )
     classes = [side["category_id"].to_pylist() for side in (train, held_out)]
     check_enough(classes[0], classes[1], needed, advice)
     say(f"{train.num_rows:,} labelled items to fit the head on, {held_out.num_rows:,} held out")

@@ -22,6 +22,7 @@ from pipelines.current_bundle import find_bundle
 from tests.helpers.answers import give, of_row
 from tests.helpers.catalogs import LOCAL, TAXONOMY_YAML
 from tests.helpers.searched import make_shop
+from tests.pipelines.test_backfill import ADDED
 
 EVERY = {"max_category_changes": None, "max_mix_shift": None}
 
@@ -110,6 +111,13 @@ def test_a_head_of_another_taxonomy_is_refused(shop: Path) -> None:
     write(shop, read_bundle(str(shop / "bundle"), LOCAL), TAXONOMY_YAML.replace('"7"', '"8"'))
     with pytest.raises(InputError, match="fit a head on that"):
         backfill(config_of(shop), lambda _: None)
+
+
+def test_an_added_category_says_that_the_others_need_the_old_training(shop: Path) -> None:
+    (shop / "new.yaml").write_text(ADDED)
+    config = config_of(shop, head=None, taxonomy=str(shop / "new.yaml"))
+    with pytest.raises(InputError, match=r"as labelled\.catalog in the backfill's run file"):
+        estimate(config, lambda _: None)
 
 
 @pytest.mark.parametrize("more", [{"taxonomy": "new.yaml"}, {"head": None}])
