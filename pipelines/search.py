@@ -59,6 +59,10 @@ class Searched:
         vector = self._embedder.embed_file(jpeg, "this picture")
         return self.catalog.like_vector(vector, asked)
 
+    def warm(self) -> None:
+        """Load what embeds images, for which the first one would wait; raises as `like`."""
+        self._embedder.warm()
+
     @cached_property
     def _embedder(self) -> "ImageEmbedder":
         from lib.search.query import ImageEmbedder  # noqa: PLC0415  # torch takes seconds to import

@@ -30,6 +30,10 @@ def make_app(desk: Desk, access: Access, routers: Sequence[APIRouter]) -> Guard:
     for router in routers:
         app.include_router(router)
 
+    @app.get("/favicon.ico")
+    def icon() -> Response:
+        return Response(status_code=204)  # browsers ask for one; there is none
+
     @app.exception_handler(ReshelveError)
     async def said(request: Request, error: ReshelveError) -> Response:
         return _wrong(request, str(error), 400)

@@ -8,7 +8,7 @@ from typing import Protocol
 from rapidfuzz import fuzz, utils
 
 from lib.desk.local_table import LocalTable, Row
-from lib.errors import InputError
+from lib.errors import InputError, ReshelveError
 from lib.search.catalog import Asked, CatalogSearch, Hit
 
 MOST = 60
@@ -27,6 +27,9 @@ class Searched(Protocol):
     def like_picture(self, jpeg: bytes, asked: Asked) -> list[Hit]:
         """Return what looks like a picture."""
 
+    def warm(self) -> None:
+        """Load what embeds pictures, for which the first one would wait."""
+
 
 class Searching:
     """The embeddings, opened when they are first asked for, and again for each newer table."""
@@ -38,6 +41,7 @@ class Searching:
         self._version: int | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._warms: threading.Thread | None = None
 
     def of(self, version: int) -> Searched:
         """Return the embeddings; where a newer version of the table is shown, those before it.
@@ -56,10 +60,22 @@ class Searching:
                 self._thread.start()
             return self._searched
 
+    def warm(self, version: int) -> None:
+        """Begin to open and load in the background what a search by photo needs, once."""
+        with self._lock:
+            if self._warms is None:
+                self._warms = threading.Thread(target=self._warm, args=[version], daemon=True)
+                self._warms.start()
+
     def close(self) -> None:
         """Wait for what is being opened."""
-        if (thread := self._thread) is not None:
-            thread.join()
+        for thread in (self._thread, self._warms):
+            if thread is not None:
+                thread.join()
+
+    def _warm(self, version: int) -> None:
+        with contextlib.suppress(ReshelveError):  # who searches by a photo is told
+            self.of(version).warm()
 
     def _reopen(self, version: int) -> None:
         searched = self._searched

@@ -22,6 +22,10 @@ class ImageEmbedder:
         """Keep the bundle, and how to reach it and the images."""
         self._bundle, self._storage = bundle, storage
 
+    def warm(self) -> None:
+        """Load the network, for which the first image would wait; raises as `embed`."""
+        _ = self._network
+
     def embed(self, uri: str) -> Embeddings:
         """Return the embedding of an image, float16 [d].
 

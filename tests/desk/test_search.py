@@ -49,6 +49,17 @@ def titled(tmp_path: Path) -> Iterator[Served]:
         yield found
 
 
+def test_the_page_loads_what_embeds_photos_before_one_is_sent(shop: Path) -> None:
+    with served(config_of(shop)) as desk:
+        assert asked(desk).status_code == 200
+        desk.desk.searching.close()  # waits
+        assert "_embedder" in vars(desk.desk.searching.of(desk.desk.table.version))
+
+
+def test_a_browser_that_asks_for_an_icon_is_answered(desk: Served) -> None:
+    assert desk.client.get("/favicon.ico").status_code == 204
+
+
 def asked(desk: Served, **what: str) -> httpx.Response:
     return desk.client.get("/search", params=what)
 

@@ -23,6 +23,7 @@ router = APIRouter()
 def show(request: Request, title: str = "", like: str = "") -> HTMLResponse:
     """Show the page, and what an address asks for."""
     desk = desk_of(request)
+    desk.searching.warm(desk.table.version)
     title, found, why = title.strip(), list[tuple[Row, float]](), ""
     try:
         if title:
