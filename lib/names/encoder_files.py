@@ -22,7 +22,11 @@ READ = re.compile(
     r"|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json"
     r"|vocab\.txt|merges\.txt|model\.safetensors"
 )
-_PATH = re.compile(r"(\w[\w.-]*)?")  # of a part: a folder right below, or the folder itself
+_FOLDER = re.compile(r"(\w[\w.-]*)?")  # of a part: one right below, or the encoder's own
+OTHER = (
+    f"{MODULES} names other parts than a Transformer, a Pooling and at most a Normalize of "
+    "sentence-transformers; take an encoder that has these alone"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,19 @@ class EncoderFiles:
     def digest(self) -> str:
         """What two encoders of the same files share."""
         return digest_json(dict(self.digests))
+
+    def check(self, storage: Storage) -> None:
+        """Look over what a bundle says of them: it may be another program's.
+
+        Raises:
+            InputError: a path leads elsewhere, or the parts are not those of an encoder.
+        """
+        for path in self.digests:
+            folder, _, name = path.rpartition("/")
+            if not READ.fullmatch(name) or not _FOLDER.fullmatch(folder):
+                raise InputError(f"{self.uri}: a text encoder has no file {path!r}; train again")
+        if MODULES not in self.digests or _parts(self.read(MODULES, storage)) is None:
+            raise InputError(f"{self.uri}: {OTHER}")
 
     def read(self, path: str, storage: Storage) -> bytes:
         """Read one of its files.
@@ -89,10 +106,7 @@ def list_files(uri: str, storage: Storage) -> list[str]:
         )
     folders = _parts(storage.read(join(uri, MODULES)))
     if folders is None:
-        raise InputError(
-            f"{where}: {MODULES} names other parts than a Transformer, a Pooling and at most a "
-            "Normalize of sentence-transformers; take an encoder that has these alone"
-        )
+        raise InputError(f"{where}: {OTHER}")
     transformer, *_ = folders
     found = {each: storage.names(join(uri, each) if each else uri) for each in ("", *folders)}
     if WEIGHTS not in found[transformer]:
@@ -113,7 +127,7 @@ def _parts(data: bytes) -> list[str] | None:
         parts = [(part["type"].split("."), part["path"]) for part in json.loads(data)]
         kinds, folders = [kind[-1] for kind, _ in parts], [path for _, path in parts]
         ours = all(kind[0] == "sentence_transformers" for kind, _ in parts)
-        plain = all(_PATH.fullmatch(path) for path in folders)
+        plain = all(_FOLDER.fullmatch(path) for path in folders)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return folders if ours and plain and kinds in PARTS else None

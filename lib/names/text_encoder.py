@@ -30,6 +30,7 @@ class TextEncoder:
             InputError: a file is damaged, or what reads encoders is not installed, or fails.
         """
         refuse_without_extra(files.uri)
+        files.check(storage)
         self.files: EncoderFiles | None = files
         self._lock = threading.Lock()  # a tokenizer serves one thread
         with tempfile.TemporaryDirectory(prefix="reshelve-encoder-") as folder:

@@ -3,13 +3,15 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lib.errors import InputError
+from lib.hashing import digest_bytes
 from lib.models.bundle import read_bundle
-from lib.names.encoder_files import find_encoder
+from lib.names.encoder_files import EncoderFiles, find_encoder
 from tests.helpers import catalogs
 from tests.helpers.jobs import ROOT
 from tests.helpers.named import make_named_bundle
@@ -96,6 +98,29 @@ def test_parts_that_cannot_be_read_are_refused(tmp_path: Path, text: str) -> Non
 
     with pytest.raises(InputError, match=r"modules.json names other parts"):
         find_encoder(uri, catalogs.LOCAL)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../config.json", "/etc/config.json", "a/b/config.json", "a/../config.json", "x.py", ""],
+)
+def test_a_bundle_whose_encoder_has_a_file_elsewhere_is_refused(tmp_path: Path, path: str) -> None:
+    found = find_encoder(write_folder(tmp_path, PARTS, "model.safetensors"), catalogs.LOCAL)
+    found.check(catalogs.LOCAL)
+    spoilt = replace(found, digests={**found.digests, path: "0" * 64})
+
+    with pytest.raises(InputError, match="a text encoder has no file"):
+        spoilt.check(catalogs.LOCAL)
+
+
+def test_a_bundle_whose_encoder_has_parts_of_another_program_is_refused(tmp_path: Path) -> None:
+    uri = write_folder(tmp_path, PARTS, "model.safetensors")
+    text = json.dumps([{"type": "os.system", "path": ""}])
+    (tmp_path / "modules.json").write_text(text)
+    files = EncoderFiles(name="x", uri=uri, digests={"modules.json": digest_bytes(text.encode())})
+
+    with pytest.raises(InputError, match=r"modules.json names other parts than a Transformer"):
+        files.check(catalogs.LOCAL)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
