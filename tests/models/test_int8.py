@@ -6,7 +6,6 @@ from lib.labels.outcomes import log_odds
 from lib.models.int8 import (
     BF16_MOVED,
     FEWEST_ITEMS,
-    WIDENED,
     Columns,
     Int8,
     Probabilities,
@@ -72,16 +71,15 @@ def test_int8_that_changes_nothing_makes_only_the_closest_calls_again() -> None:
 
 
 def test_what_may_cross_a_threshold_by_as_much_as_was_measured_is_made_again() -> None:
-    exact = EXACT.copy()
-    exact[::50] = calls(0.71, TRUTH[::50])
-    int8 = exact.copy()
-    int8[::50] = calls(0.69, TRUTH[::50])
+    moved, near = np.arange(0, ITEMS, 5), np.arange(1, ITEMS, 50)
+    exact = disturbed(EXACT, moved, calls(0.85, TRUTH[moved]))
+    exact = disturbed(exact, near, calls(0.72, TRUTH[near]))
+    int8 = disturbed(EXACT, near, calls(0.68, TRUTH[near]))
 
     found = judge_int8(exact, int8, TRUTH, SOME)
 
     assert found is not None
-    measured = log_odds(np.array(0.71)) - log_odds(np.array(0.69))
-    assert found.moved == pytest.approx(WIDENED * measured, rel=1e-3)
+    assert found.moved == pytest.approx(np.log(0.85 / 0.15) - np.log(0.8 / 0.2), rel=1e-3)
     assert found.close == pytest.approx(0.02)
     assert found.agreement == 1.0
 
