@@ -171,6 +171,7 @@ class TrainingSteps:
             categories=len(self.taxonomy.leaves),
             preprocessing=self.model.preprocessing,
             reading=self.config.reading,
+            sharers=self.config.workers.most,
         )
         folder = kept or self.config.embeddings
         return open_backbone(job, folder, self.config.workers, self.connect, self.say)

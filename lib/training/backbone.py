@@ -25,6 +25,7 @@ from lib.models.torch_runtime import TorchNetwork
 from lib.reasons import ErrorItem
 from lib.storage.storage import Storage
 from lib.storage.uris import join
+from lib.training.pixel_cache import CachingPreparer
 
 BATCH = 32
 SCALE_ITEMS = 300  # say how large activations are, for int8
@@ -44,6 +45,7 @@ class BackboneJob:
         categories: rows of the classifier's head.
         preprocessing: what it is shown.
         reading: how images are read.
+        sharers: workers that share a machine's cache of decoded photos; 0: photos are not kept.
     """
 
     storage: Storage
@@ -53,6 +55,14 @@ class BackboneJob:
     categories: int
     preprocessing: Preprocessing
     reading: ReadingConfig
+    sharers: int = 0
+
+    def preparer(self) -> Preparer:
+        """Return what makes pixels of images."""
+        storage = self.storage.config
+        if self.sharers:
+            return CachingPreparer(self.preprocessing, self.reading, storage, self.sharers)
+        return Preparer(self.preprocessing, self.reading, storage)
 
     def load(self) -> Classifier:
         """Return the classifier, in evaluation mode."""
@@ -93,7 +103,7 @@ def compile_backbone(job: BackboneJob, scale_items: pa.Table | None = None) -> b
             _keep(job, convert(job.load().backbone, job.preprocessing))
     elif not job.kept("int8"):
         compile_backbone(job)
-        preparer = Preparer(job.preprocessing, job.reading, job.storage.config)
+        preparer = job.preparer()
         prepared = preparer.stream(scale_items["uri"].to_pylist(), scale_items["etag"].to_pylist())
         pixels = [each.pixels for each in prepared if each.pixels is not None]
         if not pixels:
@@ -118,7 +128,7 @@ def embed_items(job: BackboneJob, items: pa.Table, precision: Precision, threads
     """
     torch.set_num_threads(threads)
     network = _open(job, precision, threads)
-    preparer = Preparer(job.preprocessing, job.reading, job.storage.config)
+    preparer = job.preparer()
     prepared: list[Prepared] = []
 
     def pixels() -> Iterator[Tensor]:

@@ -9,11 +9,11 @@ import torch.distributed as dist
 from torch import Tensor
 
 from lib.errors import InputError
-from lib.images.preparer import Preparer
 from lib.runs import files
 from lib.taxonomy.taxonomy import some_of
 from lib.training.dataset import LabelledPixels, load_pixels
 from lib.training.job import TrainingJob
+from lib.training.pixel_cache import CachingPreparer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,8 @@ def read_share(job: TrainingJob, device: torch.device) -> Share:
     Raises:
         InputError: a category has no image that can be read, or a worker has no image.
     """
-    preparer = Preparer(job.preprocessing, job.reading, job.run.storage.config)
+    storage = job.run.storage.config
+    preparer = CachingPreparer(job.preprocessing, job.reading, storage, dist.get_world_size())
     train = _load(job, files.TRAIN_ITEMS, preparer)
     validation = _load(job, files.VALIDATION_ITEMS, preparer)
     counts = torch.bincount(train.targets, minlength=len(job.category_ids))
@@ -64,7 +65,7 @@ def summed(values: Tensor, device: torch.device) -> Tensor:
     return found.cpu()
 
 
-def _load(job: TrainingJob, name: str, preparer: Preparer) -> LabelledPixels:
+def _load(job: TrainingJob, name: str, preparer: CachingPreparer) -> LabelledPixels:
     items = job.run.read_table(name)
     rank, world = dist.get_rank(), dist.get_world_size()
     share = items.take(pa.array(range(rank, items.num_rows, world), pa.int64()))

@@ -130,6 +130,23 @@ def test_embeddings_are_those_of_torch_with_the_keys_of_their_images(
     assert expected.std(dim=0).mean() > 0.02  # or equal ones would do
 
 
+def test_photos_that_were_embedded_are_decoded_for_what_follows(
+    compiled: BackboneJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "photos"
+    items = catalogs.read_items(catalogs.write_catalog(str(folder), catalogs.pictures(5)))
+    job = replace(compiled, sharers=1)
+    before = embed_items(job, items, "fp32", threads=1)
+    for uri in items["uri"].to_pylist():
+        Path(uri).unlink()
+
+    again = embed_items(job, items, "fp32", threads=1)
+
+    assert again.unusable == []
+    assert torch.equal(matrix(again.rows), matrix(before.rows))
+
+
 def test_embeddings_of_a_backbone_that_was_not_compiled_are_the_same(
     classifier: Classifier, items: pa.Table, tmp_path: Path
 ) -> None:

@@ -372,6 +372,25 @@ def test_one_worker_alone_sees_every_item_once_an_epoch(
     assert Counter(alone.seen) == dict.fromkeys(undisturbed.items["item_id"].to_pylist(), 1)
 
 
+def test_a_second_training_needs_no_photo_that_the_first_has_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    versions = pa.array(["v1"] * 9, pa.string())
+    items = draw(tmp_path, "train", 9).set_column(2, ITEM_SCHEMA.field("etag"), versions)
+    held_out = draw(tmp_path, "validation", 3)
+    own = Workers(2)
+    try:
+        own.run(2, train, prepare(tmp_path / "first", epochs=1), items, held_out)
+        for uri in items["uri"].to_pylist():
+            Path(uri).unlink()
+        (again,) = own.run(1, train, prepare(tmp_path / "second", epochs=1), items, held_out)
+    finally:
+        own.close()
+    assert again.scored.unusable == []
+    assert sorted(again.seen) == items["item_id"].to_pylist()
+
+
 def test_a_category_none_of_whose_images_can_be_read_is_named(
     workers: Workers, tmp_path: Path
 ) -> None:
