@@ -6,16 +6,20 @@
 Both train the default network at 96 px on the same drawn photos with the same step, one thread a
 worker, in turns; of each turn the fastest epoch after the first counts, and of the rounds the
 median. On a machine with other work, go by the cores' time, in which both have their checkpoints.
-Then the losses of 1, 2 and 4 workers at one global batch, beside those of one worker with another
-seed; and a worker is killed in the middle of an epoch. The last line is a JSON object.
+Two workers of one thread are compared with one of two threads. A second training of the same large
+photos is compared with the first: how long it takes until its first step. Then the losses of 1, 2
+and 4 workers at one global batch, beside those of one worker with another seed; and a worker is
+killed in the middle of an epoch. The last line is a JSON object.
 """
 
 import argparse
 import json
+import os
 import re
 import statistics
 import tempfile
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import needs
@@ -32,7 +36,7 @@ if __name__ == "__main__":  # before what takes seconds to import
     arguments()
     needs.check(needs.memory_gib(4))
 
-from benchmarks.drawn_photos import DrawnPhotos, draw_photos
+from benchmarks.drawn_photos import DrawnPhotos, draw_large, draw_photos
 from benchmarks.machine import processor
 from benchmarks.timed import run_timed
 from benchmarks.watched_training import Watched, watch_training
@@ -40,6 +44,7 @@ from lib.cluster.connection import connected
 
 PHOTOS, HELD_OUT, BATCH = 128, 5, 32
 EPOCHS, EPOCHS_OF_CURVES = 3, 4
+LARGE, LARGE_SIZE = 256, (1_600, 1_200)
 LIMIT_S = 300.0  # of a turn of the script
 LEAST_SHARE = 0.95  # of the script's images/s
 MOST_BETWEEN_S, MOST_LOST_EPOCHS = 1.0, 1.0
@@ -109,6 +114,42 @@ def compare(drawn: DrawnPhotos, workers: int, rounds: int) -> tuple[dict[str, fl
     return {key: round(value, 3) for key, value in found.items()}, between_s
 
 
+def compare_threads(drawn: DrawnPhotos, rounds: int) -> dict[str, float]:
+    """Return the images/s of two workers of one thread, as a multiple of one's of two threads."""
+    ratios = []
+    for number in range(rounds):
+        # workers, and threads of each
+        pair = [(2, 1), (1, 2)] if number % 2 else [(1, 2), (2, 1)]
+        speeds = {}
+        for workers, threads in pair:
+            job = drawn.job(f"threads-{workers}-{number}", BATCH, EPOCHS)
+            watched = watch_training(job, workers, threads=threads)
+            speeds[workers] = watched.images_per_s
+            print(
+                f"{workers} workers of {threads} threads: {watched.images_per_s:.1f} images/s, "
+                f"{watched.core_ms(PHOTOS):.1f} core-ms an image",
+                flush=True,
+            )
+        ratios.append(speeds[2] / speeds[1])
+    return {"workers_ratio": round(statistics.median(ratios), 3)}
+
+
+def train_twice(drawn: DrawnPhotos) -> dict[str, float]:
+    """Return the seconds, and the workers' CPU seconds, until the first step of two trainings."""
+    large = replace(drawn, items=draw_large(drawn.folder, LARGE, LARGE_SIZE))
+    found = {}
+    for name in ("first", "second"):
+        watched = watch_training(large.job(f"twice-{name}", BATCH, 2), 2)
+        found[f"{name}_training_s"] = round(watched.first_step_s, 1)
+        found[f"{name}_training_cpu_s"] = round(watched.first_step_cpu_s, 1)
+        print(
+            f"{name} training of {LARGE} photos: first step after {watched.first_step_s:.1f} s, "
+            f"{watched.first_step_cpu_s:.1f} CPU s",
+            flush=True,
+        )
+    return found
+
+
 def distance(one: Watched, other: Watched) -> float:
     """Return the greatest difference of two curves' training losses, in nats."""
     return max(abs(a - b) for a, b in zip(one.losses, other.losses, strict=True))
@@ -150,17 +191,23 @@ def main() -> None:
     """Measure, and print one JSON object."""
     given = arguments()
     print(processor(), flush=True)
-    with tempfile.TemporaryDirectory() as name, connected():
+    with tempfile.TemporaryDirectory() as name, ExitStack() as cluster:
+        os.environ["XDG_CACHE_HOME"] = name  # decoded photos that no other training has kept
+        cluster.enter_context(connected())
         drawn = draw_photos(Path(name), PHOTOS, HELD_OUT)
         one, between_1 = compare(drawn, 1, given.rounds)
         two, between_2 = compare(drawn, 2, given.rounds)
         between_s = statistics.median([*between_1, *between_2])
+        threads = compare_threads(drawn, given.rounds)
+        twice = train_twice(drawn)
         curves = compare_curves(drawn)
         lost = lose_worker(drawn)
     figures = {
         **{f"{key}_1": value for key, value in one.items()},
         **{f"{key}_2": value for key, value in two.items()},
         "between_epochs_s": round(between_s, 2),
+        **threads,
+        **twice,
         **curves,
         **lost,
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import safetensors.torch
 import torch
+from PIL.Image import Resampling
 from torch import nn
 
 from lib.images.config import ReadingConfig
@@ -98,6 +99,19 @@ def draw_photos(folder: Path, count: int, held_out: int) -> DrawnPhotos:
     loaded = load_pixels(drawn.items, CATEGORIES, SIZE_PX, preparer)
     safetensors.torch.save_file({"pixels": loaded.pixels, "targets": loaded.targets}, drawn.tensors)
     return drawn
+
+
+def draw_large(folder: Path, count: int, size: tuple[int, int]) -> pa.Table:
+    """Draw photos as telephones make them, each with an etag; columns of `ITEM_SCHEMA`."""
+    (folder / "large").mkdir()
+    rows = []
+    for number in range(count):
+        category = CATEGORIES[number % len(CATEGORIES)]
+        path = folder / "large" / f"{number:05d}.jpg"
+        drawn = draw(2_000_000 + number, GROUNDS[category])
+        path.write_bytes(encode(drawn.resize(size, Resampling.BICUBIC), "jpg"))
+        rows.append({"item_id": path.stem, "uri": str(path), "etag": "1", "category_id": category})
+    return pa.Table.from_pylist(rows, schema=ITEM_SCHEMA)
 
 
 def _draw(folder: Path, name: str, count: int) -> pa.Table:

@@ -22,6 +22,7 @@ class Watched:
         records: of its epochs, in the order in which they came.
         at_s: when each came.
         cpu_s: of all workers since they began, when each came.
+        began_s: when the training did.
         killed_at_s: when a worker was killed, or None.
         scored: held-out items under the trained model.
     """
@@ -29,6 +30,7 @@ class Watched:
     records: list[EpochRecord]
     at_s: list[float]
     cpu_s: list[float]
+    began_s: float
     killed_at_s: float | None
     scored: Scored
 
@@ -52,19 +54,34 @@ class Watched:
         return 1000 * min(used) / images
 
     @property
+    def first_step_s(self) -> float:
+        """Seconds until the first step, with the start of the workers and one checkpoint."""
+        return self.at_s[0] - self.records[0].seconds - self.began_s
+
+    @property
+    def first_step_cpu_s(self) -> float:
+        """CPU seconds of all workers until the first step: an epoch takes what the second does."""
+        first, second = self.cpu_s[:2]
+        return 2 * first - second
+
+    @property
     def losses(self) -> list[float]:
         """Training loss of each epoch."""
         return [record.train_loss for record in self.records]
 
 
-def watch_training(job: TrainingJob, count: int, kill_in: int | None = None) -> Watched:
+def watch_training(
+    job: TrainingJob, count: int, kill_in: int | None = None, threads: int = 1
+) -> Watched:
     """Train with so many workers on the cores of this machine.
 
     Args:
         job: the training.
         count: of workers.
         kill_in: the epoch in whose middle one worker is killed.
+        threads: of each worker, where there are so many cores.
     """
+    began_s = time.monotonic()
     records: list[EpochRecord] = []
     at_s: list[float] = []
     cpu_s: list[float] = []
@@ -85,12 +102,13 @@ def watch_training(job: TrainingJob, count: int, kill_in: int | None = None) -> 
         if record.epoch + 1 == kill_in and not killed_at_s:
             threading.Timer(record.seconds / 2, kill).start()
 
-    cpus = min(1.0, (psutil.cpu_count() or 1) / count)
+    cpus = min(float(threads), (psutil.cpu_count() or 1) / count)
     scored = train_on_ray(job, WorkersConfig(count=count, cpus=cpus), on_epoch, print)
     return Watched(
         records=records,
         at_s=at_s,
         cpu_s=cpu_s,
+        began_s=began_s,
         killed_at_s=killed_at_s[0] if killed_at_s else None,
         scored=scored,
     )
