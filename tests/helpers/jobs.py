@@ -69,11 +69,16 @@ def finish(process: subprocess.Popen[str], *, at_most_s: float = 150) -> tuple[i
     return process.returncode, stdout, stderr
 
 
-def kill_when(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Let a job come so far, then kill it as a machine that fails does."""
+def kill_when(
+    happened: Callable[[], bool], process: subprocess.Popen[str], *, at_most_s: float = 120
+) -> None:
+    """Let a job come so far, then kill it as a machine that fails does; it may not end before."""
     with process:
         try:
-            wait_until(happened)
+            wait_until(lambda: happened() or process.poll() is not None, at_most_s=at_most_s)
+            if process.returncode is not None:
+                stdout, stderr = process.communicate()
+                raise AssertionError(f"it has ended before it was killed:\n{stdout}\n{stderr}")
         finally:
             process.kill()
 
