@@ -27,6 +27,7 @@
 # make bench-backfill  moves a table of a million rows to a new taxonomy
 # make bench-changed   takes in the one item in a hundred that has changed, of 100,000 on S3
 # make bench-hostile   classifies 200 small files of 64 million pixels each, in bounded memory
+# make bench-decode    decodes large photos whole, and smaller than they are: time, pixels, labels
 # make bench-search    indexes and asks a million embeddings, beside faiss and scikit-learn
 # make bench-desk-order counts the decisions until a catalog is labelled right, in the desk's order and any
 # make bench-match     matches a million made-up titles with 100,000, and labelled pairs beside peers
@@ -40,7 +41,7 @@ RUN := $(VENV)/bin/python -m
 .PHONY: fuzz sbom audit demo first-week report-shots desk-shots test test-fast test-faults test-cluster test-examples test-mlflow test-review test-text \
   check layers lock bench bench-listing bench-night bench-changed bench-kills bench-engine \
   bench-desk bench-desk-order bench-search bench-match bench-copies bench-hostile bench-backfill \
-  bench-accuracy bench-train
+  bench-accuracy bench-train bench-decode
 demo: $(VENV)/.installed
 	$(RUN) jobs.demo
 
@@ -193,6 +194,9 @@ bench-desk: $(VENV)/.installed
 
 bench-hostile: $(VENV)/.installed
 	$(RUN) benchmarks.bench_hostile
+
+bench-decode: $(VENV)/.installed
+	$(RUN) benchmarks.bench_decode
 
 bench-backfill: $(VENV)/.installed
 	$(RUN) benchmarks.bench_backfill
