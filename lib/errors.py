@@ -52,3 +52,9 @@ def sentence_of(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "stopped by a person"
     return str(error) if hasattr(error, "exit_code") else f"{type(error).__name__}: {error}"
+
+
+def worker_failed(error: BaseException, said: str) -> ReshelveError:
+    """Return what nobody has foreseen in a worker as a sentence: its kind, its last line."""
+    last = (said.strip().splitlines() or ["no words"])[-1]
+    return ReshelveError(f"a worker failed: {type(error).__name__}: {last}")

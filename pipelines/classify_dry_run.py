@@ -1,17 +1,21 @@
 """A classification's dry run: what it would do, how far it could go, and how long it would take."""
 
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import parquet
 
 from lib.inference.config import SAMPLE_ITEMS, UnitJob
+from lib.inference.where import runs_here
 from lib.labels.delta_table import LabelsTable
 from lib.runs import files
 from lib.runs.cost import hours_ahead
 from lib.runs.ending import Ending
 from lib.runs.progress import duration, plural, stage
+from lib.runs.receipt import Receipt
 from lib.runs.run import Run
 from lib.storage.storage import Storage
 from pipelines.classify import Classification, ClassifyRun, Options
@@ -40,7 +44,8 @@ def estimate(config: ClassifyRun, options: Options, say: Say, ending: Ending | N
     job.say_reach(night)
     ahead: dict[str, float | None] = {"seconds": 0.0}
     if items:
-        ahead = _estimate_time(config, job.unit_job(Run("", "", storage)), sample, items, say)
+        trial = _try(job.unit_job(Run("", "", storage)), sample, units, say)
+        ahead = _estimate_time(config, trial, items, say)
     say("nothing was written")
     if ending:
         counts = {**night.diff.model_dump(), "items": items, "units": units}
@@ -49,13 +54,8 @@ def estimate(config: ClassifyRun, options: Options, say: Say, ending: Ending | N
 
 def seconds_ahead(job: UnitJob, plan: Path, items: int, say: Say) -> float:
     """Classify a few items of a local plan; return the seconds that so many would take."""
-    sample = sample_of(plan)
-    with ray_started(say), stage(say, _trying(sample)):
-        from lib.cluster.pool import Pool, classify_sample  # noqa: PLC0415  # Ray takes a second to import
-
-        pool = Pool(job.engine)
-        receipt = classify_sample(job, pool, sample)
-    return items / receipt.images_per_s / pool.actors
+    units = parquet.read_metadata(plan).num_row_groups
+    return items / _try(job, sample_of(plan), units, say).images_per_s
 
 
 def sample_of(plan: Path) -> pa.Table:
@@ -66,30 +66,67 @@ def sample_of(plan: Path) -> pa.Table:
     return items.take(places[:SAMPLE_ITEMS])
 
 
-def _trying(sample: pa.Table) -> str:
-    return f"loading the model and trying it on {sample.num_rows:,} images"
+@dataclass(frozen=True, kw_only=True)
+class _Trial:
+    """What one actor does with a sample, and what would be there beside it.
+
+    Attributes:
+        receipt: of the sample.
+        actors: that would classify.
+        helpers: that would fetch and decode for them.
+        nodes: by kind, those that are there now.
+        share_now: of the actors, those that there is room for now.
+    """
+
+    receipt: Receipt
+    actors: int
+    nodes: Mapping[str, int]
+    helpers: int = 0
+    share_now: float = 1.0
+
+    @property
+    def images_per_s(self) -> float:
+        """Rate of all actors."""
+        return self.actors * self.receipt.images_per_s
 
 
-def _estimate_time(
-    config: ClassifyRun, job: UnitJob, sample: pa.Table, items: int, say: Say
-) -> dict[str, float | None]:
-    """Say how long it would take and what it would cost; return the same."""
+def _try(job: UnitJob, sample: pa.Table, units: int, say: Say) -> _Trial:
+    """Classify a sample where so many units would be classified."""
+    trying, engine = f"loading the model and trying it on {sample.num_rows:,} images", job.engine
+    if runs_here(engine, units):
+        from lib.inference import here  # noqa: PLC0415  # only what is used
+
+        with stage(say, trying):
+            receipt = here.classify_sample(job, sample)
+        actors = min(len(here.environments(engine)), units)
+        return _Trial(receipt=receipt, actors=actors, nodes=here.nodes(engine))
     with ray_started(say):
         from lib.cluster.decode_helpers import count_helpers  # noqa: PLC0415  # Ray takes a second to import
         from lib.cluster.node_hours import nodes_by_kind  # noqa: PLC0415  # as above
         from lib.cluster.pool import Pool, classify_sample  # noqa: PLC0415  # as above
 
-        pool = Pool(config.engine)
-        with stage(say, _trying(sample)):
+        pool = Pool(engine)
+        with stage(say, trying):
             receipt = classify_sample(job, pool, sample)
-        rate = pool.actors * receipt.images_per_s
-        helping = count_helpers(config.engine, pool.actors * pool.num_cpus, lambda: receipt)
-        seconds = items / rate
-        hours = hours_ahead(nodes_by_kind(), pool.share_now, seconds)
-    actors = plural(pool.actors, "actor")
-    say(f"about {duration(seconds)} at {rate:,.0f} images/s with {actors}, by a sample")
-    if helping:
-        processes = "1 process" if helping == 1 else f"{helping:,} processes"
+        return _Trial(
+            receipt=receipt,
+            actors=pool.actors,
+            nodes=nodes_by_kind(),
+            helpers=count_helpers(engine, pool.actors * pool.num_cpus, lambda: receipt),
+            share_now=pool.share_now,
+        )
+
+
+def _estimate_time(
+    config: ClassifyRun, trial: _Trial, items: int, say: Say
+) -> dict[str, float | None]:
+    """Say how long it would take and what it would cost; return the same."""
+    seconds = items / trial.images_per_s
+    hours = hours_ahead(trial.nodes, trial.share_now, seconds)
+    rate, actors = f"{trial.images_per_s:,.0f} images/s", plural(trial.actors, "actor")
+    say(f"about {duration(seconds)} at {rate} with {actors}, by a sample")
+    if trial.helpers:
+        processes = "1 process" if trial.helpers == 1 else f"{trial.helpers:,} processes"
         say(f"less with the help of {processes} for fetching and decoding")
     if priced := config.prices.sentence(hours, items):
         say(f"estimated cost: {priced}")

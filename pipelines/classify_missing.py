@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import pyarrow as pa
 
 from lib.embeddings.store import EmbeddingStore, name_of
 from lib.inference.config import UnitJob
+from lib.inference.where import runs_here
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
 from lib.runs.progress import counted, plural, stage
@@ -31,18 +32,20 @@ def classify_left(job: UnitJob, figures: UnitFigures, say: Say, doing: str = "cl
     Raises:
         ReshelveError: a unit failed as a whole; the same command resumes the run.
     """
-
-    def stream(units: list[int], figures: UnitFigures) -> Iterator[Receipt]:
-        from lib.cluster.classify_units import classify_units  # noqa: PLC0415  # Ray Data takes seconds to import
-
-        return classify_units(job, units, figures)
-
     plan, done = Plan(job.run), finished_units(job.run)
     amount = f"{amount_of(plan.items, len(plan.units))}, {len(done):,} done before"
+    here = runs_here(job.engine, len(plan.units) - len(done))
+
+    def stream(units: list[int], figures: UnitFigures) -> Iterator[Receipt]:
+        if here:
+            from lib.inference.here import classify_units  # noqa: PLC0415  # only what is used
+        else:
+            from lib.cluster.classify_units import classify_units  # noqa: PLC0415  # Ray Data takes seconds to import
+        return classify_units(job, units, figures)
 
     @contextmanager
     def workers() -> Iterator[None]:
-        with ray_started(say):
+        with nullcontext() if here else ray_started(say):
             say(f"{doing} {amount}")
             yield
 

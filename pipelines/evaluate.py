@@ -64,7 +64,7 @@ def evaluate(config: EvaluateRun, say: Say, ending: Ending | None = None) -> Non
     if sentence := left_out_sentence(left_out.counts):
         say(sentence)
     with Heartbeat(run):
-        both = answered, other = ask(config, subject, items, run)
+        both = answered, other = ask(config, subject, items, run, say)
         write_predictions(run.at(files.PREDICTIONS), storage, answered.predictions)
         if other:
             write_predictions(run.at(files.AGAINST_PREDICTIONS), storage, other.predictions)
@@ -104,7 +104,7 @@ def describe(config: EvaluateRun, subject: Subject, items: pa.Table, columns: pa
     )
 
 
-def ask(config: EvaluateRun, subject: Subject, items: pa.Table, run: Run) -> Both:
+def ask(config: EvaluateRun, subject: Subject, items: pa.Table, run: Run, say: Say) -> Both:
     """Ask what is evaluated about the items, and what it is compared with.
 
     Raises:
@@ -113,7 +113,7 @@ def ask(config: EvaluateRun, subject: Subject, items: pa.Table, run: Run) -> Bot
     """
     seen: Seen | None = None
     if subject.bundle:
-        seen = see(run, subject.bundle, items, config.engine, config.reading)
+        seen = see(run, subject.bundle, items, config, say)
         answered = _ask_bundle(config, subject.bundle, seen, run, own=True)
     else:
         assert subject.table
@@ -128,7 +128,7 @@ def ask(config: EvaluateRun, subject: Subject, items: pa.Table, run: Run) -> Bot
         return answered, None
     if not (seen and subject.bundle and _same_backbone(subject.bundle, subject.against)):
         within = run.within(files.AGAINST)
-        seen = see(within, subject.against, items, config.engine, config.reading)
+        seen = see(within, subject.against, items, config, say)
     return answered, _ask_bundle(config, subject.against, seen, run, own=False)
 
 

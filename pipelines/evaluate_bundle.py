@@ -1,11 +1,8 @@
 """What a bundle says of labelled items: classified as a night would, or cross-validated."""
 
-import os
-import secrets
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
@@ -17,19 +14,19 @@ from lib.batches import regroup
 from lib.embeddings.store import EMBEDDING, Embeddings, to_matrix
 from lib.errors import InputError, ReshelveError
 from lib.evaluation.predictions import Answered, Ints, make_predictions
-from lib.images.config import ReadingConfig
-from lib.inference.config import EngineConfig, UnitJob
+from lib.inference.config import UnitJob
 from lib.models.bundle import Bundle
 from lib.models.int8 import Probabilities
 from lib.reasons import ErrorItem
 from lib.runs import files
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
-from lib.runs.receipt import Receipt
 from lib.runs.run import Run
 from lib.runs.shards import finished_units, read_embeddings, read_shards
 from lib.schemas import ITEM_SCHEMA
-from pipelines.steps import work_off
+from pipelines.classify_missing import classify_left
+from pipelines.evaluate_inputs import EvaluateRun
+from pipelines.steps import Say
 
 
 @dataclass(frozen=True)
@@ -49,42 +46,32 @@ class Seen:
     left_out: list[ErrorItem]
 
 
-def see(
-    run: Run, bundle: Bundle, items: pa.Table, engine: EngineConfig, reading: ReadingConfig
-) -> Seen:
+def see(run: Run, bundle: Bundle, items: pa.Table, config: EvaluateRun, say: Say) -> Seen:
     """Classify labelled items in units, as a classification does; what is done is not done again.
 
     Args:
         run: takes plan, shards and embeddings.
         bundle: classifies them.
         items: columns of `ITEM_SCHEMA`.
-        engine: how.
-        reading: how their images are read.
+        config: says how, and how their images are read.
+        say: takes each line for the person who waits.
 
     Raises:
         ReshelveError: a unit failed as a whole, or no image can be read.
     """
     if not run.exists(files.PLAN):
-        run.write(files.PLAN, _to_plan(items, engine.unit_size))
+        run.write(files.PLAN, _to_plan(items, config.engine.unit_size))
     plan = Plan(run)
     figures = UnitFigures(run, plan.items, plan.count(finished_units(run)))
     job = UnitJob(
         run=run,
         bundle_uri=bundle.uri,
-        engine=engine,
-        reading=reading,
+        engine=config.engine,
+        reading=config.reading,
         embeddings=True,
         by_name=False,
     )
-    if os.environ.get("RAY_ADDRESS"):
-        from lib.cluster.classify_units import classify_units  # noqa: PLC0415  # Ray takes a second
-        from lib.cluster.connection import connected  # noqa: PLC0415  # as above
-
-        stream = partial(classify_units, job)
-        work_off(plan, finished_units(run), stream, figures, connected)
-    else:
-        # a Ray of one's own takes longer to start than some hundred photos to classify
-        work_off(plan, finished_units(run), lambda units, _: _classify(job, units), figures)
+    classify_left(job, figures, say)
     figures.close()
     return _read(run, plan, items)
 
@@ -96,19 +83,6 @@ def _to_plan(items: pa.Table, unit_size: int) -> bytes:
         for unit in regroup(items.to_batches(), unit_size):
             writer.write_batch(unit)
     return file.getvalue()
-
-
-def _classify(job: UnitJob, units: list[int]) -> Iterator[Receipt]:
-    """Classify units in this process."""
-    from lib.images.preparer import StuckError  # noqa: PLC0415  # torch takes seconds
-    from lib.inference.classify_unit import UnitClassifier  # noqa: PLC0415  # as above
-
-    classifier = UnitClassifier(replace(job, command=secrets.token_hex(4)))
-    for unit in units:
-        try:
-            yield classifier.run(unit)
-        except StuckError:
-            yield classifier.run(unit)  # with care, since this attempt is on record
 
 
 def _read(run: Run, plan: Plan, items: pa.Table) -> Seen:

@@ -52,6 +52,7 @@ def test_jobs_are_thin() -> None:
         ("pipelines.backfill_inputs", {"torch", "ray"}),
         ("pipelines.backfill_dry_run", {"torch", "ray"}),
         ("lib.inference.classifier", {"ray", "duckdb", "rich", "botocore.session", "torchvision"}),
+        ("lib.inference.here", {"torch", "ray"}),
         # two seconds and half a GB: the actors'
         ("lib.cluster.classify_units", {"torch", "torchvision"}),
         (

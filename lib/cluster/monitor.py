@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from lib.cluster.node_hours import NodeClock
+from lib.cluster.node_hours import nodes_by_kind
 from lib.cluster.prometheus import TrainingMetrics, UnitMetrics
 from lib.runs.metrics_log import Figures, UnitFigures
+from lib.runs.node_clock import NodeClock, clocked
 from lib.runs.receipt import Receipt
 from lib.runs.run import Run
 from lib.training.history import EpochRecord, epoch_line
@@ -18,13 +19,10 @@ def watched(receipts: Iterable[Receipt], run_id: str, figures: UnitFigures) -> I
         run_id: that the metrics are of.
         figures: takes the node hours; whoever takes the receipts counts them there.
     """
-    metrics, clock = UnitMetrics(run_id), NodeClock()
-    for receipt in receipts:
-        if clock.is_due:
-            figures.spend(clock.tick())
+    metrics = UnitMetrics(run_id)
+    for receipt in clocked(receipts, figures, nodes_by_kind):
         metrics.add(receipt, figures.images_per_s)
         yield receipt
-    figures.spend(clock.tick())
 
 
 class TrainingWatch:
@@ -32,7 +30,7 @@ class TrainingWatch:
 
     def __init__(self, run: Run) -> None:
         """Continue the figures of earlier tries."""
-        self._figures, self._clock = Figures(run), NodeClock()
+        self._figures, self._clock = Figures(run), NodeClock(nodes_by_kind)
         self._metrics = TrainingMetrics(run.run_id)
 
     def add(self, epoch: EpochRecord) -> None:

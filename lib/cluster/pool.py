@@ -40,11 +40,9 @@ def classify_sample(job: UnitJob, pool: Pool, sample: pa.Table) -> Receipt:
 
     @ray.remote(num_cpus=pool.num_cpus, num_gpus=pool.num_gpus)
     def receipt_of() -> Receipt:
-        from lib.inference.classify_unit import UnitClassifier  # noqa: PLC0415  # torch is the actors', not the job's
+        from lib.inference.classify_unit import try_on  # noqa: PLC0415  # torch is the actors', not the job's
 
-        classifier = UnitClassifier(job)
-        classifier.classify(sample.slice(0, 8))
-        return classifier.classify(sample)[1]
+        return try_on(job, sample)
 
     with worker_errors():
         receipt: Receipt = ray.get(receipt_of.remote())

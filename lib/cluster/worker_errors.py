@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from ray.data.exceptions import SystemException
 from ray.exceptions import NodeDiedError, RayActorError, RayError, WorkerCrashedError
 
-from lib.errors import ReshelveError
+from lib.errors import ReshelveError, worker_failed
 
 DIED = (
     "a process of the job on Ray has died; most often memory has run out, or somebody has stopped "
@@ -32,5 +32,4 @@ def worker_errors() -> Iterator[None]:
         started = not (isinstance(cause, RayActorError) and cause.actor_init_failed)
         if started and isinstance(cause, RayActorError | WorkerCrashedError | NodeDiedError):
             raise ReshelveError(DIED) from error
-        last = (said.strip().splitlines() or ["no words"])[-1]
-        raise ReshelveError(f"a worker failed: {type(cause).__name__}: {last}") from error
+        raise worker_failed(cause, said) from error

@@ -13,7 +13,6 @@ import pickle
 import resource
 import signal
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,9 +23,12 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from lib.errors import ReshelveError
 from lib.images.memory_limit import lacks_memory, limit_memory
+from lib.processes import cause_of, start_python
 from lib.reasons import ItemError, Reason
 
 _PROGRAM: Final = "import sys; from lib.images.nursery import serve; serve(int(sys.argv[1]))"
+# a process with threads cannot be forked safely
+_ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _TRIES: Final = 2  # a process may also die of something else, as where memory runs out
 _END_S: Final = 10.0
 
@@ -76,21 +78,7 @@ class Nursery:
         self._start()
 
     def _start(self) -> None:
-        self._connection, theirs = Pipe()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603  # the command is a constant
-                [sys.executable, "-P", "-c", _PROGRAM, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env={
-                    **os.environ,
-                    "PYTHONPATH": os.pathsep.join(each or os.curdir for each in sys.path),
-                    # a process with threads cannot be forked safely
-                    "OMP_NUM_THREADS": "1",
-                    "OPENBLAS_NUM_THREADS": "1",
-                    "MKL_NUM_THREADS": "1",
-                },
-            )
+        self._connection, self._process = start_python(_PROGRAM, _ONE_THREAD)
         try:
             self._connection.send_bytes(self._task)
             self._connection.recv_bytes()
@@ -137,7 +125,6 @@ def serve(descriptor: int) -> None:
     """Be the nursery: answer each file until the other end is closed."""
     # Ray's processes ignore it, and what they start would never learn how a child has ended
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other end decides
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a catalog of bad images fills no disk
     with Connection(descriptor) as parent, contextlib.suppress(EOFError, OSError):
         task: Task = pickle.loads(parent.recv_bytes())  # noqa: S301  # as above
@@ -194,9 +181,7 @@ class _Child:
         code = os.waitstatus_to_exitcode(os.waitpid(self._process_id, 0)[1])
         if code == errno.ENOMEM:
             return f"it takes more than {self._task.memory / 2**30:.1f} GiB of memory"
-        with contextlib.suppress(ValueError):  # some signals have no name
-            return signal.Signals(-code).name
-        return f"signal {-code}" if code < 0 else f"exit code {code}"
+        return cause_of(code)
 
 
 def _work(nursery: Connection, task: Task) -> NoReturn:

@@ -171,3 +171,10 @@ class UnitClassifier:
             "name": items["name"],
         }
         return pa.table([rows[field.name] for field in LABELS_SCHEMA], schema=LABELS_SCHEMA)
+
+
+def try_on(job: UnitJob, sample: pa.Table) -> Receipt:
+    """Classify a few items once the model is warm; return the receipt."""
+    classifier = UnitClassifier(job)
+    classifier.classify(sample.slice(0, 8))
+    return classifier.classify(sample)[1]

@@ -1,15 +1,16 @@
 """What a run classifies with: its pool of actors, and what all its units have in common."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lib.config.config import Config
 from lib.images.config import ReadingConfig
 from lib.models.options import Device, EnginePrecision, Runtime
 from lib.runs.run import Run
 
+Where = Literal["auto", "here", "ray"]
 Decode = Literal["inline", "pool", "auto"]
 SAMPLE_ITEMS = 128  # that an actor's rate is measured on
 
@@ -17,6 +18,7 @@ SAMPLE_ITEMS = 128  # that an actor's rate is measured on
 class EngineConfig(Config):
     """The pool of actors and what each may use; None fits it to the machine."""
 
+    where: Where = "auto"
     device: Device = "auto"
     runtime: Runtime = "auto"
     precision: EnginePrecision = "auto"
@@ -25,6 +27,12 @@ class EngineConfig(Config):
     batch_size: int = Field(default=64, ge=1)
     unit_size: int = Field(default=512, ge=1)
     decode: Decode = "auto"
+
+    @model_validator(mode="after")
+    def _helpers_are_on_ray(self) -> Self:
+        if self.where == "here" and self.decode == "pool":
+            raise ValueError("has decode: pool, whose processes run on Ray, and where: here")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,13 +47,22 @@ def stop_at(line: str, process: subprocess.Popen[str]) -> None:
     os.killpg(process.pid, signal.SIGINT)
 
 
-@pytest.mark.parametrize(("job", "line"), [("classify", "done before"), ("train", "epoch 2/")])
+@pytest.mark.parametrize(
+    ("job", "line", "options"),
+    [
+        ("classify", "done before", ["--set", "engine.where=ray"]),
+        ("classify", "done before", ["--set", "engine.where=here"]),
+        ("train", "epoch 2/", []),
+    ],
+)
 def test_a_job_that_is_stopped_from_the_keyboard_says_one_sentence(
-    run_files: dict[str, str], job: str, line: str
+    run_files: dict[str, str], job: str, line: str, options: list[str]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:  # pytest's are too long for Ray's sockets
         environment = {"RAY_TMPDIR": folder}
-        process = start(f"jobs.{job}", run_files[job], environment=environment, own_group=True)
+        process = start(
+            f"jobs.{job}", run_files[job], *options, environment=environment, own_group=True
+        )
         stop_at(line, process)
 
         code, said, stderr = finish(process)
@@ -82,7 +91,8 @@ def test_where_ray_does_not_start_a_job_says_why_in_one_line(
     run_files: dict[str, str],
 ) -> None:
     environment = {"RAY_TMPDIR": "/none", "RAY_ADDRESS": ""}
-    process = start("jobs.classify", run_files["classify"], environment=environment)
+    on_ray = ["--set", "engine.where=ray"]
+    process = start("jobs.classify", run_files["classify"], *on_ray, environment=environment)
 
     code, _, stderr = finish(process)
 

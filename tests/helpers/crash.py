@@ -78,10 +78,11 @@ def eat(data: bytes) -> None:
 
 
 def kill_actor() -> None:
-    """Kill the process of Ray's that this one is or was started by."""
+    """Kill the process that classifies, which this one is or was started by."""
     process = psutil.Process()
     for each in (process, *process.parents()):
-        if each.cmdline()[0].startswith("ray::"):
+        words = each.cmdline()
+        if words[0].startswith("ray::") or any("from lib.processes" in word for word in words):
             each.kill()
     time.sleep(60)  # its end comes
 
@@ -114,5 +115,5 @@ def classifier_of(bundle_uri: str, run: Run | None = None) -> UnitClassifier:
 
 
 def install() -> None:
-    """Give this process's units the decoder; for Ray's `worker_process_setup_hook`."""
+    """Give this process's units the decoder; what its start calls."""
     lib.inference.classify_unit.Preparer = partial(Preparer, decode=decode)  # type: ignore[assignment, attr-defined]  # the units look there

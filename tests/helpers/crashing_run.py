@@ -1,8 +1,9 @@
-"""Runs on a Ray whose workers decode as `tests.helpers.crash` does."""
+"""Runs whose workers decode as `tests.helpers.crash` does, on Ray or in processes of their own."""
 
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import yaml
 from deltalake import DeltaTable
 from typer.testing import Result
 
+from lib.inference.config import Where
 from lib.schemas import LABELS_SCHEMA
 from tests.helpers import catalogs, crash
 from tests.helpers.jobs import ROOT, run_job
@@ -43,10 +45,28 @@ def crashing_ray() -> Iterator[None]:
         ray.shutdown()
 
 
+@contextlib.contextmanager
+def crashing_processes(folder: Path) -> Iterator[None]:
+    """Let each process of Python that is started meanwhile decode so: each imports this file."""
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text("from tests.helpers import crash\ncrash.install()\n")
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
 class CrashingRun:
     """A run of files in a folder of its own."""
 
-    def __init__(self, folder: Path, files: Mapping[str, bytes], **reading: Any) -> None:  # noqa: ANN401  # any value of a run file
+    def __init__(
+        self,
+        folder: Path,
+        files: Mapping[str, bytes],
+        where: Where = "auto",
+        **reading: Any,  # noqa: ANN401  # any value of a run file
+    ) -> None:
         self.folder, self._table = folder, str(folder / "labels")
         self._run_file = folder / "night.yaml"
         described = {
@@ -57,6 +77,7 @@ class CrashingRun:
             "labels_table": self._table,
             "embeddings": str(folder / "embeddings"),
             "engine": {
+                "where": where,
                 "device": "cpu",
                 "precision": "fp32",
                 "actors": 1,
@@ -71,7 +92,8 @@ class CrashingRun:
 
     def start(self) -> Result:
         """Run the command."""
-        return run_job("classify", str(self._run_file))
+        with crashing_processes(self.folder / "site"):
+            return run_job("classify", str(self._run_file))
 
     def classify(self) -> pa.Table:
         """Run the command, which must succeed, and return the published rows."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lib.inference.attempts import AGAIN
+from lib.inference.config import Where
 from lib.models.options import UNITS_AT_ONCE
 from tests.helpers import catalogs, crash
 from tests.helpers.crashing_run import (
@@ -31,6 +32,7 @@ def ray_with_crashes() -> Iterator[None]:
         yield
 
 
+@pytest.mark.parametrize("where", ["here", "ray"])
 @pytest.mark.parametrize(
     "culprits",
     [
@@ -43,10 +45,10 @@ def ray_with_crashes() -> Iterator[None]:
     ],
 )
 def test_images_that_kill_or_hang_their_actor_are_error_rows_and_cost_nothing_else(
-    culprits: Mapping[str, bytes], tmp_path: Path
+    culprits: Mapping[str, bytes], where: Where, tmp_path: Path
 ) -> None:
     files = {item_id: data + culprits.get(item_id, b"") for item_id, data in PICTURES.items()}
-    run = CrashingRun(tmp_path, files)
+    run = CrashingRun(tmp_path, files, where)
 
     rows = run.classify()
 
@@ -61,14 +63,15 @@ def test_images_that_kill_or_hang_their_actor_are_error_rows_and_cost_nothing_el
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("where", ["here", "ray"])
 def test_a_unit_that_kills_its_actor_even_with_care_ends_the_command_and_the_next_one_tries_again(
-    tmp_path: Path,
+    where: Where, tmp_path: Path
 ) -> None:
     ill = tmp_path / "ill"
     ill.touch()
     files = dict(list(PICTURES.items())[: 2 * UNIT_SIZE])
     lethal = files | {"003.jpg": files["003.jpg"] + crash.LETHAL + os.fsencode(ill)}
-    run = CrashingRun(tmp_path, lethal)
+    run = CrashingRun(tmp_path, lethal, where)
 
     ended = run.start()
 

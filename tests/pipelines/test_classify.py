@@ -136,6 +136,14 @@ def test_the_labels_of_a_run_are_a_manifest(night: Night) -> None:
     assert items.select(same) == night.rows.select(same).combine_chunks()
 
 
+def test_processes_of_this_machine_give_the_same_rows_as_ray(night: Night, copy: Night) -> None:
+    result = run_job("classify", copy.run_file, "--set", "engine.where=here")
+
+    assert result.exit_code == 0, result.output
+    assert "Ray" not in result.output
+    assert lasting(copy.rows).equals(lasting(night.rows))
+
+
 def test_every_item_of_the_catalog_is_one_row_a_label_or_an_error(night: Night) -> None:
     rows = night.rows
 
@@ -570,10 +578,13 @@ def test_a_killed_worker_process_is_survived(night: Night, copy: Night) -> None:
 
 @pytest.mark.faults
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("begun", "resumed"), [("ray", "ray"), ("ray", "here"), ("here", "ray"), ("here", "here")]
+)
 def test_a_killed_job_goes_on_where_it_was_and_ends_with_the_same_rows(
-    night: Night, copy: Night
+    night: Night, copy: Night, begun: str, resumed: str
 ) -> None:
-    copy.write_run_file(engine={"unit_size": 2})
+    copy.write_run_file(engine={"unit_size": 2, "where": begun})
     marker = uuid.uuid4().hex
     environment = {"RAY_ADDRESS": "", "RESHELVE_TEST_MARKER": marker}
     first = start("jobs.classify", copy.run_file, environment=environment)
@@ -583,6 +594,7 @@ def test_a_killed_job_goes_on_where_it_was_and_ends_with_the_same_rows(
     assert 3 <= len(finished) < 30
     assert not Path(copy.table_uri).exists()
 
+    copy.write_run_file(engine={"unit_size": 2, "where": resumed})
     code, stdout, stderr = finish(start("jobs.classify", copy.run_file, environment=environment))
 
     assert code == 0, stderr
@@ -656,10 +668,13 @@ def test_bad_input_is_one_sentence_and_exit_code_2_before_anything_is_written(
     assert night.files() == before
 
 
-def test_a_damaged_model_is_one_sentence_though_only_workers_read_it(copy: Night) -> None:
+@pytest.mark.parametrize("where", ["here", "ray"])
+def test_a_damaged_model_is_one_sentence_though_only_workers_read_it(
+    copy: Night, where: str
+) -> None:
     (copy.folder / "bundle" / "model.safetensors").write_bytes(b"of another training")
 
-    result = run_job("classify", copy.run_file)
+    result = run_job("classify", copy.run_file, "--set", f"engine.where={where}")
 
     assert result.exit_code in {1, 2}
     assert "model.safetensors is not the file that bundle.json describes" in result.stderr

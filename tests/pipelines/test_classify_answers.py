@@ -4,7 +4,6 @@ But for one of them, the units are classified in this process, by what an actor 
 """
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +65,7 @@ def night_in(folder: Path) -> AnsweredNight:
 
 @pytest.fixture
 def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AnsweredNight:
-    monkeypatch.setattr("lib.cluster.classify_units.classify_units", in_this_process)
-    monkeypatch.setattr("pipelines.classify_missing.ray_started", nullcontext)
+    monkeypatch.setattr("lib.inference.here.classify_units", in_this_process)
     return night_in(tmp_path)
 
 

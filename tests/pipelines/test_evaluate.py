@@ -165,7 +165,7 @@ def test_a_scheduler_is_told_how_accurate_what_was_evaluated_is(
 
 @pytest.mark.ray
 @pytest.mark.timeout(240)
-def test_the_actors_of_a_cluster_predict_what_this_process_predicts(
+def test_the_actors_of_a_cluster_predict_what_this_machine_predicts(
     bundle: Bundle, labels: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     described = {"bundle": bundle.uri, "catalog": {"uri": shop(tmp_path, best(labels))}}
