@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 
 from benchmarks.labels import TEST, TRAIN, VALIDATION, Labelled, read_photos
-from benchmarks.timed import processor
+from benchmarks.machine import processor
 from lib.heads.lda import moments_of
 from lib.images.formats import DecodeLimits
 from lib.images.preparer import Decoder

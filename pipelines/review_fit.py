@@ -18,9 +18,8 @@ from lib.evaluation.held_out import Calibrated, calibrate
 from lib.evaluation.intervals import share
 from lib.evaluation.paired import compare
 from lib.evaluation.predictions import make_predictions, write_predictions
-from lib.labels.annotations import annotations_of, standing_answers
+from lib.labels.annotations import annotations_of
 from lib.labels.annotations_table import AnnotationsTable
-from lib.labels.carried_answers import with_late
 from lib.labels.delta_table import LabelsTable
 from lib.models.bundle import Bundle, read_bundle
 from lib.models.head import Head
@@ -90,8 +89,7 @@ def fit_head(wanted: HeadToFit, storage: Storage, say: Say) -> HeadFit:
     refuse_other_backbone(store, wanted.embeddings, storage)
     place = wanted.annotations or annotations_of(wanted.labels_table)
     with stage(say, "reading the answers and the labelled items"):
-        every = with_late(AnnotationsTable(place, storage).read(), old.taxonomy)
-        answers = standing_answers(every, old.taxonomy.version)
+        answers = AnnotationsTable(place, storage).standing(old.taxonomy)
         known = read_known(wanted.catalog, old, storage)
         taught = teach(known.items, None, named(answers, labels))
         old.taxonomy.check_labels(labels_of(taught.items), place)

@@ -77,7 +77,7 @@ def read_taught_sides(
                 f"annotations: there is no table of people's answers in {config.annotations}; give "
                 "the one that the desk writes, or leave the key out"
             )
-        taught = teach(items, held_out, table.standing(taxonomy.version))
+        taught = teach(items, held_out, table.standing(taxonomy))
         items, held_out = taught.items, taught.validation
     sides = to_sides(items, held_out, config.validation_fraction, config.catalog.uri)
     return *sides, taught

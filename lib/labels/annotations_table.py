@@ -8,11 +8,13 @@ from deltalake.exceptions import DeltaError
 
 from lib.errors import StoreError
 from lib.labels.annotations import newest_answers, standing_answers
+from lib.labels.carried_answers import with_late
 from lib.labels.delta_open import DeltaPlace
 from lib.labels.rows import stream_rows
 from lib.schemas import ANNOTATIONS_SCHEMA
 from lib.storage.errors import store_words
 from lib.storage.storage import Storage
+from lib.taxonomy.taxonomy import Taxonomy
 
 COMMIT_ATTEMPTS = 5
 MOST_FILES = 200  # before they are put together: each answer is a small file of its own
@@ -93,9 +95,9 @@ class AnnotationsTable:
         """Return `newest_answers` of all that is there; raises as `read`."""
         return newest_answers(self.read(), taxonomy_version)
 
-    def standing(self, taxonomy_version: str) -> pa.Table:
-        """Return `standing_answers` of all that is there; raises as `read`."""
-        return standing_answers(self.read(), taxonomy_version)
+    def standing(self, taxonomy: Taxonomy) -> pa.Table:
+        """Return `standing_answers` of all that is there, and of `with_late`; raises as `read`."""
+        return standing_answers(with_late(self.read(), taxonomy), taxonomy.version)
 
     def _put_together(self) -> int:
         """Make one file of many small ones, and return the newest version."""

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from lib.labels.annotations import standing_answers
 from lib.labels.annotations_table import AnnotationsTable
 from lib.labels.delta_table import LabelsTable
 from lib.labels.history import Version
@@ -63,7 +64,7 @@ class Shop:
     def standing(self, taxonomy_version: str = "7") -> dict[str, Row]:
         """Return the answers that stand, by title."""
         table = AnnotationsTable(str(self.folder / "labels-annotations"), LOCAL)
-        found = table.standing(taxonomy_version).to_pylist()
+        found = standing_answers(table.read(), taxonomy_version).to_pylist()
         return {week.title_of(int(row["item_id"][:3])): row for row in found}
 
     def wait_for(self, titles: set[str]) -> dict[str, Row]:

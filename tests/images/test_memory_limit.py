@@ -85,7 +85,7 @@ def test_an_image_that_takes_its_actor_over_its_memory_is_an_error_row_and_costs
     files = PICTURES | {"010.png": PICTURES["010.png"] + crash.HUNGRY}
 
     with crashing_ray(), Kernel() as kernel:
-        run = CrashingRun(tmp_path, files, **SMALL, timeout_s=60)
+        run = CrashingRun(tmp_path, files, "ray", **SMALL, timeout_s=60)
         rows = run.classify()
 
     assert ["UnitActor" in each for each in kernel.killed] == [True]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.labels.annotations import standing_answers
 from lib.labels.annotations_table import AnnotationsTable
 from tests.helpers.catalogs import LOCAL
 from tests.helpers.jobs import run_job, told_by
@@ -44,7 +45,7 @@ def fill_in(folder: Path, rows: list[dict[str, str]], **values: str) -> str:
 
 
 def standing(folder: Path) -> dict[str, str | None]:
-    found = AnnotationsTable(str(folder / "answers"), LOCAL).standing("7")
+    found = standing_answers(AnnotationsTable(str(folder / "answers"), LOCAL).read(), "7")
     return dict(zip(found["item_id"].to_pylist(), found["category_id"].to_pylist(), strict=True))
 
 
