@@ -11,11 +11,29 @@ fitted on each. RESHELVE_SHARED says where the photos are. The last line is one 
 import argparse
 import io
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from benchmarks import needs
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=int, default=16)
+    parser.add_argument("--no-labels", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":  # before what takes seconds to import
+    arguments()
+    needs.check(
+        needs.data(needs.shared() / "data" / "imagenet-samples", "photos"),
+        needs.data(needs.shared() / "data" / "clothing", "labelled photos"),
+        needs.memory_gib(2),
+    )
 
 import numpy as np
 import torch
@@ -34,7 +52,7 @@ from lib.models.pretrained import PACKAGE, load_backbone
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 
-SHARED = Path(os.environ.get("RESHELVE_SHARED", "../shared"))
+SHARED = needs.shared()
 WAYS = ("full", "scaled-2x")
 QUALITY, ROUNDS, SIZE_PX = 88, 5, 224
 LEAST_PX = 375  # of the shorter side of photos that are made larger
@@ -164,10 +182,7 @@ def read(items: Labelled, factor: float) -> Iterator[bytes]:
 
 def main() -> None:
     """Measure, compare, and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=int, default=16)
-    parser.add_argument("--no-labels", action="store_true")
-    args = parser.parse_args()
+    args = arguments()
     torch.set_num_threads(1)
     paths = sorted((SHARED / "data" / "imagenet-samples").rglob("*.JPEG"))
     paths = [path for path in paths if min(Image.open(path).size) >= LEAST_PX][: args.photos]

@@ -14,7 +14,7 @@ def main(
     publish: Publish = True,
     as_json: EndAsJson = False,
 ) -> None:
-    """Move a labels table to a new taxonomy, or label it anew by another head."""
+    """Move a labels table to a new taxonomy, or to a new head."""
     with ending("backfill", as_json=as_json) as (say, end):
         from pipelines.backfill import backfill
         from pipelines.backfill_inputs import BackfillRun

@@ -154,13 +154,11 @@ def take_back(desk: Desk, asker: Asker, key_of_decision: str, key: str) -> list[
 def _checked(desk: Desk, decision: Decision) -> tuple[dict[str, Row], Outcome]:
     """Return the items that are still to be written, and what became of the others."""
     _check_keys(decision.key)
-    item_ids = list(dict.fromkeys(decision.item_ids))
-    if not item_ids:
+    count = len(decision.item_ids)
+    if not count:
         raise InputError("choose the items first")
-    if len(item_ids) > MOST_ITEMS:
-        raise InputError(
-            f"{len(item_ids):,} items are too many at once; {MOST_ITEMS:,} is the most"
-        )
+    if count > MOST_ITEMS:
+        raise InputError(f"{count:,} items are too many at once; {MOST_ITEMS:,} is the most")
     if decision.answer not in _ANSWERS:
         raise InputError(f"'{decision.answer}' is no answer; reload the page and try again")
     item_ids = list(dict.fromkeys(decision.item_ids))

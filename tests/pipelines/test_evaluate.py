@@ -240,7 +240,7 @@ def test_folds_judge_each_item_by_a_head_that_has_not_seen_it(
     assert known
     assert not known[1][:, bundle.info.leaves.index("shoes")].any()
     assert (found["assessment"]["decisions"], found["target_precision"]) == ([], None)
-    assert "heads that were fitted in 5 folds" in said[1]
+    assert any("heads that were fitted in 5 folds" in line for line in said)
 
 
 def test_slices_are_columns_of_the_manifest_and_the_worse_one_is_marked(
