@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.helpers import browser
 from tests.helpers.desks import Served, config_of, served
@@ -29,14 +29,6 @@ WIDE = """() => [...document.querySelectorAll('main *')]
   .filter(each => each.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
   .filter(each => !each.closest('.hidden, select, svg'))
   .map(each => each.outerHTML.slice(0, 120))"""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = browser.launch(playwright)
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 from deltalake import DeltaTable
-from playwright.sync_api import Browser, Page, Route, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
 
 from lib.labels.annotations_table import AnnotationsTable
 from tests.desk.test_queue import annotations, items_of
@@ -44,14 +44,6 @@ CUT = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = browser.launch(playwright)
-        yield found
-        found.close()
-
-
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Served]:
     make_questions(tmp_path, QUESTIONS, accepted=10)
@@ -66,7 +58,6 @@ Colours = Literal["light", "dark"]
 @pytest.fixture
 def open_page(chromium: Browser, desk: Served) -> Iterator[Open]:
     """Open pages of the desk, each in a browser of its own, and fail on what goes wrong there."""
-    expect.set_options(timeout=WAIT_MS)
     wrong: list[str] = []
     contexts = []
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.helpers import browser
 from tests.helpers.catalogs import TAXONOMY_YAML
@@ -26,12 +26,10 @@ def desk(shop: Path) -> Iterator[Served]:
 
 
 @pytest.fixture
-def page(desk: Served) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        chromium = browser.launch(playwright)
-        found = chromium.new_page(viewport={"width": 1400, "height": 900}, base_url=desk.url)
-        yield found
-        chromium.close()
+def page(chromium: Browser, desk: Served) -> Iterator[Page]:
+    found = chromium.new_page(viewport={"width": 1400, "height": 900}, base_url=desk.url)
+    yield found
+    found.close()
 
 
 def test_the_tree_is_edited_by_keyboard_alone(page: Page, desk: Served) -> None:

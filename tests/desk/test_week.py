@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from lib.labels.annotations import standing_answers
 from lib.labels.annotations_table import AnnotationsTable
@@ -99,15 +99,6 @@ def answers(url: str) -> bool:
         return httpx.get(f"{url}/queue", timeout=30).is_success
     except httpx.HTTPError:
         return False
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = browser.launch(playwright)
-        expect.set_options(timeout=60_000)  # a machine that tests may be busy
-        yield found
-        found.close()
 
 
 @contextmanager
