@@ -73,12 +73,12 @@ class Given:
 class Answers:
     """Appends annotations to their table, from one thread; whoever gives some waits for it."""
 
-    def __init__(self, table: AnnotationsTable, shown: Callable[[pa.Table], None]) -> None:
+    def __init__(self, table: AnnotationsTable, shown: Callable[[pa.Table, int], None]) -> None:
         """Start the thread.
 
         Args:
             table: where answers stay.
-            shown: takes what is committed, to be shown from then on.
+            shown: takes what is committed, to be shown from then on, and the version it made.
         """
         self._table, self._shown = table, shown
         self._waiting: queue.Queue[tuple[pa.Table, Future[int]] | None] = queue.Queue()
@@ -121,7 +121,7 @@ class Answers:
         rows = pa.concat_tables([each for each, _ in waiting])
         try:
             version = self._table.append(rows)
-            self._shown(rows)
+            self._shown(rows, version)
         except Exception as error:  # noqa: BLE001  # each of those who wait is told
             for _, done in waiting:
                 done.set_exception(error)

@@ -17,10 +17,10 @@ def confused_with(table: LocalTable, inside: Sequence[str], most: int) -> list[R
         Rows of `category_id`, `items`, and `probability`, the mean of the second choice.
     """
     query = """
-        SELECT second.category_id AS category_id, count(*) AS items,
-            avg(second.probability)::DOUBLE AS probability
-        FROM (SELECT top_k[2] AS second FROM labels WHERE list_contains($inside, category_id))
-        WHERE second.category_id IS NOT NULL AND NOT list_contains($inside, second.category_id)
+        SELECT second AS category_id, sum(items)::BIGINT AS items,
+            sum(probability) / sum(items) AS probability
+        FROM second WHERE list_contains($inside, category_id)
+            AND second IS NOT NULL AND NOT list_contains($inside, second)
         GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT $most"""
     return table.rows(query, {"inside": list(inside), "most": most})
 

@@ -70,7 +70,7 @@ class Filters:
         ]
 
     def conditions(self, taxonomy: Taxonomy) -> tuple[list[str], dict[str, object]]:
-        """Return conditions over the columns of `shown`, all of which hold, and their values."""
+        """Return conditions over the columns of `sheets`, all of which hold, and their values."""
         found: list[str] = []
         values: dict[str, object] = {}
 

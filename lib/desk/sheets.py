@@ -53,10 +53,10 @@ def find_sheet(table: LocalTable, taxonomy: Taxonomy, filters: Filters, size: in
         return find_sheet(table, taxonomy, replace(filters, after="", before=""), size)
     where = " AND ".join(["true", *conditions])
     query = (
-        f"SELECT place FROM shown WHERE {where} "  # noqa: S608  # our own words; values are apart
+        f"SELECT item_id FROM sheets WHERE {where} "  # noqa: S608  # our own words; values are apart
         f"ORDER BY {key} {way}, place {way} LIMIT {size + 1}"
     )
-    ids = table.ids_at([row["place"] for row in table.rows(query, values)])
+    ids = [row["item_id"] for row in table.rows(query, values)]
     more, ids = len(ids) > size, ids[:size]
     if backwards:
         ids.reverse()
@@ -81,7 +81,7 @@ def count_items(table: LocalTable, taxonomy: Taxonomy, filters: Filters) -> int:
         )
     conditions, values = filters.conditions(taxonomy)
     where = " AND ".join(["true", *conditions])
-    query = f"SELECT count(*) AS items FROM shown WHERE {where}"  # noqa: S608  # as above
+    query = f"SELECT count(*) AS items FROM sheets WHERE {where}"  # noqa: S608  # as above
     return int(table.rows(query, values)[0]["items"])
 
 

@@ -11,7 +11,8 @@ from lib.desk.answers import Answers
 from lib.desk.config import DeskConfig
 from lib.desk.grouping import Grouping
 from lib.desk.job_runner import JobRunner
-from lib.desk.local_table import LocalTable, write_local
+from lib.desk.local_table import LocalTable
+from lib.desk.local_tables import write_local
 from lib.desk.nights import Nights
 from lib.desk.pictures import Pictures
 from lib.desk.queue import Queue
@@ -131,8 +132,10 @@ class Desk:
         self.grouping.begin(table)
         return taxonomy, table
 
-    def _show(self, annotations: pa.Table) -> None:
+    def _show(self, annotations: pa.Table, version: int) -> None:
         self.table.take_in(newest_of_each(annotations), annotations)
+        if version == (0 if self._seen is None else self._seen + 1):
+            self._seen = version  # nobody else has answered between: there is no more to take in
 
     def _look(self) -> None:
         while not self._ends.wait(LOOK_EVERY_S):

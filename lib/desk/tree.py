@@ -37,13 +37,15 @@ class Branch:
 
 def sums(taxonomy: Taxonomy, counts: Counts) -> dict[str | None, Counter[str]]:
     """Add the counts of categories to those above them; of None, what has none we know."""
-    found: dict[str | None, Counter[str]] = {None: Counter()}
+    own: dict[str | None, Counter[str]] = {None: Counter()}
     for (category_id, decision), items in counts.items():
-        if category_id is None or category_id not in taxonomy.by_id:
-            found[None][decision] += items
-            continue
-        for each in (category_id, *taxonomy.ancestors(category_id)):
-            found.setdefault(each, Counter())[decision] += items
+        known = category_id if category_id in taxonomy.by_id else None
+        own.setdefault(known, Counter())[decision] += items
+    found: dict[str | None, Counter[str]] = {None: own.pop(None)}
+    for each, items_of in own.items():
+        assert each is not None
+        for category_id in (each, *taxonomy.ancestors(each)):
+            found.setdefault(category_id, Counter()).update(items_of)
     return found
 
 

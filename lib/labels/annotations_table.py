@@ -9,7 +9,7 @@ from deltalake.exceptions import DeltaError
 from lib.errors import StoreError
 from lib.labels.annotations import newest_answers, standing_answers
 from lib.labels.carried_answers import with_late
-from lib.labels.delta_open import DeltaPlace
+from lib.labels.delta_open import DeltaPlace, NewestVersion
 from lib.labels.rows import stream_rows
 from lib.schemas import ANNOTATIONS_SCHEMA
 from lib.storage.errors import store_words
@@ -24,7 +24,7 @@ class AnnotationsTable:
     """The table at one place. Rows are only ever added, each group of them in one commit."""
 
     def __init__(self, uri: str, storage: Storage) -> None:
-        """Keep the place; the table is opened at each use, at its newest version."""
+        """Keep the place; at each use the table is at its newest version."""
         self.name = uri
         self._place = DeltaPlace.of(
             uri,
@@ -33,6 +33,7 @@ class AnnotationsTable:
             key="annotations",
             columns=ANNOTATIONS_SCHEMA.names,
         )
+        self._newest = NewestVersion(self._place, storage)
 
     def version(self) -> int | None:
         """Newest version, or None where there is no table yet.
@@ -41,7 +42,7 @@ class AnnotationsTable:
             InputError: what lies there is no table of annotations.
             StoreError: the store does not answer.
         """
-        table = self._place.open()
+        table = self._newest.get()
         return None if table is None else int(table.version())
 
     def append(self, rows: pa.Table) -> int:
@@ -58,7 +59,7 @@ class AnnotationsTable:
             StoreError: they cannot be written; whether they are there is not known.
         """
         for attempt in range(COMMIT_ATTEMPTS):
-            table = self._place.open()
+            table = self._newest.get()
             try:
                 write_deltalake(
                     self._place.uri if table is None else table,
@@ -83,7 +84,7 @@ class AnnotationsTable:
             InputError: what lies there is no table of annotations, or a file of it is damaged.
             StoreError: the store does not answer.
         """
-        table = self._place.open()
+        table = self._newest.get()
         if table is None:
             return ANNOTATIONS_SCHEMA.empty_table()
         rows = pa.Table.from_batches(
@@ -101,7 +102,7 @@ class AnnotationsTable:
 
     def _put_together(self) -> int:
         """Make one file of many small ones, and return the newest version."""
-        table = self._place.open()
+        table = self._newest.get()
         assert table is not None
         if len(table.file_uris()) > MOST_FILES:
             # another does it, or the next answer will: what was said is there

@@ -1,5 +1,6 @@
 """Opening a Delta table of ours, with a sentence where it is another's, or cannot be read."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from lib.labels.delta_words import why_not_opened
 from lib.storage.errors import refuses
 from lib.storage.s3 import delta_options
 from lib.storage.storage import Storage
-from lib.storage.uris import absolute, check_protocol
+from lib.storage.uris import absolute, check_protocol, join
 
 
 @dataclass(frozen=True)
@@ -72,3 +73,32 @@ class DeltaPlace:
                 f"{self.what} of Reshelve; give another {self.key}"
             )
         return table
+
+
+class NewestVersion:
+    """A table at its newest version, again and again: each thread reads its log only once."""
+
+    def __init__(self, place: DeltaPlace, storage: Storage) -> None:
+        """Open nothing yet."""
+        self._place, self._storage, self._opened = place, storage, threading.local()
+
+    def get(self) -> DeltaTable | None:
+        """Return the table, for this thread alone; None where there is none. Raises as `open`."""
+        known: DeltaTable | None = getattr(self._opened, "table", None)
+        table = self._brought_up(known) or self._place.open()
+        self._opened.table = table
+        return table
+
+    def _brought_up(self, known: DeltaTable | None) -> DeltaTable | None:
+        # where the table was removed meanwhile, another may begin in its place
+        if known is None or not self._storage.exists(_commit(self._place.uri, known.version())):
+            return None
+        try:
+            known.update_incremental()
+        except (DeltaError, OSError):  # opened anew, it is said why
+            return None
+        return known
+
+
+def _commit(uri: str, version: int) -> str:
+    return join(uri, f"_delta_log/{version:020}.json")

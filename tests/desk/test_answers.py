@@ -48,7 +48,7 @@ def test_the_answers_of_many_people_at_once_are_all_there_when_they_are_confirme
     tmp_path: Path,
 ) -> None:
     table = AnnotationsTable(str(tmp_path / "annotations"), catalogs.LOCAL)
-    answers = Answers(table, lambda _: None)
+    answers = Answers(table, lambda *_: None)
     with ThreadPoolExecutor(20) as people:
         versions = list(people.map(lambda n: answers.give([annotation(n)]), range(60)))
     answers.close()
@@ -60,7 +60,7 @@ def test_the_answers_of_many_people_at_once_are_all_there_when_they_are_confirme
 def test_who_gives_an_answer_learns_that_it_could_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "annotations").write_text("no folder")
     table = AnnotationsTable(str(tmp_path / "annotations"), catalogs.LOCAL)
-    answers = Answers(table, lambda _: None)
+    answers = Answers(table, lambda *_: None)
     with pytest.raises((InputError, StoreError)):
         answers.give([annotation(1)])
     answers.close()
@@ -71,7 +71,7 @@ def test_an_answer_of_another_desk_is_seen_within_seconds(desk: Served) -> None:
     item = desk.desk.table.item("001.png")
     assert item
     assert item["decision"] == "review"
-    other_desk = Answers(other, lambda _: None)
+    other_desk = Answers(other, lambda *_: None)
     other_desk.give([given("shirt").of(item, desk.desk.taxonomy)])
     other_desk.close()
     desk.desk.look_again()

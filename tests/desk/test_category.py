@@ -8,7 +8,8 @@ import pytest
 
 from lib.desk.answers import Given
 from lib.desk.category_figures import confused_with, moved
-from lib.desk.local_table import LocalTable, write_local
+from lib.desk.local_table import LocalTable
+from lib.desk.local_tables import write_local
 from lib.labels.annotations import Answer
 from lib.schemas import ANNOTATIONS_SCHEMA, LABELS_SCHEMA
 from tests.helpers.catalogs import TAXONOMY, label_rows

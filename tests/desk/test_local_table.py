@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from lib.desk.local_table import LocalTable, write_local
+from lib.desk.local_table import LocalTable
+from lib.desk.local_tables import write_local
 from lib.schemas import ANNOTATIONS_SCHEMA, LABELS_SCHEMA
 from tests.helpers.catalogs import TAXONOMY, label_rows
 
@@ -91,6 +92,28 @@ def test_counts_follow_the_answers(table: LocalTable) -> None:
     assert found == {("shirt", "accept"): 1, ("skirt", "person"): 1, (None, "person"): 1}
     table.take_in(told("withdrawn", 3, None, "b"))
     assert table.counts() == {"accept": 1, "parent": 0, "review": 1, "error": 0, "person": 1}
+
+
+def test_sheets_are_found_by_what_is_shown_whatever_people_have_said(table: LocalTable) -> None:
+    columns = "place, item_id, category_id, decision, confidence, run_id, classified_at, error"
+
+    def of(name: str) -> list[dict[str, object]]:
+        return table.rows(f"SELECT {columns} FROM {name} ORDER BY item_id")  # noqa: S608  # our own words
+
+    assert of("sheets") == of("shown")
+    for minute, item in enumerate("abc"):
+        for step, (answer, category) in enumerate(
+            [("category", "skirt"), ("rejected", None), ("split", None), ("withdrawn", None)]
+        ):
+            table.take_in(told(answer, 10 * minute + step, category, item))
+            assert of("sheets") == of("shown"), (item, answer)
+
+
+def test_what_was_said_of_an_earlier_image_is_not_shown_of_the_next(table: LocalTable) -> None:
+    earlier = told("category", 1, "skirt").to_pylist()[0] | {"etag": "0"}
+    table.take_in(pa.Table.from_pylist([earlier], schema=ANNOTATIONS_SCHEMA))
+    assert seen(table, "a") == ("accept", "shirt")
+    assert table.counts()["person"] == 1  # what a night kept
 
 
 def test_a_table_that_is_kept_is_made_once(table: LocalTable) -> None:

@@ -1,6 +1,7 @@
 """People's answers: none is lost, none counts twice, and the newest of an image stands."""
 
 import multiprocessing
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -100,6 +101,24 @@ def test_many_small_files_become_one_and_no_answer_is_lost(
         table.append(rows(annotation(number)))
     assert table.read().num_rows == 12
     assert len(DeltaTable(str(tmp_path / "annotations")).file_uris()) <= 6
+
+
+def test_what_others_append_is_seen_by_who_has_read_before(disk_or_s3: str) -> None:
+    one, other = (AnnotationsTable(f"{disk_or_s3}/annotations", catalogs.LOCAL) for _ in "ab")
+    one.append(rows(annotation(1)))
+    assert other.read().num_rows == 1
+    one.append(rows(annotation(2)))
+    assert (other.version(), other.read().num_rows) == (1, 2)
+
+
+def test_where_a_table_was_removed_meanwhile_another_is_begun_whole(tmp_path: Path) -> None:
+    place = tmp_path / "annotations"
+    table = AnnotationsTable(str(place), catalogs.LOCAL)
+    for number in range(3):
+        table.append(rows(annotation(number)))
+    shutil.rmtree(place)
+    assert table.append(rows(annotation(4))) == 0
+    assert AnnotationsTable(str(place), catalogs.LOCAL).read().num_rows == 1
 
 
 def test_another_delta_table_is_refused(tmp_path: Path) -> None:
