@@ -39,14 +39,18 @@ class Pictures:
         Raises:
             ItemError: the image cannot be read, or is another by now.
         """
-        name = hashlib.sha256(f"{uri}\n{etag}\n{side_px}".encode()).hexdigest()
-        path = self._folder / name[:2] / f"{name}.jpg"
-        with contextlib.suppress(OSError):
-            return path.read_bytes()
+        if kept := self.kept(uri, etag, side_px):
+            return kept
         jpeg = self.of_bytes(self._fetcher.fetch(uri, etag), side_px)
-        with appearing(path) as temporary:
+        with appearing(self._path(uri, etag, side_px)) as temporary:
             temporary.write_bytes(jpeg)
         return jpeg
+
+    def kept(self, uri: str, etag: str | None, side_px: int) -> bytes | None:
+        """Return a picture that was made before, or None."""
+        with contextlib.suppress(OSError):
+            return self._path(uri, etag, side_px).read_bytes()
+        return None
 
     def of_bytes(self, data: bytes, side_px: int) -> bytes:
         """Return the picture of a file's bytes.
@@ -65,6 +69,10 @@ class Pictures:
             for nursery in self._nurseries.values():
                 nursery.close()
             self._nurseries.clear()
+
+    def _path(self, uri: str, etag: str | None, side_px: int) -> Path:
+        name = hashlib.sha256(f"{uri}\n{etag}\n{side_px}".encode()).hexdigest()
+        return self._folder / name[:2] / f"{name}.jpg"
 
     def _start(self, side_px: int) -> Nursery:
         limits, timeout_s = self._reading.limits, self._reading.timeout_s

@@ -55,6 +55,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     made.filters["path"] = lambda text: quote(text, safe="")
     made.filters["percent"] = lambda share: "" if share is None else f"{share:.0%}"

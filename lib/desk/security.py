@@ -13,7 +13,7 @@ from http.cookies import SimpleCookie
 from typing import Final
 from urllib.parse import parse_qs, urlencode
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,6 +31,11 @@ POLICY: Final = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+# as they are sent with each answer that says nothing else
+_DEFAULTS: Final = [
+    (name.encode(), value.encode())
+    for name, value in (*POLICY.items(), ("cache-control", "no-store"))
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +92,11 @@ class Guard:
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                found = MutableHeaders(scope=message)
-                for name, value in POLICY.items():
-                    found.setdefault(name, value)
-                found.setdefault("cache-control", "no-store")
+                there = {name.lower() for name, _ in message["headers"]}
+                added = [each for each in _DEFAULTS if each[0] not in there]
                 if fresh:
-                    found.append("set-cookie", _cookie(SESSION, session))
+                    added.append((b"set-cookie", _cookie(SESSION, session).encode()))
+                message["headers"] = [*message["headers"], *added]
             await send(message)
 
         most = access.upload_bytes if scope["path"] == "/search/photo" else FORM_BYTES

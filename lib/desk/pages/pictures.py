@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
 
 from lib.desk.pictures import LARGE_PX, SMALL_PX
 from lib.desk.render import desk_of
@@ -20,10 +21,13 @@ NONE: Final = {"small": _NONE.format(side=240).encode(), "large": _NONE.format(s
 
 
 @router.get("/picture")
-def picture(request: Request, item: str, size: Literal["small", "large"] = "small") -> Response:
+async def picture(
+    request: Request, item: str, size: Literal["small", "large"] = "small"
+) -> Response:
     """Return an item's picture, which a browser may keep as long as the image is the same."""
-    desk = desk_of(request)
-    found = desk.table.image_of(item)
+    desk, side_px = desk_of(request), SIDES_PX[size]
+    # a sheet has sixty of them: what is at hand waits for no thread
+    found = desk.table.shown_image(item) or await run_in_threadpool(desk.table.image_of, item)
     if found is None:
         return Response(NONE[size], 404, media_type="image/svg+xml")
     uri, etag = found
@@ -32,7 +36,9 @@ def picture(request: Request, item: str, size: Literal["small", "large"] = "smal
     if request.headers.get("if-none-match") == headers["etag"]:
         return Response(status_code=304, headers=headers)
     try:
-        jpeg = desk.pictures.of_item(uri, etag, SIDES_PX[size])
+        jpeg = desk.pictures.kept(uri, etag, side_px) or await run_in_threadpool(
+            desk.pictures.of_item, uri, etag, side_px
+        )
     except ItemError as error:
         gone = {"cache-control": "no-store", "x-why": str(error.reason)}
         return Response(NONE[size], 404, gone, "image/svg+xml")
