@@ -135,4 +135,4 @@ def write_local(
 
 def settings() -> dict[str, str | int | float | list[str]]:
     """Return how DuckDB holds such a database."""
-    return {**SETTINGS, "memory_limit": f"{MEMORY_MB}MB", "threads": 1}
+    return {**SETTINGS, "memory_limit": f"{MEMORY_MB}MB", "threads": 2}
