@@ -14,7 +14,7 @@ from lib.labels.delta_table import LabelsTable
 from lib.runs import files
 from lib.runs.cost import hours_ahead
 from lib.runs.ending import Ending
-from lib.runs.progress import duration, plural, stage
+from lib.runs.progress import duration, per_second, plural, stage
 from lib.runs.receipt import Receipt
 from lib.runs.run import Run
 from lib.storage.storage import Storage
@@ -123,7 +123,7 @@ def _estimate_time(
     """Say how long it would take and what it would cost; return the same."""
     seconds = items / trial.images_per_s
     hours = hours_ahead(trial.nodes, trial.share_now, seconds)
-    rate, actors = f"{trial.images_per_s:,.0f} images/s", plural(trial.actors, "actor")
+    rate, actors = f"{per_second(trial.images_per_s)} images/s", plural(trial.actors, "actor")
     say(f"about {duration(seconds)} at {rate} with {actors}, by a sample")
     if trial.helpers:
         processes = "1 process" if trial.helpers == 1 else f"{trial.helpers:,} processes"

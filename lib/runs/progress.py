@@ -31,6 +31,11 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60:02d} min"
 
 
+def per_second(rate: float) -> str:
+    """Write a rate: one digit after the point below a hundred, none from there on."""
+    return f"{rate:,.{0 if rate >= 100 else 1}f}"
+
+
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun: `1 item`, `1,200 items`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
@@ -171,6 +176,6 @@ class ItemProgress:
         rate = self._rate()
         left = duration((self._items - self._done) / rate if rate else math.inf)
         return (
-            f"{self._done:,} of {plural(self._items, 'item')}, {rate:,.0f} items/s, "
+            f"{self._done:,} of {plural(self._items, 'item')}, {per_second(rate)} items/s, "
             f"{plural(self._errors, 'error')}, {left} left"
         )

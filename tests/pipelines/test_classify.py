@@ -316,7 +316,7 @@ def test_the_report_of_a_night_shows_the_nights_before(night: Night, copy: Night
 def test_the_terminal_and_the_report_say_the_same_rate(copy: Night) -> None:
     result = run_job("classify", copy.run_file, "--limit", "10", "--set", "run_id=rate")
 
-    (*_, said) = re.findall(r"([\d,]+) items/s", result.output)
+    (*_, said) = re.findall(r"([\d,.]+) items/s", result.output)
     report = Page((copy.folder / "runs/rate/report.html").read_text()).text
     (rate,) = re.findall(r"([\d,.]+) images/s", report)
     # one of them has a decimal, and both are rounded

@@ -6,7 +6,7 @@ import time
 import pytest
 
 import lib.runs.progress
-from lib.runs.progress import ItemProgress, duration, stage
+from lib.runs.progress import ItemProgress, duration, per_second, stage
 from tests.helpers.jobs import wait_until
 
 
@@ -62,7 +62,14 @@ def test_one_of_a_kind_has_no_plural() -> None:
     with ItemProgress(1, 0, lambda: 8.0, stream) as progress:
         progress.add(1, 1)
 
-    assert re.fullmatch(r"1 of 1 item, [\d,]+ items/s, 1 error, 0 s left\n", stream.getvalue())
+    assert re.fullmatch(r"1 of 1 item, [\d,.]+ items/s, 1 error, 0 s left\n", stream.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"), [(0.04, "0.0"), (0.36, "0.4"), (5.7, "5.7"), (99.9, "99.9"), (1955, "1,955")]
+)
+def test_a_slow_rate_has_a_decimal(rate: float, words: str) -> None:
+    assert per_second(rate) == words
 
 
 def test_lines_come_seldom() -> None:
