@@ -102,7 +102,7 @@ class Processes:
             process.close()
 
     def run(self, requests: Sequence[Any]) -> Iterator[Any]:
-        """Work on requests, each a few bytes; yield the answers as they come.
+        """Work on requests, which travel; yield the answers as they come.
 
         Raises:
             ReshelveError: a process cannot start, or one request has cost too many; or what the

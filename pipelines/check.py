@@ -3,15 +3,12 @@
 import csv
 import io
 from collections import Counter
-from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 
 import pyarrow as pa
 
 from lib.catalog.catalog import labels_of
 from lib.catalog.left_out import LeftOut, left_out_sentence
-from lib.cluster.connection import connected
 from lib.embeddings.copies import join_pairs
 from lib.embeddings.lookup import look_up
 from lib.errors import InputError
@@ -34,6 +31,7 @@ from pipelines.train_config import TrainRun
 from pipelines.train_copies import ALIKE, NEAR
 from pipelines.train_embed import Backbone
 from pipelines.train_inputs import describe, initial_model, read_taught_sides
+from pipelines.train_workers import Workers
 
 COLUMNS = ("kind", "item_id", "uri", "category_id", "other_item_id", "other_uri",
            "other_category_id", "score", "detail")  # fmt: skip
@@ -76,7 +74,7 @@ def check(config: TrainRun, say: Say, ending: Ending | None = None) -> None:
         say(taught.sentence)
     if sentence := left_out_sentence(left_out.counts):
         say(sentence)
-    with Heartbeat(run), ExitStack() as cluster:
+    with Heartbeat(run), Workers(config.workers) as workers:
         run.write(files.INITIAL_MODEL, initial_model(config, model, taxonomy, storage))
         job = BackboneJob(
             storage=storage,
@@ -87,8 +85,7 @@ def check(config: TrainRun, say: Say, ending: Ending | None = None) -> None:
             preprocessing=model.preprocessing,
             reading=config.reading,
         )
-        connect = partial(_enter, cluster)
-        backbone = open_backbone(job, config.embeddings, config.workers, connect, say)
+        backbone = open_backbone(job, config.embeddings, workers, say)
         checked = _look_at(config, items, _named_sides(config, sides), backbone, say)
         say("comparing photos and labels")
         findings = find_all(checked, taxonomy, model.preprocessing.size_px)
@@ -105,10 +102,6 @@ def check(config: TrainRun, say: Say, ending: Ending | None = None) -> None:
         say("writing the report")
         write_check_report(run, shown)
     _end(run, items.num_rows, shown.usable, findings, say)
-
-
-def _enter(cluster: ExitStack) -> None:
-    cluster.enter_context(connected())
 
 
 def _named_sides(config: TrainRun, sides: tuple[pa.Table, pa.Table]) -> list[str]:

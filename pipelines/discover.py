@@ -2,15 +2,12 @@
 
 import csv
 import io
-from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import partial
 
 import pyarrow as pa
 import safetensors.torch
 
 from lib.batches import to_parquet
-from lib.cluster.connection import connected
 from lib.embeddings.clusters import find_clusters
 from lib.embeddings.store import EmbeddingStore
 from lib.errors import InputError
@@ -36,6 +33,7 @@ from lib.training.backbone import BackboneJob
 from pipelines.discover_inputs import DiscoverRun, Placed, fit_no_category, place, read_items
 from pipelines.steps import Say, open_unless_ended
 from pipelines.train_backbone import open_backbone
+from pipelines.train_workers import Workers
 
 SHOWN = 12  # photos of each group
 COLUMNS = ("item_id", "uri", "etag", "name", "category_id")
@@ -116,17 +114,12 @@ def _embed(config: DiscoverRun, run: Run, items: pa.Table, say: Say) -> Embeddin
         preprocessing=model.preprocessing,
         reading=config.reading,
     )
-    with ExitStack() as cluster:
-        connect = partial(_enter, cluster)
-        backbone = open_backbone(job, config.embeddings, config.workers, connect, say)
+    with Workers(config.workers) as workers:
+        backbone = open_backbone(job, config.embeddings, workers, say)
         backbone.embed(items)
     if unusable := len(backbone.unusable):
         say(f"{plural(unusable, 'image')} cannot be used, and stay out")
     return backbone.store()
-
-
-def _enter(cluster: ExitStack) -> None:
-    cluster.enter_context(connected())
 
 
 def _write(config: DiscoverRun, run: Run, placed: Placed, looked_at: int) -> tuple[str, int]:

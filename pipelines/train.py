@@ -1,10 +1,8 @@
 """Training, step by step: labelled photos in, a calibrated bundle out."""
 
 import time
-from contextlib import ExitStack
 
 from lib.catalog.left_out import LeftOut, left_out_sentence
-from lib.cluster.connection import connected
 from lib.errors import InputError
 from lib.models.bundle import Bundle, BundleInfo, read_bundle
 from lib.models.choice import choose_model
@@ -20,6 +18,7 @@ from pipelines.train_adapt import read_unlabelled
 from pipelines.train_config import TrainRun
 from pipelines.train_inputs import describe, initial_model, read_labelled
 from pipelines.train_steps import HEAD, TrainingSteps
+from pipelines.train_workers import Workers
 
 
 def train(
@@ -70,12 +69,8 @@ def train(
         if unlabelled is not None:
             run.write_table(files.UNLABELLED_ITEMS, unlabelled)
         run.write(files.INITIAL_MODEL, initial_model(config, model, taxonomy, storage))
-    with Heartbeat(run), ExitStack() as cluster:
-
-        def connect() -> None:
-            cluster.enter_context(connected())  # at the first need; later ones change nothing
-
-        steps = TrainingSteps(config, model, taxonomy, run, connect, say, started)
+    with Heartbeat(run), Workers(config.workers) as workers:
+        steps = TrainingSteps(config, model, taxonomy, run, workers, say, started)
         labelled, tried = steps.try_all(items, held_out, unlabelled)
         bundle = steps.end(labelled, tried)
     # before the end, so that a run that is killed here is resumed and logged

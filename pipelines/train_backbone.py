@@ -1,26 +1,22 @@
 """The backbone of a training: which one it is, and where what it makes is kept."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from lib.cluster.workers_config import WorkersConfig
 from lib.models.bundle_weights import backbone_digest
 from lib.storage.uris import absolute, join
 from lib.training.backbone import BackboneJob
 from pipelines.steps import Say
 from pipelines.train_embed import Backbone
+from pipelines.train_workers import Workers
 
 
-def open_backbone(
-    job: BackboneJob, folder: str, workers: WorkersConfig, connect: Callable[[], None], say: Say
-) -> Backbone:
+def open_backbone(job: BackboneJob, folder: str, workers: Workers, say: Say) -> Backbone:
     """Return a backbone that embeds where no store has the embeddings yet.
 
     Args:
         job: the backbone; where its compiled forms are kept follows here.
         folder: of the embeddings.
-        workers: that embed.
-        connect: to the cluster, at the first need.
+        workers: that compile and embed.
         say: takes each line for the person who waits.
     """
     digest = backbone_digest(job.load(), job.preprocessing)
@@ -30,6 +26,5 @@ def open_backbone(
         digest=digest,
         folder=place,
         workers=workers,
-        connect=connect,
         say=say,
     )

@@ -1,24 +1,30 @@
 """Embeddings of labelled items: the kept ones, and the others from their images."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
 
-from lib.cluster.backbone_workers import compile_on_ray, embed_on_ray
-from lib.cluster.workers_config import WorkersConfig
 from lib.embeddings.lookup import look_up
 from lib.embeddings.store import KEY, EmbeddingStore
 from lib.hashing import digest_json
 from lib.reasons import ErrorItem
 from lib.storage.storage import Storage
-from lib.training.backbone import BackboneJob, Precision
+from lib.training.backbone import (
+    BackboneJob,
+    Precision,
+    compile_backbone,
+    embed_items,
+    join_embedded,
+    shares_of,
+)
 from pipelines.classify_missing import keep_index
 from pipelines.steps import Say
 from pipelines.train_labelled import Labelled, as_labelled
+from pipelines.train_workers import Workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +35,14 @@ class Backbone:
         job: the backbone.
         digest: what its embeddings are kept under.
         folder: of the embeddings.
-        workers: that embed.
-        connect: to the cluster, for as long as the training lasts.
+        workers: that compile and embed.
         say: takes each line for the person who waits.
     """
 
     job: BackboneJob
     digest: str
     folder: str
-    workers: WorkersConfig
-    connect: Callable[[], None]
+    workers: Workers
     say: Say
     unusable: dict[str, ErrorItem] = field(default_factory=dict)
 
@@ -56,8 +60,7 @@ class Backbone:
         """Compile the backbone for CPUs, where that is not kept: nights may have embedded all."""
         if not self.job.kept("fp32"):
             self.say("compiling the network")
-            self.connect()
-            compile_on_ray(self.job, self.workers)
+            self._compile()
 
     def embed(
         self, items: pa.Table, precision: Precision = "fp32", scale_items: pa.Table | None = None
@@ -78,11 +81,15 @@ class Backbone:
             images = f"{missing.num_rows:,} images"
             again = f"embedding {images} again in {precision}, to see that the labels stay"
             self.say(f"embedding {images}" if precision == "fp32" else again)
-            self.connect()
-            compiled = compile_on_ray(self.job, self.workers, scale_items)
+            compiled = self._compile(scale_items)
             if precision == "int8" and not compiled:
                 return items.slice(0, 0), torch.empty(0, 0, dtype=torch.float16)
-            found = embed_on_ray(self.job, missing, precision, self.workers)
+            threads, shares = self.workers.threads, shares_of(missing, self.workers.count)
+            found = join_embedded(
+                self.workers.call(
+                    [partial(embed_items, self.job, each, precision, threads) for each in shares]
+                )
+            )
             self.unusable.update({each.item_id: each for each in found.unusable})
             if found.rows.num_rows:
                 store.append(file_name(missing), [found.rows])
@@ -91,6 +98,10 @@ class Backbone:
             rows, vectors = look_up(items, store)
         order = np.argsort(rows.to_numpy())
         return items.take(rows.take(pa.array(order))), torch.from_numpy(vectors[order])
+
+    def _compile(self, scale_items: pa.Table | None = None) -> bool:
+        (compiled,) = self.workers.call([partial(compile_backbone, self.job, scale_items)])
+        return compiled
 
 
 def file_name(items: pa.Table) -> str:

@@ -7,8 +7,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from torch import Tensor
 
-from lib.cluster.monitor import TrainingWatch
-from lib.cluster.train_workers import train_on_ray
 from lib.errors import InputError
 from lib.evaluation.held_out import Scored, together
 from lib.heads.folds import assign_folds
@@ -38,7 +36,7 @@ class FineTuning:
         items: labelled items, columns of `ITEM_SCHEMA`; the held-out ones come last.
         photos: names of the items' photos.
         held_out: how many are held out; none where each item is in turn.
-        connect: to the cluster, for as long as the training lasts.
+        connect: to Ray, for as long as the training lasts.
         tell: takes each epoch.
         say: takes each line for the person who waits.
     """
@@ -114,6 +112,9 @@ class FineTuning:
         job = self.job(name, train.num_rows)
         job.run.write_table(files.TRAIN_ITEMS, train)
         job.run.write_table(files.VALIDATION_ITEMS, held_out)
+
+        from lib.cluster.monitor import TrainingWatch  # noqa: PLC0415  # Ray takes seconds to import
+        from lib.cluster.train_workers import train_on_ray  # noqa: PLC0415  # as above
 
         self.connect()
         watch = TrainingWatch(self.run)

@@ -1,7 +1,6 @@
 """The steps of a training: a head, a fine-tuned network, the better of the two, the bundle."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,6 +37,7 @@ from pipelines.train_names import (
     train_names,
 )
 from pipelines.train_report import Shown, write_report
+from pipelines.train_workers import Workers
 
 HEAD, FINETUNE = "head", "finetune"
 NETWORK = "fine-tuned network"
@@ -51,7 +51,7 @@ class TrainingSteps:
     model: ChosenModel
     taxonomy: Taxonomy
     run: Run
-    connect: Callable[[], None]
+    workers: Workers
     say: Say
     started: float
     history: list[EpochRecord] = field(default_factory=list)
@@ -174,7 +174,7 @@ class TrainingSteps:
             sharers=self.config.workers.most,
         )
         folder = kept or self.config.embeddings
-        return open_backbone(job, folder, self.config.workers, self.connect, self.say)
+        return open_backbone(job, folder, self.workers, self.say)
 
     def _fit_head(
         self, backbone: Backbone, labelled: Labelled, unlabelled: pa.Table | None
@@ -230,7 +230,7 @@ class TrainingSteps:
             items=labelled.items,
             photos=labelled.photos,
             held_out=labelled.held_out,
-            connect=self.connect,
+            connect=self.workers.connect,
             tell=lambda epoch: self.say(epoch_sentence(epoch)),
             say=self.say,
         )

@@ -1,7 +1,8 @@
 """A backbone as it stands: made ready for its device once, and asked for embeddings."""
 
 import logging
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -156,6 +157,22 @@ def embed_items(job: BackboneJob, items: pa.Table, precision: Precision, threads
             for item_id, uri, error in rows
             if error is not None
         ],
+    )
+
+
+def shares_of(items: pa.Table, workers: int) -> list[pa.Table]:
+    """Divide items evenly among workers, in their order; of a few, some workers have none."""
+    size = max(math.ceil(items.num_rows / workers), BATCH)
+    return [items.slice(start, size) for start in range(0, items.num_rows, size)]
+
+
+def join_embedded(found: Sequence[Embedded]) -> Embedded:
+    """Put what was found of shares together, in their order; there is at least one."""
+    # where no image can be read there is no width, and another schema
+    tables = [each.rows for each in found if each.rows.num_rows] or [found[0].rows]
+    return Embedded(
+        rows=pa.concat_tables(tables),
+        unusable=[item for each in found for item in each.unusable],
     )
 
 

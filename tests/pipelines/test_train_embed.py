@@ -12,6 +12,7 @@ from lib.schemas import ITEM_SCHEMA
 from lib.training.backbone import BackboneJob
 from pipelines.train_embed import Backbone, embed_labelled, file_name
 from pipelines.train_labelled import Labelled
+from pipelines.train_workers import Workers
 from tests.helpers.catalogs import LOCAL, PREPROCESSING
 
 LEAVES = ("hat", "boot")
@@ -47,8 +48,7 @@ def embed(folder: Path, train: pa.Table, held_out: pa.Table | None = None) -> La
         job=job,
         digest="digest",
         folder=str(folder),
-        workers=WorkersConfig(),
-        connect=lambda: None,
+        workers=Workers(WorkersConfig()),
         say=lambda _: None,
     )
     return embed_labelled(backbone, train, held_out, LEAVES)
