@@ -15,7 +15,14 @@ from lib.images.resize import normalise
 from lib.models.classifier import Classifier, build_classifier
 from lib.models.openvino_runtime import FILES
 from lib.models.pretrained import parameters_of
-from lib.training.backbone import BATCH, BackboneJob, compile_backbone, embed_items
+from lib.training.backbone import (
+    BATCH,
+    BackboneJob,
+    compile_backbone,
+    embed_items,
+    join_embedded,
+    shares_of,
+)
 from tests.helpers import catalogs
 
 pytestmark = pytest.mark.networks
@@ -256,3 +263,26 @@ def test_without_nncf_there_is_no_int8_and_a_line_says_so(
 
     assert not compile_backbone(job, items)
     assert job.kept("int8") == {}
+
+
+@pytest.mark.parametrize(("count", "workers"), [(1, 3), (BATCH, 2), (BATCH + 1, 2), (301, 3)])
+def test_shares_are_at_most_one_per_worker_and_all_items_in_order(count: int, workers: int) -> None:
+    items = pa.table({"item_id": [str(n) for n in range(count)]})
+
+    shares = shares_of(items, workers)
+
+    assert len(shares) <= workers
+    assert all(share.num_rows for share in shares)
+    assert pa.concat_tables(shares).equals(items)
+
+
+def test_what_shares_give_is_joined_though_one_has_no_image_that_can_be_read(
+    compiled: BackboneJob, items: pa.Table, tmp_path: Path
+) -> None:
+    broken = catalogs.read_items(catalogs.write_catalog(str(tmp_path), {"x.png": b"no image"}))
+    shares = [embed_items(compiled, each, "fp32", 1) for each in (broken, items.slice(0, 3))]
+
+    found = join_embedded(shares)
+
+    assert found.rows["uri"].to_pylist() == items["uri"].to_pylist()[:3]
+    assert [each.item_id for each in found.unusable] == ["x.png"]
