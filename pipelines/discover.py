@@ -5,7 +5,6 @@ import io
 from datetime import UTC, datetime
 
 import pyarrow as pa
-import safetensors.torch
 
 from lib.batches import to_parquet
 from lib.embeddings.clusters import find_clusters
@@ -14,6 +13,7 @@ from lib.errors import InputError
 from lib.hashing import digest_bytes, digest_json
 from lib.images.thumbnails import read_thumbnails
 from lib.models.bundle import read_bundle
+from lib.models.bundle_tensors import pack
 from lib.models.choice import choose_model
 from lib.models.classifier import build_classifier
 from lib.models.pretrained import load_backbone, parameters_of
@@ -104,7 +104,7 @@ def _embed(config: DiscoverRun, run: Run, items: pa.Table, say: Say) -> Embeddin
         )
     classifier = build_classifier(model.architecture, 1, model.preprocessing.size_px)
     load_backbone(classifier, model.architecture, model.weights, run.storage)
-    run.write(files.INITIAL_MODEL, safetensors.torch.save(parameters_of(classifier)))
+    run.write(files.INITIAL_MODEL, pack(parameters_of(classifier)))
     job = BackboneJob(
         storage=run.storage,
         state_uri=run.at(files.INITIAL_MODEL),

@@ -19,7 +19,7 @@ def open_backbone(job: BackboneJob, folder: str, workers: Workers, say: Say) -> 
         workers: that compile and embed.
         say: takes each line for the person who waits.
     """
-    digest = backbone_digest(job.load(), job.preprocessing)
+    digest = backbone_digest(job.tensors(), job.preprocessing)
     place = absolute(folder)
     return Backbone(
         job=replace(job, kept_uri=join(place, f"{digest}-network")),

@@ -13,7 +13,7 @@ from lib.evaluation.held_out import Calibrated, Scored
 from lib.evaluation.predictions import make_predictions, write_predictions
 from lib.labels.promises import Accept
 from lib.models.bundle import Bundle, BundleInfo
-from lib.models.bundle_weights import write_bundle, write_compiled
+from lib.models.bundle_weights import write_compiled, write_tensors
 from lib.models.config import ChosenModel
 from lib.models.int8 import FEWEST_ITEMS, Int8
 from lib.models.reference import write_reference
@@ -129,9 +129,9 @@ def write_trained_bundle(
         said["confidence"].to_numpy(),
         vectors.numpy(),
     )
-    classifier = backbone.job.load()
     weight, bias = calibrated.scaling.fold(*trained.head)
-    classifier.head.load_state_dict({"weight": weight, "bias": bias})
+    head = {"head.weight": weight.float(), "head.bias": bias.float()}
+    tensors = backbone.job.tensors() | head
     info = BundleInfo(
         run_id=run.run_id,
         architecture=model.architecture,
@@ -155,7 +155,7 @@ def write_trained_bundle(
             **(write_names(uri, storage, names.weights) if names else {}),
         },
     )
-    return write_bundle(uri, storage, classifier, taxonomy, info), predictions
+    return write_tensors(uri, storage, tensors, taxonomy, info), predictions
 
 
 def judge(

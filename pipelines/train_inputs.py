@@ -1,7 +1,6 @@
 """What a training is given: its run file, the labelled items, and the model that it begins with."""
 
 import pyarrow as pa
-import safetensors.torch
 import torch
 
 from lib.batches import to_parquet
@@ -11,8 +10,10 @@ from lib.catalog.split import read_both, to_sides
 from lib.errors import InputError
 from lib.hashing import digest_bytes, digest_json
 from lib.labels.annotations_table import AnnotationsTable
+from lib.models.bundle_tensors import pack
 from lib.models.classifier import build_classifier
 from lib.models.config import ChosenModel
+from lib.models.packaged import is_packaged, packaged_classifier
 from lib.models.pretrained import load_backbone, parameters_of
 from lib.names.encoder_files import find_encoder
 from lib.review.teach import Taught, teach
@@ -121,6 +122,8 @@ def initial_model(
     config: TrainRun, model: ChosenModel, taxonomy: Taxonomy, storage: Storage
 ) -> bytes:
     """Return the model that every worker, and every later try, begins with, as safetensors."""
+    if is_packaged(model):
+        return pack(packaged_classifier(len(taxonomy.leaves), storage))
     torch.manual_seed(config.training.seed)
     size_px = model.preprocessing.size_px
     classifier = build_classifier(model.architecture, len(taxonomy.leaves), size_px)
@@ -129,4 +132,4 @@ def initial_model(
         # nothing is preferred before anything is learned
         torch.nn.init.zeros_(classifier.head.weight)
         torch.nn.init.zeros_(classifier.head.bias)
-    return safetensors.torch.save(parameters_of(classifier))
+    return pack(parameters_of(classifier))

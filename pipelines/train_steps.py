@@ -242,7 +242,7 @@ class TrainingSteps:
         backbone = self._backbone(part.at(TRAINED), kept=self.run.at(files.NETWORK))
         place = {each: row for row, each in enumerate(labelled.items["item_id"].to_pylist())}
         places = torch.tensor([place[each] for each in scored.item_ids])
-        head = backbone.job.load().head
+        tensors = backbone.job.tensors()
         dials = tuning.job("", labelled.train.stop).dials.model_dump(mode="json")
         layer = state["layer"]
         learned = {
@@ -251,7 +251,7 @@ class TrainingSteps:
         }
         model = Model(
             backbone=backbone,
-            head=(head.weight.detach(), head.bias.detach()),
+            head=(tensors["head.weight"], tensors["head.bias"]),
             power=1.0,
             by_head=None,
             places=places,

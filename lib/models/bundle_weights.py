@@ -31,22 +31,29 @@ def write_compiled(uri: str, storage: Storage, files: Mapping[str, bytes]) -> di
 def write_bundle(
     uri: str, storage: Storage, classifier: Classifier, taxonomy: Taxonomy, info: BundleInfo
 ) -> Bundle:
+    """Write a bundle of a classifier, as `write_tensors`."""
+    return write_tensors(uri, storage, parameters_of(classifier), taxonomy, info)
+
+
+def write_tensors(
+    uri: str, storage: Storage, tensors: Mapping[str, Tensor], taxonomy: Taxonomy, info: BundleInfo
+) -> Bundle:
     """Write a bundle; `bundle.json` comes last, so that half a bundle is none.
 
     Args:
         uri: the folder.
         storage: how to reach it.
-        classifier: the trained model.
+        tensors: of the trained classifier, in its order.
         taxonomy: whose leaves the head's columns are.
         info: its description; the digests of these files are added here.
     """
-    model = pack(parameters_of(classifier))
+    model = pack(tensors)
     taxonomy_yaml = taxonomy.to_yaml().encode()
     digests = {
         **info.digests,
         "model": digest_bytes(model),
         "taxonomy": digest_bytes(taxonomy_yaml),
-        "backbone": backbone_digest(classifier, info.preprocessing),
+        "backbone": backbone_digest(tensors, info.preprocessing),
     }
     described = info.model_copy(
         update={"digests": digests, "libraries": libraries_of(info.architecture)}
@@ -58,10 +65,14 @@ def write_bundle(
     return Bundle(uri, described, taxonomy, digest_bytes(data))
 
 
-def backbone_digest(classifier: Classifier, preprocessing: Preprocessing) -> str:
-    """Name what embeddings follow from: a backbone's tensors, and what it is shown."""
-    tensors = safetensors.torch.save(parameters_of(classifier.backbone))
-    return digest_json([digest_bytes(tensors), preprocessing.digest])
+def backbone_digest(tensors: Mapping[str, Tensor], preprocessing: Preprocessing) -> str:
+    """Name what embeddings follow from: the backbone's of a classifier's tensors, and its input."""
+    backbone = {
+        name.removeprefix(_BACKBONE): value.contiguous()
+        for name, value in tensors.items()
+        if name.startswith(_BACKBONE)
+    }
+    return digest_json([digest_bytes(safetensors.torch.save(backbone)), preprocessing.digest])
 
 
 def load_classifier(bundle: Bundle, storage: Storage) -> Classifier:

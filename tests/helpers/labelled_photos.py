@@ -92,6 +92,6 @@ def keep_embeddings(folder: Path, *catalogs: str, taxonomy: Taxonomy = TAXONOMY)
         read_catalog(CatalogConfig(uri=str(folder / each)), LOCAL) for each in catalogs
     )
     found = embed_items(job, items, "fp32", 1)
-    digest = backbone_digest(job.load(), model.preprocessing)
+    digest = backbone_digest(job.tensors(), model.preprocessing)
     store = EmbeddingStore(str(folder / "embeddings"), digest, LOCAL)
     store.append("kept", [found.rows])
