@@ -1,4 +1,4 @@
-"""The command `check`, on photos whose embeddings are kept, so that no Ray is started."""
+"""The command `check`, on photos whose embeddings are kept."""
 
 import csv
 from pathlib import Path

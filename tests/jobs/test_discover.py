@@ -1,4 +1,4 @@
-"""The command `discover`, on photos whose embeddings are kept, so that no Ray is started."""
+"""The command `discover`, on photos whose embeddings are kept."""
 
 import csv
 from collections import Counter
@@ -19,7 +19,6 @@ from lib.taxonomy.taxonomy import parse_taxonomy
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job, told_by
 from tests.helpers.labelled_photos import keep_embeddings
-from tests.helpers.local_ray import local_ray
 
 KINDS = ("chair", "dress", "bottle", "sunglasses", "trousers")
 NEW = "sunglasses"
@@ -101,7 +100,7 @@ def test_the_report_shows_photos_of_each_group(drafted: dict[str, Any]) -> None:
     assert page.count("data:image/jpeg") >= 8 * len(KINDS)
 
 
-@pytest.mark.ray
+@pytest.mark.processes
 def test_the_draft_can_be_trained_on(shop: Path, drafted: dict[str, Any]) -> None:
     run_file = shop / "train.yaml"
     given = {
@@ -114,8 +113,7 @@ def test_the_draft_can_be_trained_on(shop: Path, drafted: dict[str, Any]) -> Non
     }
     run_file.write_text(yaml.safe_dump(given))
 
-    with local_ray():
-        result = run_job("train", str(run_file), "--json")
+    result = run_job("train", str(run_file), "--json")
 
     assert result.exit_code == 0, result.output
     assert told_by(result.stdout)["accuracy"] > 0.8

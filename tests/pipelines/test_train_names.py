@@ -35,7 +35,6 @@ from tests.helpers import catalogs
 from tests.helpers.embedded import LEAVES, draw
 from tests.helpers.encoders import write_encoder
 from tests.helpers.jobs import run_job
-from tests.helpers.local_ray import local_ray
 from tests.helpers.report_reading import Page
 
 WORDS = ("shirt", "shoe", "watch", "scarf")
@@ -152,7 +151,7 @@ def tiny_encoder(folder: Path) -> dict[str, str]:
     return {"encoder": str(write_encoder(folder / "tiny", words))}
 
 
-@pytest.mark.ray
+@pytest.mark.processes
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("reads", [lambda _: {}, tiny_encoder], ids=["n-grams", "text-encoder"])
 def test_a_training_on_titled_photos_makes_a_bundle_that_reads_titles(
@@ -181,8 +180,7 @@ def test_a_training_on_titled_photos_makes_a_bundle_that_reads_titles(
     }
     (tmp_path / "train.yaml").write_text(yaml.safe_dump(described))
 
-    with local_ray():
-        result = run_job("train", str(tmp_path / "train.yaml"))
+    result = run_job("train", str(tmp_path / "train.yaml"))
 
     assert result.exit_code == 0, result.output
     assert f"accuracy on {SEEN} items with a name: image alone" in result.output
