@@ -1,5 +1,7 @@
 """Stores of embeddings to be searched, made in code."""
 
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from lib.embeddings.store import Embeddings, EmbeddingStore, to_table
 from lib.labels.change import Change
 from lib.labels.delta_table import LabelsTable
 from lib.labels.history import Made
+from lib.models.bundle import Bundle
 from lib.schemas import LABELS_SCHEMA
 from lib.search.query import ImageEmbedder
 from tests.helpers.catalogs import (
@@ -53,14 +56,9 @@ def make_shop(folder: Path, count: int = 12, copies: int = 0) -> None:
 
     Item `n` is named and labelled by `n`; `copies` of the first are `900.jpg` and on.
     """
-    bundle = make_bundle(str(folder / "bundle"))
-    files = pictures(count)
-    files |= {f"{900 + number}.jpg": files["000.jpg"] for number in range(copies)}
-    images = write_catalog(str(folder / "images"), files)
-    items = read_items(images)
-    embedder = ImageEmbedder(bundle, LOCAL)
-    found = np.stack([embedder.embed(uri) for uri in items["uri"].to_pylist()])
+    bundle, items = _make_images(folder, count, copies)
     store = EmbeddingStore(str(folder / "embeddings"), bundle.backbone_digest, LOCAL)
+    found = _embedded(count, copies)
     store.append("night", [to_table(items["uri"], items["etag"], found)])
     rows = label_rows(items["item_id"].to_pylist()).to_pylist()
     for number, (row, item) in enumerate(zip(rows, items.to_pylist(), strict=True)):
@@ -69,6 +67,22 @@ def make_shop(folder: Path, count: int = 12, copies: int = 0) -> None:
             row |= {"category_id": "skirt", "category_path": TAXONOMY.path("skirt")}
             row["decision"] = "review"
     publish(folder, pa.Table.from_pylist(rows, schema=LABELS_SCHEMA), bundle.made)
+
+
+def _make_images(folder: Path, count: int, copies: int) -> tuple[Bundle, pa.Table]:
+    files = pictures(count)
+    files |= {f"{900 + number}.jpg": files["000.jpg"] for number in range(copies)}
+    items = read_items(write_catalog(str(folder / "images"), files))
+    return make_bundle(str(folder / "bundle")), items
+
+
+@cache
+def _embedded(count: int, copies: int) -> Embeddings:
+    """Embed the pictures of a shop once: it takes seconds, and many tests want one."""
+    with tempfile.TemporaryDirectory() as folder:
+        bundle, items = _make_images(Path(folder), count, copies)
+        embedder = ImageEmbedder(bundle, LOCAL)
+        return np.stack([embedder.embed(uri) for uri in items["uri"].to_pylist()])
 
 
 def publish(folder: Path, rows: pa.Table, made: Made) -> None:
