@@ -1,5 +1,6 @@
 """Small catalogs, bundles and labels, made in code."""
 
+import copy
 import csv
 import hashlib
 import io
@@ -7,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -172,10 +174,9 @@ def make_bundle(
     reference: Sample | None = None,
 ) -> Bundle:
     """Write a bundle of a seeded, untrained network, and if asked to, its model for OpenVINO."""
-    torch.manual_seed(7)
     leaves = TAXONOMY.leaves
-    classifier = build_classifier(architecture, len(leaves), PREPROCESSING.size_px).eval()
-    _tell_apart(classifier)
+    classifier = copy.deepcopy(_untrained(architecture))
+    torch.manual_seed(7)  # whatever was made before, what a test draws next is the same
     files = convert(classifier.backbone, PREPROCESSING) if converted else {}
     info = BundleInfo(
         run_id="made-in-a-test",
@@ -191,6 +192,15 @@ def make_bundle(
         | (write_reference(uri, storage, reference) if reference else {}),
     )
     return write_bundle(uri, storage, classifier, TAXONOMY, info)
+
+
+@cache
+def _untrained(architecture: str) -> Classifier:
+    """Make a seeded network once: it takes half a second, and many tests want one."""
+    torch.manual_seed(7)
+    classifier = build_classifier(architecture, len(TAXONOMY.leaves), PREPROCESSING.size_px).eval()
+    _tell_apart(classifier)
+    return classifier
 
 
 @torch.no_grad()
