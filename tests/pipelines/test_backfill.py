@@ -487,7 +487,7 @@ def test_what_a_labelled_catalog_leaves_out_is_said(shop: Shop, tmp_path: Path) 
     assert "left out: 1 linked folder (not followed), 1 .heic" in result.stdout.splitlines()
 
 
-@pytest.mark.ray
+@pytest.mark.processes
 @pytest.mark.timeout(240)
 def test_rows_without_an_embedding_go_the_way_of_pixels_and_get_one(shop: Shop) -> None:
     (path,) = (shop.folder / "embeddings").rglob("*.parquet")
@@ -496,8 +496,7 @@ def test_rows_without_an_embedding_go_the_way_of_pixels_and_get_one(shop: Shop) 
     run_file = shop.write(SPLIT.replace("split: {shirt: [blouse, polo]}", "added: [polo]").replace(
         "blouse", "shirt"), labelled=_labels(shop))  # fmt: skip
 
-    with local_ray():
-        result = run_job("backfill", run_file)
+    result = run_job("backfill", run_file)
 
     assert result.exit_code == 0, result.output
     assert "5 by the model on their images, for want of an embedding" in result.output
@@ -514,7 +513,7 @@ def figures_of(shop: Shop, run_id: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-@pytest.mark.ray
+@pytest.mark.processes
 @pytest.mark.timeout(240)
 def test_labelled_items_without_an_embedding_are_embedded_first(shop: Shop) -> None:
     ids = [each for each in shop.items["item_id"].to_pylist() if each in PICTURES]
@@ -530,8 +529,7 @@ def test_labelled_items_without_an_embedding_are_embedded_first(shop: Shop) -> N
         "examples": shop.examples(**dict.fromkeys(ids[40:45], "hat")),
     }
 
-    with local_ray():
-        result = run_job("backfill", shop.write(ADDED, labelled=labelled))
+    result = run_job("backfill", shop.write(ADDED, labelled=labelled))
 
     assert result.exit_code == 0, result.output
     assert "6 labelled items have no embedding; they are embedded first" in result.output

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,12 @@ from deltalake import DeltaTable
 from lib.errors import InputError
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job
-from tests.helpers.local_ray import local_ray
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
 # the one picture that may also be refused: 64 megapixels in 38 bytes
 LARGEST = "webp-8000-lossless.webp"
 SUFFIXES = ("jpg", "png", "gif", "bmp", "webp")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ray_is_up() -> Iterator[None]:
-    with local_ray():
-        yield
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import io
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,18 +13,11 @@ from pyarrow import parquet
 
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job
-from tests.helpers.local_ray import local_ray
 from tests.helpers.web_site import serve
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
 PICTURE = catalogs.encode(catalogs.draw(1), "jpg")
-
-
-@pytest.fixture(scope="module")
-def ray_is_up() -> Iterator[None]:
-    with local_ray():
-        yield
 
 
 def classify(
@@ -53,7 +45,6 @@ def classify(
     return dict(zip(rows["item_id"].to_pylist(), errors, strict=True))
 
 
-@pytest.mark.usefixtures("ray_is_up")
 def test_a_manifests_uris_that_are_no_files_are_a_row_each(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -83,7 +74,6 @@ def write_manifest(path: Path, uris: dict[str, str]) -> None:
     path.write_bytes(file.getvalue())
 
 
-@pytest.mark.usefixtures("ray_is_up")
 def test_a_manifests_web_servers_cost_a_row_each(tmp_path: Path) -> None:
     with (
         serve(PICTURE) as site,
@@ -113,7 +103,6 @@ def test_a_manifests_web_servers_cost_a_row_each(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.usefixtures("ray_is_up")
 def test_a_folders_files_that_cannot_be_read_are_a_row_each(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()

@@ -1,5 +1,4 @@
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,9 +11,8 @@ from lib.schemas import LABELS_SCHEMA
 from tests.conftest import Bucket
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job
-from tests.helpers.local_ray import local_ray
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
 PICTURE = catalogs.encode(catalogs.draw(1), "jpg")
 MARKUP = "<script>document.title='taken'</script><img src=x onerror=alert(1)>"
@@ -60,12 +58,6 @@ ELSEWHERE = [
 ]
 
 
-@pytest.fixture(scope="module")
-def ray_is_up() -> Iterator[None]:
-    with local_ray():
-        yield
-
-
 def classify(s3: Bucket, folder: Path, catalog: str, *, errors: float) -> pa.Table:
     """Classify a catalog; return the table's rows as another program reads them."""
     catalogs.make_bundle(f"{s3.uri}/bundle", architecture="squeezenet1_1")
@@ -101,7 +93,6 @@ def write_manifest(s3: Bucket, rows: dict[str, list[str]]) -> str:
     return "catalog.parquet"
 
 
-@pytest.mark.usefixtures("ray_is_up")
 def test_keys_of_any_characters_are_items_with_labels(s3: Bucket, tmp_path: Path) -> None:
     # moto resolves dots in keys, and knows no key of two lines
     keys = KEYS if s3.server.is_ceph else [key for key in KEYS if "\n" not in key]
@@ -112,7 +103,6 @@ def test_keys_of_any_characters_are_items_with_labels(s3: Bucket, tmp_path: Path
     assert set(rows["category_id"].to_pylist()) == {rows["category_id"][0].as_py()}
 
 
-@pytest.mark.usefixtures("ray_is_up")
 def test_ids_and_titles_of_any_characters_come_through_and_mean_nothing(
     s3: Bucket, tmp_path: Path
 ) -> None:
@@ -133,7 +123,6 @@ def test_ids_and_titles_of_any_characters_come_through_and_mean_nothing(
     assert len(report) < len(MEGABYTE)
 
 
-@pytest.mark.usefixtures("ray_is_up")
 def test_uris_that_lead_elsewhere_are_error_rows_and_nothing_is_read(
     s3: Bucket, tmp_path: Path
 ) -> None:

@@ -10,7 +10,6 @@ from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job
-from tests.helpers.local_ray import local_ray
 
 PRICES = PricesConfig(node_hour={"head": 0.4, "gpu": 1.0})
 
@@ -42,7 +41,7 @@ def test_hours_of_several_tries_are_added_by_kind() -> None:
     assert add_hours({"gpu": 1.0}, {"gpu": 0.5, "head": 2.0}) == {"gpu": 1.5, "head": 2.0}
 
 
-@pytest.mark.ray
+@pytest.mark.processes
 @pytest.mark.timeout(300)
 def test_dry_run_log_and_report_say_the_cost(tmp_path: Path) -> None:
     catalogs.write_catalog(str(tmp_path / "images"), catalogs.pictures(30))
@@ -59,9 +58,8 @@ def test_dry_run_log_and_report_say_the_cost(tmp_path: Path) -> None:
     run_file = tmp_path / "night.yaml"
     run_file.write_text(yaml.safe_dump(described))
 
-    with local_ray():
-        dry = run_job("classify", str(run_file), "--dry-run")
-        done = run_job("classify", str(run_file))
+    dry = run_job("classify", str(run_file), "--dry-run")
+    done = run_job("classify", str(run_file))
 
     assert "estimated cost: " in dry.output
     assert "images per EUR" in dry.output
