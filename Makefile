@@ -48,9 +48,10 @@ demo: $(VENV)/.installed
 first-week: $(VENV)/.installed
 	$(RUN) tests.helpers.first_week $(if $(WRITE),--write)
 
-# torch's threads wait asleep: two processes' that spin take the cores from each other
+# torch's threads wait asleep: two processes' that spin take the cores from each other; the files
+# come in the order of tests/conftest.py, slow ones first
 test: $(VENV)/.installed
-	OMP_WAIT_POLICY=passive $(RUN) pytest -n 2 --dist loadfile
+	OMP_WAIT_POLICY=passive $(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # what is left out here takes seconds to import: Ray, and torchvision's models
 test-fast: $(VENV)/.installed

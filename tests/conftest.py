@@ -27,6 +27,7 @@ print(server.get_host_and_port()[1], flush=True)
 sys.stdin.read()
 """
 MOTO_PAGE = 20  # a page of moto's listings; S3's has 1,000
+SLOW = ("s3", "networks", "processes", "ray")  # each slower than the one before
 
 
 @dataclass(frozen=True)
@@ -139,10 +140,22 @@ def shared() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what talks to an S3 server, so that it can be run against another one."""
+    """Mark what talks to an S3 server, for runs against another one; put slow files first."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         # a fixture may be asked for by its name, for one parameter alone
         chosen = getattr(item, "callspec", None)
         if {"s3", "s3_server"} & fixtures or (chosen and "s3" in map(str, chosen.params.values())):
             item.add_marker("s3")
+    # of two workers, neither is to begin a slow file while the other has nothing left
+    slowest: dict[Path, int] = {}
+    for item in items:
+        slowest[item.path] = max(slowest.get(item.path, 0), slowness(item))
+    items.sort(key=lambda item: -slowest[item.path])
+
+
+def slowness(item: pytest.Item) -> int:
+    """How slow a test is by its marks, where a larger number is slower."""
+    return max(
+        (SLOW.index(mark.name) + 1 for mark in item.iter_markers() if mark.name in SLOW), default=0
+    )
