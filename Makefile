@@ -89,7 +89,8 @@ $(TEXT)/.installed: tests/names/requirements.txt $(VENV)/.installed
 	touch $@
 
 test-text: $(TEXT)/.installed
-	PYTHONPATH=$(CURDIR)/$(TEXT) $(RUN) pytest tests/names tests/pipelines/test_train_names.py -k encoder
+	PYTHONPATH=$(CURDIR)/$(TEXT) $(RUN) pytest tests/names/test_text_encoder.py \
+	  tests/pipelines/test_train_names.py -k encoder
 
 # Label Studio's SDK, beside the environment, too
 LABEL_STUDIO := .label-studio
@@ -98,7 +99,7 @@ $(LABEL_STUDIO)/.installed: tests/review/label_studio_requirements.txt $(VENV)/.
 	touch $@
 
 test-review: $(LABEL_STUDIO)/.installed
-	PYTHONPATH=$(CURDIR)/$(LABEL_STUDIO) $(RUN) pytest tests/review
+	PYTHONPATH=$(CURDIR)/$(LABEL_STUDIO) $(RUN) pytest tests/review/test_label_studio_sdk.py
 
 # each in an environment of its own: they want other versions of what Reshelve needs
 SCHEDULERS := benchmarks/out/schedulers
