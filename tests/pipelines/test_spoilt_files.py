@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,19 +8,12 @@ from lib.reasons import Reason
 from tests.fuzz.seeds import pictures, spoilt
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job
-from tests.helpers.local_ray import local_ray
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(480)]
 
 FILES = 2000
 # no spoilt file may end as one of these: a worker is lost to it, or for a time
 COSTLY = {Reason.DECODER_CRASH, Reason.TIMEOUT, Reason.FETCH_FAILED}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ray_is_up() -> Iterator[None]:
-    with local_ray():
-        yield
 
 
 def test_two_thousand_spoilt_files_are_as_many_rows_and_cost_no_worker(tmp_path: Path) -> None:
