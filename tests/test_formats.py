@@ -14,7 +14,6 @@ from lib.schemas import as_labels
 from tests.conftest import Server
 from tests.formats.restored import Restored, restored, succeed
 from tests.helpers.jobs import run_job
-from tests.helpers.local_ray import local_ray
 
 SAMPLES = sorted(Path(__file__).with_name("formats").glob("*.tar.xz"))
 
@@ -31,12 +30,6 @@ def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def shop(sample: Path, s3_server: Server, tmp_path: Path) -> Iterator[Restored]:
     with restored(sample, s3_server, tmp_path) as shop:
         yield shop
-
-
-@pytest.fixture(scope="module")
-def ray() -> Iterator[None]:
-    with local_ray():
-        yield
 
 
 def test_a_catalog_that_has_not_changed_since_an_earlier_version_needs_no_work(
@@ -80,8 +73,7 @@ def test_the_state_of_every_run_of_an_earlier_version_can_be_asked_for(shop: Res
         succeed("status", run, "--run-file", shop.write_run_file("second"))
 
 
-@pytest.mark.ray
-@pytest.mark.usefixtures("ray")
+@pytest.mark.processes
 def test_a_bundle_of_an_earlier_version_gives_the_same_labels(shop: Restored) -> None:
     shop.run("classify", "second", "--full", "--no-publish", "--set", "run_id=again")
 
@@ -93,8 +85,7 @@ def test_a_bundle_of_an_earlier_version_gives_the_same_labels(shop: Restored) ->
     assert now["confidence"].drop_null().to_pylist() == pytest.approx(confidences, abs=1e-3)
 
 
-@pytest.mark.ray
-@pytest.mark.usefixtures("ray")
+@pytest.mark.processes
 def test_a_classification_begun_by_an_earlier_version_goes_on(shop: Restored) -> None:
     before, items = shop.rows, [item["item_id"] for item in shop.items("begun-classify")]
     new = sorted(set(items) - set(before["item_id"].to_pylist()))
@@ -110,8 +101,7 @@ def test_a_classification_begun_by_an_earlier_version_goes_on(shop: Restored) ->
     assert shop.read_json("runs/begun-classify/manifest.json")["totals"]["items"] == len(new)
 
 
-@pytest.mark.ray
-@pytest.mark.usefixtures("ray")
+@pytest.mark.processes
 def test_making_embeddings_begun_by_an_earlier_version_goes_on(shop: Restored) -> None:
     done, units = shop.etags("runs/begun-embed/shards/"), shop.count_units("begun-embed")
 
@@ -128,8 +118,7 @@ def test_making_embeddings_begun_by_an_earlier_version_goes_on(shop: Restored) -
     assert 0 < len(done) < len(now) == units
 
 
-@pytest.mark.ray
-@pytest.mark.usefixtures("ray")
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("name", "halfway"),
     [("begun-backfill", "labels/"), ("begun-backfill-pixels", "pixels/shards/")],
