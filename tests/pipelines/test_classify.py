@@ -40,7 +40,7 @@ from tests.helpers.jobs import (
 from tests.helpers.local_ray import local_ray
 from tests.helpers.report_reading import Page
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
 PICTURES = catalogs.pictures(55)
 MISSING = [name for name in catalogs.BROKEN if name not in catalogs.BROKEN_FILES]
@@ -105,14 +105,22 @@ def lasting(rows: pa.Table) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
-    """A night that has ended well, not to be changed; Ray stays up for those that follow."""
+def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
+    """A night that has ended well in processes of this machine, not to be changed."""
     night = Night(tmp_path_factory.mktemp("night"))
     night.prepare()
+    result = run_job("classify", night.run_file)
+    assert result.exit_code == 0, result.output
+    assert "Ray" not in result.output
+    return night
+
+
+@pytest.fixture(scope="module")
+def ray(night: Night) -> Iterator[None]:
+    """A Ray that whatever runs after it joins: the tests that ask for it are the file's last."""
+    assert night.shards  # it has run before
     with local_ray():
-        result = run_job("classify", night.run_file)
-        assert result.exit_code == 0, result.output
-        yield night
+        yield
 
 
 def copy_of(night: Night, folder: Path) -> Night:
@@ -134,14 +142,6 @@ def test_the_labels_of_a_run_are_a_manifest(night: Night) -> None:
 
     same = ["item_id", "uri", "etag", "category_id"]
     assert items.select(same) == night.rows.select(same).combine_chunks()
-
-
-def test_processes_of_this_machine_give_the_same_rows_as_ray(night: Night, copy: Night) -> None:
-    result = run_job("classify", copy.run_file, "--set", "engine.where=here")
-
-    assert result.exit_code == 0, result.output
-    assert "Ray" not in result.output
-    assert lasting(copy.rows).equals(lasting(night.rows))
 
 
 def test_every_item_of_the_catalog_is_one_row_a_label_or_an_error(night: Night) -> None:
@@ -393,7 +393,6 @@ def test_a_night_says_each_stage_as_it_begins(copy: Night) -> None:
         "reading the catalog",
         "comparing it with the labels table",
         "run night",
-        "starting Ray",
         "classifying",
         "putting the shards together",
         "keeping the embeddings",
@@ -554,30 +553,6 @@ def test_what_is_accepted_is_a_gate_and_has_a_reason(
 
 
 @pytest.mark.faults
-def test_a_killed_worker_process_is_survived(night: Night, copy: Night) -> None:
-    copy.write_run_file(engine={"unit_size": 2})
-    killed: list[int] = []
-
-    def kill_one() -> None:
-        wait_until(lambda: bool(copy.shards))
-        for process in descendants(psutil.Process().pid):
-            if "UnitActor" in " ".join(process.cmdline()):
-                process.kill()
-                killed.append(len(copy.shards))
-                return
-
-    killer = threading.Thread(target=kill_one)
-    killer.start()
-    result = run_job("classify", copy.run_file)
-    killer.join()
-
-    assert result.exit_code == 0, result.output
-    assert killed
-    assert killed[0] < len(copy.shards)
-    assert lasting(copy.rows).equals(lasting(night.rows))
-
-
-@pytest.mark.faults
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("begun", "resumed"), [("ray", "ray"), ("ray", "here"), ("here", "ray"), ("here", "here")]
@@ -669,15 +644,58 @@ def test_bad_input_is_one_sentence_and_exit_code_2_before_anything_is_written(
     assert night.files() == before
 
 
-@pytest.mark.parametrize("where", ["here", "ray"])
-def test_a_damaged_model_is_one_sentence_though_only_workers_read_it(
-    copy: Night, where: str
-) -> None:
-    (copy.folder / "bundle" / "model.safetensors").write_bytes(b"of another training")
+def assert_refused_for_its_model(night: Night) -> None:
+    (night.folder / "bundle" / "model.safetensors").write_bytes(b"of another training")
 
-    result = run_job("classify", copy.run_file, "--set", f"engine.where={where}")
+    result = run_job("classify", night.run_file)
 
     assert result.exit_code in {1, 2}
     assert "model.safetensors is not the file that bundle.json describes" in result.stderr
     assert len(result.stderr.splitlines()) == 1
-    assert not Path(copy.table_uri).exists()
+    assert not Path(night.table_uri).exists()
+
+
+def test_a_damaged_model_is_one_sentence_though_only_processes_read_it(copy: Night) -> None:
+    assert_refused_for_its_model(copy)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray")
+def test_a_damaged_model_is_one_sentence_though_only_actors_read_it(copy: Night) -> None:
+    assert_refused_for_its_model(copy)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray")
+def test_ray_gives_the_same_rows_as_processes_of_this_machine(night: Night, copy: Night) -> None:
+    result = run_job("classify", copy.run_file)
+
+    assert result.exit_code == 0, result.output
+    assert "starting Ray" in result.stdout.splitlines()
+    assert lasting(copy.rows).equals(lasting(night.rows))
+
+
+@pytest.mark.faults
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray")
+def test_a_killed_worker_process_is_survived(night: Night, copy: Night) -> None:
+    copy.write_run_file(engine={"unit_size": 2})
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        wait_until(lambda: bool(copy.shards))
+        for process in descendants(psutil.Process().pid):
+            if "UnitActor" in " ".join(process.cmdline()):
+                process.kill()
+                killed.append(len(copy.shards))
+                return
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    result = run_job("classify", copy.run_file)
+    killer.join()
+
+    assert result.exit_code == 0, result.output
+    assert killed
+    assert killed[0] < len(copy.shards)
+    assert lasting(copy.rows).equals(lasting(night.rows))
