@@ -81,6 +81,7 @@ class Answers:
             shown: takes what is committed, to be shown from then on, and the version it made.
         """
         self._table, self._shown = table, shown
+        self.writing = threading.Lock()  # held from before a commit until it is shown
         self._waiting: queue.Queue[tuple[pa.Table, Future[int]] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._commit_all, name="answers")
         self._thread.start()
@@ -120,11 +121,16 @@ class Answers:
         waiting = list(together)
         rows = pa.concat_tables([each for each, _ in waiting])
         try:
-            version = self._table.append(rows)
-            self._shown(rows, version)
+            with self.writing:
+                version = self._table.append(rows)
+                self._shown(rows, version)
         except Exception as error:  # noqa: BLE001  # each of those who wait is told
             for _, done in waiting:
                 done.set_exception(error)
         else:
             for _, done in waiting:
                 done.set_result(version)
+            # nobody waits for it
+            with self.writing:
+                if (together_at := self._table.put_together()) is not None:
+                    self._shown(rows.slice(0, 0), together_at)

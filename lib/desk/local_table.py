@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from lib.desk.local_tables import kept, names, settings
+from lib.desk.local_tables import KEPT, LABELLED, settings
 from lib.labels.decisions import Decision
 from lib.schemas import ANNOTATIONS_SCHEMA
 from lib.sql import read_rows
@@ -17,29 +17,21 @@ from lib.sql import read_rows
 Row = dict[str, Any]
 Image = tuple[str, str | None]  # its uri and etag
 Counts = Mapping[tuple[str | None, str], int]  # by category and decision
+Totals = Mapping[str | None, int]  # by category, with those below it
 FEW = 1_000  # items that are found one by one
 MOST_IMAGES = 50_000  # that are remembered
 
 # what was read before somebody's answer may arrive after it, so that each row is compared
-_NEWER = """
-    CREATE TEMP TABLE newer AS SELECT t.* FROM ({kept}) t
+_TAKE_IN = """
+    INSERT OR REPLACE INTO answers BY NAME SELECT t.* FROM ({kept}) t
         LEFT JOIN answers a ON a.item_id = t.item_id AND a.image = t.image
         WHERE a.item_id IS NULL OR t."at" > a."at"
             OR t."at" = a."at" AND t.annotation_id > a.annotation_id"""
-_TAKE_IN = (
-    """DELETE FROM answers USING newer
-        WHERE answers.item_id = newer.item_id AND answers.image = newer.image""",
-    "INSERT INTO answers SELECT * FROM newer",
-    "DROP TABLE newer",
-    """INSERT INTO history SELECT * FROM all_told t
-        WHERE NOT EXISTS (SELECT 1 FROM history h WHERE h.annotation_id = t.annotation_id)""",
-)
 _COUNTS = """
-    SELECT category_id, decision, sum(items)::BIGINT AS items FROM (
-        SELECT category_id, decision, items FROM counted
-        UNION ALL SELECT model_category_id, model_decision, -1 FROM answered
-        UNION ALL SELECT category_id, decision, 1 FROM answered
-    ) GROUP BY ALL"""
+    SELECT category_id, decision, sum(items)::BIGINT AS items FROM counted GROUP BY ALL"""
+_MOVED = """
+    SELECT model_category_id, model_decision, category_id, decision, count(*) AS items
+    FROM answered GROUP BY ALL"""
 
 
 class LocalTable:
@@ -132,7 +124,11 @@ class LocalTable:
         """Count the items by category and what became of them; anew after each answer alone."""
         told, (then, found) = self._told, self._counted
         if told != then:
-            found = {(r["category_id"], r["decision"]): r["items"] for r in self.rows(_COUNTS)}
+            counted = self.rows_once(_COUNTS)
+            found = Counter({(r["category_id"], r["decision"]): r["items"] for r in counted})
+            for row in self.rows(_MOVED):
+                found[row["model_category_id"], row["model_decision"]] -= row["items"]
+                found[row["category_id"], row["decision"]] += row["items"]
             self._counted = (told, found)
         return found
 
@@ -160,18 +156,22 @@ class LocalTable:
             history: all annotations that may be new here, of `ANNOTATIONS_SCHEMA`; None where
                 those are all.
         """
-        few = answers.num_rows <= FEW
-        ids = dict(zip(names(FEW), answers["item_id"].to_pylist(), strict=False)) if few else {}
+        labelled, placed = f"({LABELLED})", None
+        if 0 < answers.num_rows <= FEW:  # each by the index, and joined with its answer then
+            ids = {f"id_{n}": each for n, each in enumerate(answers["item_id"].to_pylist())}
+            among = f"item_id IN (${', $'.join(ids)})"
+            labelled, placed = "placed", self.read(f"{LABELLED} WHERE {among}", ids)
         with self._changing:
             cursor = self._connection.cursor()
             try:
                 cursor.register("told", answers.select(ANNOTATIONS_SCHEMA.names))
                 every = answers if history is None else history
                 cursor.register("all_told", every.select(ANNOTATIONS_SCHEMA.names))
+                if placed is not None:
+                    cursor.register("placed", placed)
                 cursor.execute("BEGIN")
-                cursor.execute(_NEWER.format(kept=kept(len(ids) if ids else None)), ids)
-                for step in _TAKE_IN:
-                    cursor.execute(step)
+                cursor.execute(_TAKE_IN.format(kept=KEPT.format(labelled=labelled)))
+                cursor.execute("INSERT OR IGNORE INTO history SELECT * FROM all_told")
                 cursor.execute("COMMIT")
                 self._told += 1
             finally:

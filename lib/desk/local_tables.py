@@ -14,18 +14,20 @@ MEMORY_MB = 512
 
 # an answer as it is kept here: of which image, whether it stands, of which row, as a number, since
 # a million rows are joined with it in a third of the time that their ids take; that row, as far as
-# sheets are found by it; and whether it is shown in the place of its label
-_KEPT = """
+# sheets are found by it; and whether it is shown in the place of its label. Of `told`, and of what
+# `LABELLED` finds.
+KEPT = """
     SELECT told.*, coalesce(told.etag, told.uri) AS image, l.place, l.label,
         coalesce(answer IN ('category', 'rejected'), false) AS stands,
         coalesce(answer <> 'withdrawn' OR l.label.decision = 'person', false)
             AND l.place IS NOT NULL AS counts
-    FROM told LEFT JOIN (
-        SELECT item_id, coalesce(etag, uri) AS image, rowid AS place,
-            {{'category_id': category_id, 'decision': decision, 'confidence': confidence,
-            'run_id': run_id, 'classified_at': classified_at, 'error': error}} AS label
-        FROM labels WHERE {among}
-    ) l ON l.item_id = told.item_id AND l.image = coalesce(told.etag, told.uri)"""
+    FROM told LEFT JOIN {labelled} l
+        ON l.item_id = told.item_id AND l.image = coalesce(told.etag, told.uri)"""
+LABELLED = """
+    SELECT item_id, coalesce(etag, uri) AS image, rowid AS place,
+        {'category_id': category_id, 'decision': decision, 'confidence': confidence,
+        'run_id': run_id, 'classified_at': classified_at, 'error': error} AS label
+    FROM labels"""
 # what a person sees of an item: its label, or a person's answer in its place
 _DECIDED = """CASE WHEN a.stands THEN 'person'
     WHEN a.answer = 'split' OR a.answer IS NOT NULL AND l.decision = 'person' THEN 'review'
@@ -68,22 +70,6 @@ _SECOND = """
     FROM labels GROUP BY ALL"""
 
 
-def kept(items: int | None) -> str:
-    """Return a query for the rows of `told` as `answers` has them.
-
-    Args:
-        items: how many values named as `names` says are the ids of the items: a few are found by
-            the index of labels; None: all are looked through.
-    """
-    among = "true" if items is None else f"item_id IN (${', $'.join(names(items))})"
-    return _KEPT.format(among=among)
-
-
-def names(items: int) -> list[str]:
-    """Return the names of so many values of a query."""
-    return [f"item_{number}" for number in range(items)]
-
-
 def write_local(
     path: Path,
     rows: Iterable[pa.RecordBatch],
@@ -121,11 +107,12 @@ def write_local(
             connection.register("given", categories)
             connection.execute("CREATE TABLE categories AS SELECT * FROM given")
             connection.register("told", answers)
-            connection.execute(f"CREATE TABLE answers AS {kept(None)}")
-            connection.execute("CREATE INDEX answer_of ON answers (item_id)")
+            connection.execute(f"CREATE TABLE answers AS {KEPT.format(labelled=f'({LABELLED})')}")
+            connection.execute("CREATE UNIQUE INDEX answer_of ON answers (item_id, image)")
             connection.register("all_told", answers if history is None else history)
             connection.execute("CREATE TABLE history AS SELECT * FROM all_told")
             connection.execute("CREATE INDEX told_of ON history (item_id)")
+            connection.execute("CREATE UNIQUE INDEX told ON history (annotation_id)")
             connection.execute(_SHOWN)
             for view in _SHEETS:
                 connection.execute(view)
@@ -135,4 +122,4 @@ def write_local(
 
 def settings() -> dict[str, str | int | float | list[str]]:
     """Return how DuckDB holds such a database."""
-    return {**SETTINGS, "memory_limit": f"{MEMORY_MB}MB", "threads": 2}
+    return {**SETTINGS, "memory_limit": f"{MEMORY_MB}MB", "threads": 1}

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from lib.desk.local_table import Counts
+from lib.desk.local_table import Counts, Totals
+from lib.desk.tree import totals
 from lib.errors import InputError
 from lib.labels.delta_table import LabelsTable
 from lib.labels.history import standing
+from lib.taxonomy.taxonomy import Taxonomy
 
 NIGHTS = 14
 COMMITS = 60  # how far back they are looked for
@@ -24,6 +26,7 @@ class Nights:
         self._labels = labels
         self._found: dict[int, Counts] = {}
         self._shown: list[Counts] = []
+        self._totals: tuple[Sequence[Counts], str, list[Totals]] = ((), "", [])
         self._of: int | None = None
         self._ends = threading.Event()
         self._lock = threading.Lock()
@@ -41,6 +44,14 @@ class Nights:
                 )
                 self._thread.start()
             return self._shown
+
+    def totals(self, version: int, taxonomy: Taxonomy) -> Sequence[Totals]:
+        """Return the same as totals of the categories of a taxonomy, added up once."""
+        counts, (of, digest, found) = self.before(version), self._totals
+        if counts is not of or taxonomy.digest != digest:
+            found = [totals(taxonomy, each) for each in counts]
+            self._totals = (counts, taxonomy.digest, found)
+        return found
 
     def wait(self) -> None:
         """Wait until what was asked for is counted."""

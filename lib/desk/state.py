@@ -113,7 +113,10 @@ class Desk:
                 self.taxonomy, self.table = self._open(version)
                 # pages that were asked for are still being made of it
                 threading.Timer(30.0, old.close).start()
-            elif (seen := self.annotations.version()) != self._seen:
+                return
+            with self.answers.writing:  # what is on its way is no news
+                seen, known = self.annotations.version(), self._seen
+            if seen != known:
                 history = with_late(self.annotations.read(), self.taxonomy)
                 self.table.take_in(newest_answers(history, self.taxonomy.version), history)
                 self._seen = seen
@@ -133,7 +136,8 @@ class Desk:
         return taxonomy, table
 
     def _show(self, annotations: pa.Table, version: int) -> None:
-        self.table.take_in(newest_of_each(annotations), annotations)
+        if annotations.num_rows:
+            self.table.take_in(newest_of_each(annotations), annotations)
         if version == (0 if self._seen is None else self._seen + 1):
             self._seen = version  # nobody else has answered between: there is no more to take in
 

@@ -1,10 +1,10 @@
 """The categories as a tree that opens along one path, each with its counts."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lib.desk.local_table import Counts
+from lib.desk.local_table import Counts, Totals
 from lib.taxonomy.taxonomy import Taxonomy
 
 
@@ -37,16 +37,18 @@ class Branch:
 
 def sums(taxonomy: Taxonomy, counts: Counts) -> dict[str | None, Counter[str]]:
     """Add the counts of categories to those above them; of None, what has none we know."""
-    own: dict[str | None, Counter[str]] = {None: Counter()}
+    found: defaultdict[str | None, Counter[str]] = defaultdict(Counter, {None: Counter()})
     for (category_id, decision), items in counts.items():
         known = category_id if category_id in taxonomy.by_id else None
-        own.setdefault(known, Counter())[decision] += items
-    found: dict[str | None, Counter[str]] = {None: own.pop(None)}
-    for each, items_of in own.items():
-        assert each is not None
-        for category_id in (each, *taxonomy.ancestors(each)):
-            found.setdefault(category_id, Counter()).update(items_of)
-    return found
+        for each in (known, *(taxonomy.ancestors(known) if known else ())):
+            found[each][decision] += items
+    return dict(found)
+
+
+def totals(taxonomy: Taxonomy, counts: Counts) -> Totals:
+    """Return how many items each category has with those below it; of None, how many there are."""
+    found = {each: of.total() for each, of in sums(taxonomy, counts).items()}
+    return found | {None: sum(counts.values())}
 
 
 def by_decision(counts: Counts) -> Counter[str]:
@@ -60,7 +62,7 @@ def by_decision(counts: Counts) -> Counter[str]:
 def branches(
     taxonomy: Taxonomy,
     counts: Counts,
-    nights: Sequence[Counts] = (),
+    nights: Sequence[Totals] = (),
     chosen: str = "",
 ) -> list[Branch]:
     """Return the branches that are shown: the top, and what stands below the chosen path.
@@ -68,10 +70,10 @@ def branches(
     Args:
         taxonomy: of the table.
         counts: of the table as it is shown.
-        nights: counts of its last versions, the oldest first.
+        nights: totals of its last versions, the oldest first.
         chosen: id of the category that is open.
     """
-    now, then = sums(taxonomy, counts), [sums(taxonomy, each) for each in nights]
+    now = sums(taxonomy, counts)
     known = chosen in taxonomy.by_id
     path = {chosen, *taxonomy.ancestors(chosen)} if known else set[str]()
     inner = {category.parent for category in taxonomy.categories}
@@ -89,7 +91,7 @@ def branches(
                 name=taxonomy.by_id[category_id].name,
                 depth=depth,
                 items=now.get(category_id, none),
-                nights=[each.get(category_id, none).total() for each in then],
+                nights=[each.get(category_id, 0) for each in nights],
                 leaf=category_id not in inner,
                 opened=category_id in path,
             )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lib.desk.tree import branches, sums
+from lib.desk.tree import branches, sums, totals
 from tests.helpers.catalogs import TAXONOMY
 
 if TYPE_CHECKING:
@@ -43,8 +43,10 @@ def test_only_the_chosen_path_is_open() -> None:
 def test_a_branch_has_its_size_in_each_night() -> None:
     nights: list[Counts] = [
         {("shirt", "accept"): 1},
-        {("shirt", "accept"): 2, ("shoes", "accept"): 9},
+        {("shirt", "accept"): 2, ("shoes", "accept"): 9, (None, "error"): 1},
     ]
-    clothing, shoes = branches(TAXONOMY, COUNTS, nights)
+    found = [totals(TAXONOMY, each) for each in nights]
+    assert [each[None] for each in found] == [1, 12]
+    clothing, shoes = branches(TAXONOMY, COUNTS, found)
     assert clothing.nights == [1, 2]
     assert shoes.nights == [0, 9]

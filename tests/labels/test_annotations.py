@@ -99,6 +99,7 @@ def test_many_small_files_become_one_and_no_answer_is_lost(
     table = AnnotationsTable(str(tmp_path / "annotations"), catalogs.LOCAL)
     for number in range(12):
         table.append(rows(annotation(number)))
+        table.put_together()
     assert table.read().num_rows == 12
     assert len(DeltaTable(str(tmp_path / "annotations")).file_uris()) <= 6
 

@@ -34,11 +34,11 @@ def browse(request: Request) -> HTMLResponse:
     desk = desk_of(request)
     table, taxonomy = desk.table, desk.taxonomy
     filters = read_filters(request.query_params)
-    counts, nights = table.counts_by_category(), desk.nights.before(table.version)
+    counts, nights = table.counts_by_category(), desk.nights.totals(table.version, taxonomy)
     values = {
         "tree": branches(taxonomy, counts, nights, filters.category),
         "counts": by_decision(counts),
-        "totals": [sum(each.values()) for each in nights],
+        "totals": [each[None] for each in nights],
         "runs": table.rows_once(_RUNS, {"most": MOST_RUNS}),
         "errors": table.rows_once(_ERRORS),
         "category": taxonomy.by_id.get(filters.category),

@@ -29,7 +29,7 @@ def show(request: Request, id: str) -> HTMLResponse:  # noqa: A002  # as it stan
     if id not in taxonomy.by_id:
         raise HTTPException(404, f"The taxonomy has no category '{id}'.")
     items: Mapping[str, int] = sums(taxonomy, table.counts_by_category()).get(id, {})
-    nights = [sums(taxonomy, each).get(id) for each in desk.nights.before(table.version)]
+    nights = [each.get(id, 0) for each in desk.nights.totals(table.version, taxonomy)]
     inside = below(taxonomy, id)
     sheets = {
         order: find_sheet(table, taxonomy, Filters(category=id, order=order), PHOTOS).rows
@@ -42,7 +42,7 @@ def show(request: Request, id: str) -> HTMLResponse:  # noqa: A002  # as it stan
         "leaf": id in taxonomy.leaves,
         "items": items,
         "total": sum(items.values()),
-        "line": sparkline([each.total() if each else 0 for each in nights]),
+        "line": sparkline(nights),
         "nights": len(nights),
         "confused": confused_with(table, inside, MOST),
         "moved_out": moved(table, inside, into=False, most=MOST),
