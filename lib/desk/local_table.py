@@ -40,7 +40,8 @@ class LocalTable:
     def __init__(self, path: Path, version: int) -> None:
         """Open what `write_local` has written."""
         self.version, self._path = version, path
-        self._connection = duckdb.connect(str(path), config=settings())
+        # many ask at once: what one query gains by a second thread, the others lose
+        self._connection = duckdb.connect(str(path), config=settings(threads=1))
         self._changing, self._making = threading.Lock(), threading.Lock()
         self._made: set[str] = set()
         self._told = 0  # how often answers were taken in

@@ -88,7 +88,7 @@ def write_local(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with appearing(path) as temporary:
-        connection = duckdb.connect(str(temporary), config=settings())
+        connection = duckdb.connect(str(temporary), config=settings(threads=2))
         try:
             with streamed(connection, "rows", LABELS_SCHEMA, rows):
                 connection.execute(
@@ -120,6 +120,6 @@ def write_local(
             connection.close()
 
 
-def settings() -> dict[str, str | int | float | list[str]]:
+def settings(threads: int) -> dict[str, str | int | float | list[str]]:
     """Return how DuckDB holds such a database."""
-    return {**SETTINGS, "memory_limit": f"{MEMORY_MB}MB", "threads": 1}
+    return {**SETTINGS, "memory_limit": f"{MEMORY_MB}MB", "threads": threads}
