@@ -175,7 +175,7 @@ def make_bundle(
 ) -> Bundle:
     """Write a bundle of a seeded, untrained network, and if asked to, its model for OpenVINO."""
     leaves = TAXONOMY.leaves
-    classifier = copy.deepcopy(_untrained(architecture))
+    classifier = copy.deepcopy(_untrained(architecture, leaves))
     torch.manual_seed(7)  # whatever was made before, what a test draws next is the same
     files = convert(classifier.backbone, PREPROCESSING) if converted else {}
     info = BundleInfo(
@@ -195,10 +195,10 @@ def make_bundle(
 
 
 @cache
-def _untrained(architecture: str) -> Classifier:
+def _untrained(architecture: str, leaves: tuple[str, ...]) -> Classifier:
     """Make a seeded network once: it takes half a second, and many tests want one."""
     torch.manual_seed(7)
-    classifier = build_classifier(architecture, len(TAXONOMY.leaves), PREPROCESSING.size_px).eval()
+    classifier = build_classifier(architecture, len(leaves), PREPROCESSING.size_px).eval()
     _tell_apart(classifier)
     return classifier
 
