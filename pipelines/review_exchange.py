@@ -143,6 +143,7 @@ def import_answers(reviewed: Reviewed, source: str, by: str, say: Say) -> Taken:
     taken = take_answers(read.said, items, reviewed.answers.read(), common)
     if taken.annotations.num_rows:
         reviewed.answers.append(taken.annotations)
+        reviewed.answers.put_together()
     for sentence in (*_without(read), *taken.sentences):
         say(sentence)
     say(f"{plural(taken.annotations.num_rows, 'answer')} taken in: {reviewed.answers.name}")

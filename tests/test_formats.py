@@ -156,7 +156,8 @@ def test_a_training_begun_by_an_earlier_version_is_refused_and_left_as_it_is(
 
     assert (old_keys.exit_code, other_recipe.exit_code) == (2, 2)
     assert "'training.head_epochs'; it is 'strategy' now" in old_keys.stderr
-    assert "recipe was " in other_recipe.stderr
+    assert "(preprocessing was " in other_recipe.stderr
+    assert "; recipe was " in other_recipe.stderr
     assert shop.etags("runs/begun-train/") == before
 
 

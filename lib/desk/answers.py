@@ -1,5 +1,6 @@
 """Taking people's answers: many at a time become one commit, and none is confirmed before it."""
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +12,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from lib.desk.local_table import Row
-from lib.errors import InputError
+from lib.errors import InputError, ReshelveError
 from lib.labels.annotations import Answer
 from lib.labels.annotations_table import AnnotationsTable
 from lib.schemas import ANNOTATIONS_SCHEMA
@@ -130,7 +131,7 @@ class Answers:
         else:
             for _, done in waiting:
                 done.set_result(version)
-            # nobody waits for it
-            with self.writing:
+            # nobody waits for it, and where a store is away the next answer's writer says so
+            with self.writing, contextlib.suppress(ReshelveError):
                 if (together_at := self._table.put_together()) is not None:
                     self._shown(rows.slice(0, 0), together_at)

@@ -64,10 +64,10 @@ class LocalTable:
         found: list[Row] = self.read(query, values).to_pylist()
         return found
 
-    def rows_once(self, query: str, values: Mapping[str, object] | None = None) -> list[Row]:
+    def rows_once(self, query: str) -> list[Row]:
         """Return the rows of a query, found when it is first asked: of what no answer changes."""
         if query not in self._found:
-            self._found[query] = self.rows(query, values)
+            self._found[query] = self.rows(query)
         return self._found[query]
 
     def make_once(self, name: str, query: str) -> None:
@@ -108,9 +108,10 @@ class LocalTable:
         if found := self._images.get(item_id):
             return found
         query = "SELECT uri, etag FROM labels WHERE item_id = $id"
-        for row in self.rows(query, {"id": item_id}):
-            self._remember({item_id: (row["uri"], row["etag"])})
-        return self._images.get(item_id)
+        found = next(((r["uri"], r["etag"]) for r in self.rows(query, {"id": item_id})), None)
+        if found:
+            self._remember({item_id: found})
+        return found
 
     def shown_image(self, item_id: str) -> Image | None:
         """Return the same of an item that a page has shown lately, without asking the database."""

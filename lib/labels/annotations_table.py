@@ -78,7 +78,11 @@ class AnnotationsTable:
         raise AssertionError("the last attempt returns or raises")
 
     def put_together(self) -> int | None:
-        """Make one file of many small ones; return the version that this made, None without one."""
+        """Make one file of many small ones; return the version that this made, None without one.
+
+        Raises:
+            InputError, StoreError: as `version`.
+        """
         table = self._newest.get()
         if table is None or len(table.file_uris()) <= MOST_FILES:
             return None

@@ -4,7 +4,7 @@ import math
 from base64 import b64encode
 from datetime import datetime
 
-from lib.runs.progress import plural
+from lib.runs.progress import per_second, plural
 
 NOTHING = "\u2013"
 """Stands where there is no figure to show."""
@@ -40,7 +40,7 @@ def threshold(value: float) -> str:
 
 def rate(value: float) -> str:
     """Write a rate: one digit after the point below a hundred, none from there on."""
-    return decimal(value, 1 if abs(value) < 100 else 0)
+    return per_second(value) if math.isfinite(value) else NOTHING
 
 
 def percent(fraction: float) -> str:

@@ -66,6 +66,20 @@ def test_who_gives_an_answer_learns_that_it_could_not_be_written(tmp_path: Path)
     answers.close()
 
 
+def test_where_files_cannot_be_put_together_the_next_answer_is_taken_all_the_same(
+    tmp_path: Path,
+) -> None:
+    class Away(AnnotationsTable):
+        """A table whose store is away whenever nobody waits for it."""
+
+        def put_together(self) -> int | None:
+            raise StoreError("the store does not answer")
+
+    answers = Answers(Away(str(tmp_path / "annotations"), catalogs.LOCAL), lambda *_: None)
+    assert [answers.give([annotation(n)]) for n in range(3)] == [0, 1, 2]
+    answers.close()
+
+
 def test_an_answer_of_another_desk_is_seen_within_seconds(desk: Served) -> None:
     other = AnnotationsTable(desk.desk.config.answers, catalogs.LOCAL)
     item = desk.desk.table.item("001.png")

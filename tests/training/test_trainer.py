@@ -755,7 +755,7 @@ def test_whenever_a_writer_is_killed_the_latest_checkpoint_is_whole(
     assert all(torch.equal(n, torch.full((300_000,), epoch)) for epoch, n in found)
     epochs = [epoch for epoch, _ in found]
     assert epochs == sorted(epochs)
-    assert epochs[-1] > 10  # they did write, on the busiest machine too
+    assert epochs[-1] > 25
 
 
 def test_before_the_first_epoch_there_is_no_checkpoint(tmp_path: Path) -> None:
