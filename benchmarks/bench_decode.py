@@ -43,9 +43,10 @@ from benchmarks.labels import TEST, TRAIN, VALIDATION, Labelled, read_photos
 from benchmarks.machine import processor
 from lib.heads.lda import moments_of
 from lib.images.formats import DecodeLimits
+from lib.images.jpeg import Pixels
+from lib.images.normalise import normalise
 from lib.images.preparer import Decoder
 from lib.images.preprocessing import Preprocessing
-from lib.images.resize import normalise
 from lib.models.classifier import Classifier, build_classifier
 from lib.models.config import DEFAULT_ARCHITECTURE
 from lib.models.pretrained import PACKAGE, load_backbone
@@ -66,8 +67,6 @@ CASES = [
     *(("crop", 1600, kind) for kind in ("4:4:4", "progressive")),
 ]
 BATCH = 64
-
-Pixels = torch.Tensor
 
 
 def shown(size_px: int, decode: str, fit: str = "crop") -> Preprocessing:
@@ -121,7 +120,7 @@ def measure(files: Sequence[bytes], fit: str) -> dict[str, float]:
 
 def difference(one: Pixels, other: Pixels) -> float:
     """Return the mean difference of pixels, of 255."""
-    return float((one.float() - other.float()).abs().mean())
+    return float(np.abs(one.astype(np.float32) - other).mean())
 
 
 def difference_of_sharp(paths: Sequence[Path]) -> float:
@@ -169,7 +168,8 @@ def embed(
     for start in range(0, len(items), BATCH):
         files = list(read(items[start : start + BATCH], factor))
         for column, way in enumerate(ways):
-            batch = normalise(torch.stack([*map(way, files)]), seen[column], torch.float32)
+            pixels = torch.from_numpy(np.stack([*map(way, files)]))
+            batch = normalise(pixels, seen[column], torch.float32)
             found[column].append(classifier.backbone(batch))
     return tuple(map(torch.cat, found))
 

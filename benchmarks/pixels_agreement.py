@@ -21,10 +21,10 @@ from lib.labels.decisions import Decider
 from lib.models.bundle import Bundle, BundleInfo, read_bundle
 from lib.models.bundle_weights import write_bundle, write_compiled
 from lib.models.classifier import build_classifier
-from lib.models.head import Head
-from lib.models.openvino_runtime import convert, is_installed
+from lib.models.head import Head, read_head
+from lib.models.openvino_convert import convert
+from lib.models.openvino_runtime import is_installed
 from lib.models.pretrained import load_backbone
-from lib.models.runtimes import read_head
 from lib.runs.run import Run
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage

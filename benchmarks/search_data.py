@@ -11,9 +11,9 @@ import torch
 from benchmarks.backbones import efficientnet_lite0
 from lib.embeddings.store import Embeddings, to_table
 from lib.images.config import ReadingConfig
+from lib.images.normalise import normalise
 from lib.images.preparer import Preparer
 from lib.images.preprocessing import Preprocessing
-from lib.images.resize import normalise
 from lib.models.pretrained import read_safetensors
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
@@ -51,7 +51,7 @@ def embed(uris: list[str], folder: Path) -> Embeddings:
     found = []
     with torch.inference_mode():
         for start in range(0, len(pixels), BATCH):
-            batch = torch.stack(pixels[start : start + BATCH])
+            batch = torch.from_numpy(np.stack(pixels[start : start + BATCH]))
             found.append(network(normalise(batch, PREPROCESSING, torch.float32)).half().numpy())
     return np.concatenate(found)
 

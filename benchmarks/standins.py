@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import torch
 
+from lib.images.jpeg import Pixels
 from lib.images.preparer import Prepared
 from lib.inference.predictor import InDoubt, Predicted
 from lib.storage.retries import Retries
@@ -19,7 +19,7 @@ from lib.storage.retries import Retries
 IMAGE_BYTES = 60_000
 CATEGORIES = 5  # of the bundle in tests.helpers.catalogs
 BATCH, DIMENSIONS = 512, 512
-PIXELS = torch.zeros(3, 1, 1, dtype=torch.uint8)
+PIXELS = np.zeros((3, 1, 1), np.uint8)
 PREPARED = Prepared(pixels=PIXELS, bytes_fetched=IMAGE_BYTES, fetch_s=0.05, decode_s=0.0015)
 
 
@@ -55,7 +55,7 @@ class StandInPredictor:
         self._probabilities = draw.dirichlet([0.3] * CATEGORIES, BATCH).astype(np.float32)
         self._embeddings = draw.normal(size=(BATCH, DIMENSIONS)).astype(np.float16)
 
-    def predict(self, images: Iterable[torch.Tensor], _: InDoubt | None = None) -> Predicted:
+    def predict(self, images: Iterable[Pixels], _: InDoubt | None = None) -> Predicted:
         """Return as many rows as there are images."""
         rows = np.arange(sum(1 for _ in images)) % BATCH
         return Predicted(

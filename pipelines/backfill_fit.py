@@ -19,8 +19,7 @@ from lib.evaluation.held_out import Scored, calibrate
 from lib.evaluation.metrics import evaluate
 from lib.evaluation.results import Evaluation
 from lib.heads.lda import Moments, moments_of
-from lib.models.head import Head, raise_to
-from lib.models.runtimes import read_head
+from lib.models.head import Head, raise_to, read_head
 from lib.names.classifier import fit_names
 from lib.names.judged import HeldOut, judge_names
 from lib.names.part import encoder_of

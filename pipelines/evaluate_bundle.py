@@ -116,7 +116,7 @@ def answer(seen: Seen, bundle: Bundle, run: Run, *, own: bool) -> Answered:
     """
     import torch  # noqa: PLC0415  # takes seconds
 
-    from lib.models.runtimes import read_head  # noqa: PLC0415  # as above
+    from lib.models.head import read_head  # noqa: PLC0415  # as above
     from lib.names.labeller import labeller_of  # noqa: PLC0415  # as above
 
     head = read_head(bundle, run.storage, torch.device("cpu"))

@@ -13,11 +13,10 @@ from lib.hashing import digest_bytes
 from lib.labels.promises import Claim
 from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, read_part
 from lib.models.bundle_tensors import pack, read_tensors
-from lib.models.head import Head
+from lib.models.head import Head, read_head
 from lib.models.int8 import Int8
 from lib.models.openvino_runtime import FILES
 from lib.models.reference import read_reference, write_reference
-from lib.models.runtimes import read_head
 from lib.names.part import is_of_names, write_names
 from lib.storage.storage import Storage
 from lib.storage.uris import join

@@ -15,8 +15,7 @@ from lib.embeddings.index import PlacedReader
 from lib.embeddings.store import Embeddings, store_file
 from lib.labels.decisions import TOP_K, Decider, Floats, Ints
 from lib.models.bundle import Bundle, read_bundle
-from lib.models.head import Head
-from lib.models.runtimes import read_head
+from lib.models.head import Head, read_head
 from lib.names.labeller import Labeller, labeller_of
 from lib.runs.answers import read_answers
 from lib.runs.compaction import check_rows, part_path

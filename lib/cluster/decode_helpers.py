@@ -7,6 +7,9 @@ from typing import Any
 
 import ray
 
+from lib.cluster.pool_preparer import pack
+from lib.images.jpeg import Pixels
+from lib.images.preparer import Prepared, Preparer, StuckError
 from lib.inference.config import Decode, EngineConfig, UnitJob
 from lib.models.bundle import read_bundle
 from lib.runs.receipt import Receipt
@@ -21,17 +24,12 @@ class Helper:
 
     def __init__(self, job: UnitJob) -> None:
         """Make the threads and the connections."""
-        from lib.images.preparer import Preparer  # noqa: PLC0415  # torch is the actors', not the job's
-
         storage = job.run.storage
         info = read_bundle(job.bundle_uri, storage).info
         self._preparer = Preparer(info.preprocessing, job.reading, storage.config)
 
-    def prepare(self, items: Sequence[tuple[str, str | None]]) -> Any:  # noqa: ANN401  # loads torch
+    def prepare(self, items: Sequence[tuple[str, str | None]]) -> tuple[Pixels, list[Prepared]]:
         """Prepare items, each a URI and an etag; return their pixels, and all else beside."""
-        from lib.cluster.pool_preparer import pack  # noqa: PLC0415  # as above
-        from lib.images.preparer import StuckError  # noqa: PLC0415  # as above
-
         uris, etags = zip(*items, strict=True)
         try:
             return pack(self._preparer.stream(uris, etags))

@@ -1,4 +1,4 @@
-"""Fetching and decoding on other nodes, for an actor that classifies; loads torch."""
+"""Fetching and decoding on other nodes, for an actor that classifies."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 import ray
-import torch
 from ray.exceptions import RayError
 
 from lib.errors import ReshelveError
+from lib.images.jpeg import Pixels
 from lib.images.preparer import Prepared, Preparer, StuckError
 
 CHUNK = 64  # items that one helper is given at a time: 10 MB of pixels at 224 px
 AHEAD = 2  # chunks under way, a helper
-
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 def pack(prepared: Iterable[Prepared]) -> tuple[Pixels, list[Prepared]]:
@@ -27,7 +25,7 @@ def pack(prepared: Iterable[Prepared]) -> tuple[Pixels, list[Prepared]]:
         if each.pixels is not None:
             found.append(each.pixels)
         rest.append(replace(each, pixels=None))
-    pixels = torch.stack(found).numpy() if found else np.empty((0, 3, 1, 1), np.uint8)
+    pixels = np.stack(found) if found else np.empty((0, 3, 1, 1), np.uint8)
     return pixels, rest
 
 
@@ -37,7 +35,7 @@ def unpack(pixels: Pixels, rest: Iterable[Prepared]) -> Iterator[Prepared]:
     for each in rest:
         if each.error is None:
             # a copy, since what Ray hands out cannot be written to, and torch asks for that
-            yield replace(each, pixels=torch.from_numpy(next(remaining).copy()))
+            yield replace(each, pixels=next(remaining).copy())
         else:
             yield each
 

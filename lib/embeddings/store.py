@@ -37,6 +37,12 @@ LARGEST = float(np.finfo(np.float16).max)
 Embeddings = np.ndarray[Any, np.dtype[np.float16]]
 
 
+def as_kept(found: "np.ndarray[Any, np.dtype[np.float32]]") -> Embeddings:
+    """Return a backbone's output, float32 [n, d], as it is kept; its size has a limit."""
+    kept: Embeddings = np.clip(found, -LARGEST, LARGEST).astype(np.float16)
+    return kept
+
+
 def embeddings_schema(dimensions: int) -> pa.Schema:
     """Columns of a store whose backbone gives so many values.
 

@@ -2,18 +2,17 @@
 
 from functools import partial
 
-import torch
+import numpy as np
 from PIL.ImageFile import ImageFile
 
 from lib.images.formats import DecodeLimits, read_image
+from lib.images.jpeg import Pixels
 from lib.images.painted import paint
 from lib.images.preprocessing import Preprocessing
 from lib.images.scaling import divisor_of
 
 
-def decode(
-    data: bytes, limits: DecodeLimits, preprocessing: Preprocessing | None = None
-) -> torch.Tensor:
+def decode(data: bytes, limits: DecodeLimits, preprocessing: Preprocessing | None = None) -> Pixels:
     """Decode an image file to uint8 [3, height, width] in RGB, upright, on white.
 
     EXIF orientation is applied, and what `lib.images.formats` says of other formats. The memory's
@@ -30,15 +29,15 @@ def decode(
     return read_image(data, limits, partial(_pixels, preprocessing=preprocessing))
 
 
-def _pixels(image: ImageFile, data: bytes, *, preprocessing: Preprocessing | None) -> torch.Tensor:
+def _pixels(image: ImageFile, data: bytes, *, preprocessing: Preprocessing | None) -> Pixels:
     divisor = divisor_of(*image.size, preprocessing) if preprocessing else 1
     pixels, orientation = paint(image, data, divisor)
-    return _upright(torch.from_numpy(pixels).permute(2, 0, 1), orientation)
+    return _upright(pixels.transpose(2, 0, 1), orientation)
 
 
-def _upright(pixels: torch.Tensor, orientation: int) -> torch.Tensor:
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
     """Undo EXIF orientation: 5 to 8 swap the axes, the rest are flips."""
     if orientation in (5, 6, 7, 8):
-        pixels = pixels.transpose(1, 2)
-    flips = {2: [2], 3: [1, 2], 4: [1], 6: [2], 7: [1, 2], 8: [1]}.get(orientation)
-    return pixels.flip(flips) if flips else pixels
+        pixels = pixels.swapaxes(1, 2)
+    flips = {2: (2,), 3: (1, 2), 4: (1,), 6: (2,), 7: (1, 2), 8: (1,)}.get(orientation)
+    return np.ascontiguousarray(np.flip(pixels, flips)) if flips else pixels

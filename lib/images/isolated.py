@@ -4,13 +4,10 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
 from lib.images.memory_limit import allowance, lacks_memory
 from lib.images.nursery import Nursery, Task, fetch_ahead
 from lib.images.preparer import Decoder, Prepared, Preparer
+from lib.images.resampling import by_products
 from lib.reasons import ItemError
 
 
@@ -27,9 +24,11 @@ class CarefulPreparer:
         Raises:
             ReshelveError: the other process cannot be started, or is killed again and again.
         """
-        decoder, config = self._preparer.decoder, self._preparer.config
+        config = self._preparer.config
+        # of one image at a time; each process that one ends would load torch again
+        decoder = replace(self._preparer.decoder, resample=by_products)
         task = Task(
-            work=_Pack(decoder), memory=allowance(decoder.limits), timeout_s=config.timeout_s
+            work=_Decoding(decoder), memory=allowance(decoder.limits), timeout_s=config.timeout_s
         )
         pairs = zip(uris, etags, strict=True)
         with contextlib.closing(Nursery(task)) as nursery:
@@ -46,27 +45,21 @@ class CarefulPreparer:
 
 def _finish(data: bytes, fetched: Prepared, nursery: Nursery) -> Prepared:
     try:
-        prepared, pixels = nursery.work(data)
+        prepared = nursery.work(data)
     except ItemError as error:
         return replace(fetched, error=error)
     assert isinstance(prepared, Prepared)
-    if pixels is not None:
-        prepared = replace(prepared, pixels=torch.from_numpy(pixels))
     return replace(prepared, bytes_fetched=fetched.bytes_fetched, fetch_s=fetched.fetch_s)
 
 
 @dataclass(frozen=True)
-class _Pack:
-    """Decodes, and gives the pixels as an array.
-
-    torch would send a handle to shared memory, which may outlive both ends.
-    """
+class _Decoding:
+    """Decodes in a process of little memory."""
 
     decoder: Decoder
 
-    def __call__(self, data: bytes) -> tuple[Prepared, NDArray[np.uint8] | None]:
+    def __call__(self, data: bytes) -> Prepared:
         prepared = self.decoder(data)
         if prepared.error and lacks_memory(prepared.error.__context__):
             raise prepared.error
-        pixels = None if prepared.pixels is None else prepared.pixels.numpy()
-        return replace(prepared, pixels=None), pixels
+        return prepared

@@ -3,7 +3,6 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
@@ -12,12 +11,10 @@ from PIL.PngImagePlugin import PngImageFile
 
 from lib.images.colours import to_rgb
 from lib.images.formats import orientation_of
-from lib.images.jpeg import decode_jpeg
+from lib.images.jpeg import Pixels, decode_jpeg
 from lib.images.profiles import Space
 
 _STRIP_PIXELS: Final = 2**20
-
-Pixels = NDArray[np.uint8]
 
 
 def paint(image: ImageFile, data: bytes, divisor: int = 1) -> tuple[Pixels, int]:
@@ -57,7 +54,7 @@ def _to_array(picture: Image.Image) -> Pixels:
     width, height = picture.size
     rows = max(1, _STRIP_PIXELS // width)
     if rows >= height:
-        return np.asarray(picture)
+        return np.array(picture)  # a copy, since torch wants one that may be written to
     pixels = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, rows):
         bottom = min(top + rows, height)

@@ -8,16 +8,16 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from torch import Tensor
-
 from lib.errors import ReshelveError
 from lib.images.budget import PixelBudget
 from lib.images.config import ReadingConfig
 from lib.images.decode import decode
 from lib.images.fetch import Fetcher
 from lib.images.formats import DecodeLimits
+from lib.images.jpeg import Pixels
 from lib.images.memory_limit import return_what_is_freed
 from lib.images.preprocessing import Preprocessing
+from lib.images.resampling import Resample, by_torch
 from lib.images.resize import resize
 from lib.reasons import ItemError
 from lib.storage.config import StorageConfig
@@ -29,7 +29,7 @@ _LARGE_BYTES = 8 * 2**20  # Pillow's large images are made of blocks of 16 MiB
 _AHEAD = 1_024  # images whose pixels may wait for their consumer, as all of a unit
 _LOOK_S = 1.0  # how often a consumer that waits looks at the clock
 
-Decode = Callable[[bytes, DecodeLimits, Preprocessing], Tensor]
+Decode = Callable[[bytes, DecodeLimits, Preprocessing], Pixels]
 
 
 class StuckError(ReshelveError):
@@ -53,7 +53,7 @@ class StuckError(ReshelveError):
 class Prepared:
     """An item's pixels, uint8 [3, s, s], or why it has none; and what that took."""
 
-    pixels: Tensor | None = None
+    pixels: Pixels | None = None
     error: ItemError | None = None
     bytes_fetched: int = 0
     fetch_s: float = 0.0  # waiting for the store
@@ -67,15 +67,16 @@ class Decoder:
     preprocessing: Preprocessing
     limits: DecodeLimits
     decode: Decode = decode
+    resample: Resample = by_torch
 
     def __call__(self, data: bytes) -> Prepared:
         """Decode and resize; what is wrong with the image is in the result."""
-        pixels: Tensor | None = None
+        pixels: Pixels | None = None
         problem: ItemError | None = None
         started = time.thread_time()
         try:
             picture = self.decode(data, self.limits, self.preprocessing)
-            pixels = resize(picture, self.preprocessing)
+            pixels = resize(picture, self.preprocessing, self.resample)
         except ItemError as error:
             problem = error
         return Prepared(pixels=pixels, error=problem, decode_s=time.thread_time() - started)
@@ -90,9 +91,10 @@ class Preparer:
         config: ReadingConfig,
         storage: StorageConfig,
         decode: Decode = decode,
+        resample: Resample = by_torch,
     ) -> None:
         """Make the threads and the connections."""
-        self.decoder = Decoder(preprocessing, config.limits, decode)
+        self.decoder = Decoder(preprocessing, config.limits, decode, resample)
         self.config = config
         self.retries = Retries(config.max_retries)
         self._fetcher = Fetcher(storage, self.retries, config)

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from torch import Tensor
-
 from lib.images.config import ReadingConfig
+from lib.images.jpeg import Pixels
 from lib.images.preparer import Prepared, Preparer
+from lib.images.resampling import by_products
 from lib.inference.prediction import Likely, Neighbour, Prediction
 from lib.inference.predictor import Predictor
 from lib.labels.decisions import Decision
@@ -33,7 +33,10 @@ class Classifier:
         networks = Networks(bundle, storage, device="auto", runtime="auto", threads=THREADS)
         self.bundle, self._decider = bundle, bundle.decider
         self._predictor = Predictor(bundle, networks, precision="auto", batch=BATCH)
-        self._preparer = Preparer(bundle.info.preprocessing, ReadingConfig(), storage.config)
+        # whoever asks of a few images would wait longer for torch
+        self._preparer = Preparer(
+            bundle.info.preprocessing, ReadingConfig(), storage.config, resample=by_products
+        )
 
     @classmethod
     def load(cls, uri: str, storage: Storage | None = None) -> Self:
@@ -65,7 +68,7 @@ class Classifier:
         """
         prepared: list[Prepared] = []
 
-        def pixels() -> Iterator[Tensor]:
+        def pixels() -> Iterator[Pixels]:
             for each in self._preparer.stream(map(absolute, uris), [None] * len(uris)):
                 prepared.append(replace(each, pixels=None))
                 if each.pixels is not None:

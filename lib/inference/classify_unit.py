@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
-import torch
-from torch import Tensor
+from threadpoolctl import threadpool_limits
 
 from lib.embeddings.store import to_table
 from lib.images.isolated import CarefulPreparer
+from lib.images.jpeg import Pixels
 from lib.images.preparer import Prepared, Preparer
+from lib.images.resampling import Resample, by_products, by_torch
 from lib.inference.attempts import Turns, begin, begin_again
 from lib.inference.config import UnitJob
 from lib.inference.decide_unit import decide_unit
@@ -41,11 +42,19 @@ class Classified:
 class UnitClassifier:
     """Holds the model and the connections, and classifies one unit after another."""
 
-    def __init__(self, job: UnitJob, prepare: Callable[..., Preparer] | None = None) -> None:
-        """Load the bundle; `prepare` makes another kind of `Preparer`."""
+    def __init__(
+        self, job: UnitJob, prepare: Callable[..., Preparer] | None = None, *, few: bool = False
+    ) -> None:
+        """Load the bundle.
+
+        Args:
+            job: what all units have in common.
+            prepare: makes another kind of `Preparer`.
+            few: whether there are too few items to import torch for where OpenVINO classifies.
+        """
         engine = job.engine
-        torch.set_num_threads(engine.cpus_per_actor)
-        self._job = job
+        threadpool_limits(1)  # of this process: its units and their threads run side by side
+        self._job, self._plan = job, Plan(job.run)
         storage = job.run.storage
         self._bundle = read_bundle(job.bundle_uri, storage)
         info = self._bundle.info
@@ -63,8 +72,10 @@ class UnitClassifier:
         )
         labeller = labeller_of(self._bundle, storage)
         self._labeller = labeller if job.by_name else replace(labeller, alone=None)
-        self._preparer = (prepare or Preparer)(info.preprocessing, job.reading, storage.config)
-        self._plan = Plan(job.run)
+        resample = by_products if few else _by_torch(engine.cpus_per_actor)
+        self._preparer = (prepare or Preparer)(
+            info.preprocessing, job.reading, storage.config, resample=resample
+        )
         self._turns = Turns(UNITS_AT_ONCE)
 
     def run(self, unit: int) -> Receipt:
@@ -115,7 +126,7 @@ class UnitClassifier:
         named = self._labeller.read(items["name"].to_pylist())
         preparer = CarefulPreparer(self._preparer) if careful else self._preparer
 
-        def pixels() -> Iterator[Tensor]:
+        def pixels() -> Iterator[Pixels]:
             for each in preparer.stream(items["uri"].to_pylist(), items["etag"].to_pylist()):
                 prepared.append(replace(each, pixels=None))
                 if each.pixels is not None:
@@ -171,6 +182,13 @@ class UnitClassifier:
             "name": items["name"],
         }
         return pa.table([rows[field.name] for field in LABELS_SCHEMA], schema=LABELS_SCHEMA)
+
+
+def _by_torch(threads: int) -> Resample:
+    import torch  # noqa: PLC0415  # takes seconds
+
+    torch.set_num_threads(threads)
+    return by_torch
 
 
 def try_on(job: UnitJob, sample: pa.Table) -> Receipt:

@@ -13,7 +13,10 @@ from lib.models.options import UNITS_AT_ONCE
 from lib.processes import Processes, Work, cores
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.node_clock import clocked
+from lib.runs.plan import Plan
 from lib.runs.receipt import Receipt
+
+FEW_ITEMS = 500  # that processes are done with before they would have imported torch
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,13 @@ class _Classifying:
     """Makes what classifies units, in a process of its own."""
 
     job: UnitJob
+    few: bool
 
     def __call__(self) -> Work:
-        from lib.images.preparer import StuckError  # noqa: PLC0415  # torch is the processes', not the job's
+        from lib.images.preparer import StuckError  # noqa: PLC0415  # decoders are the processes', not the job's
         from lib.inference.classify_unit import UnitClassifier  # noqa: PLC0415  # as above
 
-        classifier = UnitClassifier(self.job)
+        classifier = UnitClassifier(self.job, few=self.few)
 
         def run(unit: int) -> Receipt:
             try:
@@ -65,7 +69,8 @@ def classify_units(job: UnitJob, units: list[int], figures: UnitFigures) -> Iter
             the worker's own.
     """
     places = environments(job.engine)[: len(units)]
-    work = _Classifying(replace(job, command=secrets.token_hex(4)))
+    few = Plan(job.run).count(units) <= FEW_ITEMS
+    work = _Classifying(replace(job, command=secrets.token_hex(4)), few)
     # units count their attempts themselves
     with Processes(work, places, UNITS_AT_ONCE, tries=None) as processes:
         yield from clocked(processes.run(units), figures, lambda: nodes(job.engine))

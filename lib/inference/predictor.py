@@ -8,11 +8,9 @@ from itertools import islice
 from typing import Final, TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.functional import pad
 
-from lib.embeddings.store import LARGEST, Embeddings
+from lib.embeddings.store import Embeddings
+from lib.images.jpeg import Pixels
 from lib.labels.outcomes import Bools, can_change
 from lib.models.bundle import Bundle
 from lib.models.int8 import BF16_MOVED, Probabilities
@@ -84,7 +82,7 @@ class Predictor:
         self.description = self._first.network.description + again + _measured(chosen, bundle)
 
     def _open(self, precision: ChosenPrecision, batch: int) -> Pass:
-        network = self._networks.open(precision, batch, self._head.weight.shape[1])
+        network = self._networks.open(precision, batch, self._head.width)
         return Pass(network, batch, _moved(precision, self._bundle))
 
     def _again(self, precision: ChosenPrecision) -> Pass:
@@ -94,8 +92,7 @@ class Predictor:
                 self._opened[precision] = self._open(precision, AGAIN_BATCH)
             return self._opened[precision]
 
-    @torch.inference_mode()
-    def predict(self, images: Iterable[Tensor], in_doubt: InDoubt | None = None) -> Predicted:
+    def predict(self, images: Iterable[Pixels], in_doubt: InDoubt | None = None) -> Predicted:
         """Return calibrated probabilities, and the embeddings that they follow from.
 
         Calls of which the outcome can change are made again at the end, in a finer precision.
@@ -116,7 +113,7 @@ class Predictor:
             return found
 
         found = [self._nothing]
-        close: list[tuple[int, Tensor]] = []
+        close: list[tuple[int, Pixels]] = []
         count, seconds = 0, 0.0
         for batch in _in_batches(images, first.batch):
             before = time.perf_counter()
@@ -133,7 +130,7 @@ class Predictor:
             if not close:
                 break
             each = self._again(precision)
-            left: list[tuple[int, Tensor]] = []
+            left: list[tuple[int, Pixels]] = []
             for some in _in_batches(close, each.batch):
                 at, again = zip(*some, strict=True)
                 done = self._run(each, again)
@@ -147,20 +144,18 @@ class Predictor:
     @property
     def _nothing(self) -> Predicted:
         return Predicted(
-            probabilities=np.empty((0, len(self._head.leaves)), np.float32),
-            embeddings=np.empty((0, self._head.weight.shape[1]), np.float16),
+            probabilities=np.empty((0, len(self._bundle.info.leaves)), np.float32),
+            embeddings=np.empty((0, self._head.width), np.float16),
         )
 
-    def _run(self, one: Pass, images: Sequence[Tensor]) -> Predicted:
+    def _run(self, one: Pass, images: Sequence[Pixels]) -> Predicted:
         count = len(images)
-        stacked = torch.stack([*images])
-        embeddings = one.network(pad(stacked, (0, 0, 0, 0, 0, 0, 0, one.batch - count)))
+        filled = np.zeros((one.batch, *images[0].shape), np.uint8)
+        np.stack(images, out=filled[:count])
         # what is kept is what is classified: a head gives the same labels later, without pixels
-        kept = embeddings.clamp(-LARGEST, LARGEST).half()
+        kept = one.network(filled)
         probabilities = self._head.probabilities(kept)[:count]
-        return Predicted(
-            probabilities=probabilities.cpu().numpy(), embeddings=kept[:count].cpu().numpy()
-        )
+        return Predicted(probabilities=probabilities, embeddings=kept[:count])
 
 
 def _moved(precision: ChosenPrecision, bundle: Bundle) -> float:

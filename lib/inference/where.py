@@ -1,10 +1,10 @@
 """Where units are classified: in processes of this machine, or by actors on Ray."""
 
-import ctypes
 import os
 import sys
 
 from lib.inference.config import EngineConfig
+from lib.models import device
 
 
 def on_cluster() -> bool:
@@ -38,14 +38,5 @@ def decide_here(engine: EngineConfig, units: int, *, cluster: bool, gpus: int) -
 
 
 def count_gpus(engine: EngineConfig) -> int:
-    """GPUs that units could use, as torch counts them, which takes seconds to import."""
-    if engine.device == "cpu":
-        return 0
-    count = ctypes.c_int()
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return 0
-    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
-        return 0  # a driver without a GPU, or with none that may be seen
-    return count.value
+    """GPUs that units could use."""
+    return 0 if engine.device == "cpu" else device.count_gpus()

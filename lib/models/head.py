@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from lib.models.bundle import Row, leaves_of
+from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, Row, leaves_of
+from lib.models.bundle_tensors import read_tensors
+from lib.storage.storage import Storage
 
 
 def raise_to(embeddings: Tensor, power: float) -> Tensor:
@@ -96,3 +98,19 @@ class Head:
             shares = torch.softmax(apart, dim=1) * rows[:, place : place + 1]
             summed.index_add_(1, columns, shares)
         return summed
+
+
+def read_head(bundle: Bundle, storage: Storage, device: torch.device) -> Head:
+    """Read a bundle's head.
+
+    Raises:
+        InputError: the file is not there, or is not the one that bundle.json describes.
+    """
+    info, state = bundle.info, read_tensors(bundle, storage)
+    weight, bias = state["head.weight"].to(device), state["head.bias"].to(device)
+    nothing = weight.new_empty(0, weight.shape[1]), bias.new_empty(0)
+    apart = state.get(APART_WEIGHT, nothing[0]), state.get(APART_BIAS, nothing[1])
+    apart_weight, apart_bias = (each.to(device) for each in apart)
+    return Head(
+        weight, bias, info.category_ids, info.temperature, apart_weight, apart_bias, info.head_power
+    )

@@ -1,49 +1,44 @@
-"""Which runtime and precision a bundle's backbone runs with on this machine."""
+"""Which runtime and precision a bundle's backbone runs with on this machine.
+
+Torch is imported where it computes; its import takes longer than a small night.
+"""
 
 import logging
 from typing import Protocol
 
-import torch
-from torch import Tensor
-
+from lib.embeddings.store import Embeddings
 from lib.errors import InputError
-from lib.models.bundle import APART_BIAS, APART_WEIGHT, Bundle, damaged, read_part
-from lib.models.bundle_tensors import read_tensors
-from lib.models.bundle_weights import load_classifier
-from lib.models.device import computes_bf16, pick_device
-from lib.models.head import Head
+from lib.images.jpeg import Pixels
+from lib.models.bundle import Bundle, damaged, read_part
+from lib.models.cpu_head import read_cpu_head
+from lib.models.device import cpu_computes_bf16, gpu_computes_bf16, takes_gpu
+from lib.models.int8 import Probabilities
 from lib.models.openvino_check import fault_in
-from lib.models.openvino_runtime import FILES, OpenVinoNetwork, convert, is_installed
+from lib.models.openvino_runtime import FILES, OpenVinoNetwork, is_installed
 from lib.models.options import ChosenPrecision, Device, EnginePrecision, Runtime
-from lib.models.torch_runtime import TorchNetwork
 from lib.storage.storage import Storage
 
 LOGGER = logging.getLogger(__name__)
 
 
 class Network(Protocol):
-    """A backbone: uint8 [batch, 3, s, s] to float32 [batch, d] on its device."""
+    """A backbone: uint8 [batch, 3, s, s] to embeddings, float16 [batch, d]."""
 
     description: str
 
-    def __call__(self, images: Tensor) -> Tensor:
+    def __call__(self, images: Pixels) -> Embeddings:
         """Return the embeddings of a batch."""
 
 
-def read_head(bundle: Bundle, storage: Storage, device: torch.device) -> Head:
-    """Read a bundle's head.
+class AnyHead(Protocol):
+    """A head: embeddings, float16 [n, d], to calibrated probabilities, float32 [n, leaves]."""
 
-    Raises:
-        InputError: the file is not there, or is not the one that bundle.json describes.
-    """
-    info, state = bundle.info, read_tensors(bundle, storage)
-    weight, bias = state["head.weight"].to(device), state["head.bias"].to(device)
-    nothing = weight.new_empty(0, weight.shape[1]), bias.new_empty(0)
-    apart = state.get(APART_WEIGHT, nothing[0]), state.get(APART_BIAS, nothing[1])
-    apart_weight, apart_bias = (each.to(device) for each in apart)
-    return Head(
-        weight, bias, info.category_ids, info.temperature, apart_weight, apart_bias, info.head_power
-    )
+    @property
+    def width(self) -> int:
+        """The d."""
+
+    def probabilities(self, embeddings: Embeddings) -> Probabilities:
+        """Return the probabilities, columns in the order of the bundle's `leaves`."""
 
 
 class Networks:
@@ -54,12 +49,12 @@ class Networks:
     ) -> None:
         """Choose the runtime: OpenVINO on a CPU where it is installed and the bundle has it."""
         self._bundle, self._storage, self._threads = bundle, storage, threads
-        self._device = pick_device(device)
+        self._on_gpu = takes_gpu(device)
         graph, _ = FILES["fp32"]
         converted = graph in bundle.info.digests
         wanted = runtime == "openvino" or (runtime == "auto" and converted)
-        self._on_openvino = wanted and self._device.type == "cpu" and is_installed()
-        if wanted and self._device.type == "cpu" and not self._on_openvino:
+        self._on_openvino = wanted and not self._on_gpu and is_installed()
+        if wanted and not self._on_gpu and not self._on_openvino:
             LOGGER.warning("openvino is not installed: torch classifies, at about half the rate")
         self._files: dict[str, dict[str, bytes]] = {}
         if self._on_openvino and not converted:
@@ -86,7 +81,7 @@ class Networks:
     @property
     def computes_bf16(self) -> bool:
         """Whether the device computes in bf16 itself."""
-        return computes_bf16(self._device)
+        return gpu_computes_bf16() if self._on_gpu else cpu_computes_bf16()
 
     def open(self, precision: ChosenPrecision, batch: int, width: int) -> Network:
         """Open the backbone for batches of one size.
@@ -106,14 +101,23 @@ class Networks:
             return OpenVinoNetwork(
                 self._files[name], precision=precision, batch=batch, threads=self._threads
             )
-        assert precision != "int8"
-        backbone = load_classifier(self._bundle, self._storage).backbone
-        preprocessing = self._bundle.info.preprocessing
-        return TorchNetwork(backbone, preprocessing, self._device, precision)
+        from lib.models import torch_runtime  # noqa: PLC0415  # takes seconds
 
-    def open_head(self) -> Head:
-        """Return the head, on the device."""
-        return read_head(self._bundle, self._storage, self._device)
+        assert precision != "int8"
+        on_gpu = self._on_gpu
+        return torch_runtime.open_network(self._bundle, self._storage, precision, on_gpu=on_gpu)
+
+    def open_head(self) -> AnyHead:
+        """Return the head, on the device.
+
+        Raises:
+            InputError: the file is not there, or is damaged.
+        """
+        if not self._on_gpu:
+            return read_cpu_head(self._bundle, self._storage)
+        from lib.models import torch_runtime  # noqa: PLC0415  # takes seconds
+
+        return torch_runtime.open_head_on_gpu(self._bundle, self._storage)
 
     def _read_files(self, name: str, width: int) -> dict[str, bytes]:
         bundle = self._bundle
@@ -128,5 +132,8 @@ class Networks:
         return found
 
     def _convert(self) -> dict[str, bytes]:
+        from lib.models.bundle_weights import load_classifier  # noqa: PLC0415  # takes seconds
+        from lib.models.openvino_convert import convert  # noqa: PLC0415  # as above
+
         backbone = load_classifier(self._bundle, self._storage).backbone
         return convert(backbone, self._bundle.info.preprocessing)

@@ -3,14 +3,12 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from torch import Tensor
+import safetensors.numpy
 
 from lib.errors import InputError
 from lib.hashing import digest_bytes
 from lib.models.bundle import Bundle, damaged, read_part
-from lib.models.bundle_tensors import is_finite, pack, unpack
+from lib.models.bundle_arrays import Arrays, is_finite, unpack_arrays
 from lib.names.classifier import NameClassifier, NameWeights
 from lib.names.encoder_files import EncoderFiles
 from lib.names.features import TitleEncoder
@@ -45,12 +43,12 @@ def write_names(uri: str, storage: Storage, weights: NameWeights) -> dict[str, s
         InputError: a file of the text encoder is another than it was.
     """
     sparse = weights.weight
-    data = pack(
+    data = safetensors.numpy.save(
         {
-            "ends": torch.from_numpy(sparse.indptr.astype(np.int32)),
-            "columns": torch.from_numpy(sparse.indices.astype(np.int32)),
-            "weights": torch.from_numpy(sparse.data.astype(np.float16)),
-            "bias": torch.from_numpy(weights.bias),
+            "ends": sparse.indptr.astype(np.int32),
+            "columns": sparse.indices.astype(np.int32),
+            "weights": sparse.data.astype(np.float16),
+            "bias": weights.bias,
         }
     )
     storage.write(join(uri, NAMES), data)
@@ -97,48 +95,45 @@ def read_names(bundle: Bundle, storage: Storage) -> NameClassifier | None:
             f"knows {VERSION} alone; train it again, or take the version that made it"
         )
     data = read_part(bundle.uri, NAMES, bundle.info.digests.get(NAMES), storage)
-    try:
-        tensors = unpack(data)
-    except (SafetensorError, ValueError, KeyError, AttributeError, RecursionError) as error:
-        why = f"it cannot be read ({' '.join(str(error).split()):.200})"
-        raise damaged(bundle, why, NAMES) from None
+    arrays = unpack_arrays(data, bundle, NAMES)
     encoder, count = encoder_of(bundle, storage), len(info.category_ids)
-    if fault := _fault_in(tensors, encoder.width, count):
+    if fault := _fault_in(arrays, encoder.width, count):
         raise damaged(bundle, fault, NAMES)
-    weight = _matrix(tensors, encoder.width, count)
+    weight = _matrix(arrays, encoder.width, count)
     return NameClassifier(
-        weights=NameWeights(encoder=encoder, weight=weight, bias=tensors["bias"].numpy()),
+        weights=NameWeights(encoder=encoder, weight=weight, bias=arrays["bias"]),
         category_ids=info.category_ids,
         leaves=bundle.info.leaves,
         temperature=info.temperature,
     )
 
 
-def _matrix(tensors: dict[str, Tensor], width: int, categories: int) -> "csr_matrix":
+def _matrix(arrays: Arrays, width: int, categories: int) -> "csr_matrix":
     from scipy.sparse import csr_matrix  # noqa: PLC0415  # only where names are used
 
-    parts = (tensors["weights"].float(), tensors["columns"], tensors["ends"])
-    return csr_matrix(tuple(each.numpy() for each in parts), shape=(width, categories))
+    parts = (arrays["weights"].astype(np.float32), arrays["columns"], arrays["ends"])
+    return csr_matrix(parts, shape=(width, categories))
 
 
-def _fault_in(tensors: dict[str, Tensor], width: int, categories: int) -> str:
+def _fault_in(arrays: Arrays, width: int, categories: int) -> str:
     """Say what is wrong with the tensors; an empty text where nothing is."""
+    nothing = np.empty(0)
     kinds = {
-        "ends": (torch.int32, width + 1),
-        "columns": (torch.int32, len(tensors.get("weights", ()))),
-        "weights": (torch.float16, len(tensors.get("columns", ()))),
-        "bias": (torch.float32, categories),
+        "ends": ("int32", width + 1),
+        "columns": ("int32", arrays.get("weights", nothing).size),
+        "weights": ("float16", arrays.get("columns", nothing).size),
+        "bias": ("float32", categories),
     }
     for name, (kind, length) in kinds.items():
-        if name not in tensors:
+        if name not in arrays:
             return f"it lacks '{name}'"
-        found = tensors[name]
-        if found.dtype != kind or tuple(found.shape) != (length,):
-            return f"'{name}' is not {length:,} numbers of {str(kind).removeprefix('torch.')}"
+        found = arrays[name]
+        if found.dtype != kind or found.shape != (length,):
+            return f"'{name}' is not {length:,} numbers of {kind}"
         if not is_finite(found):
             return f"'{name}' holds a number that is not finite"
-    ends, columns = tensors["ends"], tensors["columns"]
-    if ends[0] != 0 or ends[-1] != len(columns) or bool((ends.diff() < 0).any()):
+    ends, columns = arrays["ends"], arrays["columns"]
+    if ends[0] != 0 or ends[-1] != len(columns) or bool((np.diff(ends) < 0).any()):
         return "'ends' does not divide the weights among the features"
     if len(columns) and not 0 <= int(columns.min()) <= int(columns.max()) < categories:
         return "'columns' names categories that are none of bundle.json's"

@@ -3,12 +3,11 @@
 import os
 from functools import cached_property
 
-import torch
-
-from lib.embeddings.store import LARGEST, Embeddings
+from lib.embeddings.store import Embeddings
 from lib.errors import InputError
 from lib.images.config import ReadingConfig
 from lib.images.preparer import Decoder, Prepared, Preparer
+from lib.images.resampling import by_products
 from lib.models.bundle import Bundle
 from lib.models.runtimes import Network, Networks
 from lib.reasons import MEANINGS
@@ -33,7 +32,9 @@ class ImageEmbedder:
             InputError: it is not there, or is no image that can be used; or the bundle is damaged.
         """
         reading = ReadingConfig(threads=1, max_retries=3)
-        preparer = Preparer(self._bundle.info.preprocessing, reading, self._storage.config)
+        preparer = Preparer(
+            self._bundle.info.preprocessing, reading, self._storage.config, resample=by_products
+        )
         return self._embed(preparer.prepare(uri, None), uri)
 
     def embed_file(self, data: bytes, name: str) -> Embeddings:
@@ -46,7 +47,8 @@ class ImageEmbedder:
         Raises:
             InputError: it is no image that can be used; or the bundle is damaged.
         """
-        decoder = Decoder(self._bundle.info.preprocessing, ReadingConfig().limits)
+        preprocessing, limits = self._bundle.info.preprocessing, ReadingConfig().limits
+        decoder = Decoder(preprocessing, limits, resample=by_products)
         return self._embed(decoder(data), name)
 
     def _embed(self, prepared: Prepared, name: str) -> Embeddings:
@@ -54,9 +56,7 @@ class ImageEmbedder:
             assert prepared.error
             meaning = MEANINGS[prepared.error.reason]
             raise InputError(f"{name}: {meaning}: {prepared.error.detail}")
-        with torch.inference_mode():
-            found = self._network(prepared.pixels.unsqueeze(0))[0]
-            vector: Embeddings = found.clamp(-LARGEST, LARGEST).half().cpu().numpy()
+        vector: Embeddings = self._network(prepared.pixels[None])[0]
         return vector
 
     @cached_property
@@ -65,4 +65,4 @@ class ImageEmbedder:
         networks = Networks(
             self._bundle, self._storage, device="auto", runtime="auto", threads=threads
         )
-        return networks.open("fp32", 1, networks.open_head().weight.shape[1])
+        return networks.open("fp32", 1, networks.open_head().width)

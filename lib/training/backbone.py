@@ -11,15 +11,16 @@ import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-from lib.embeddings.store import KEY_SCHEMA, LARGEST, to_table
+from lib.embeddings.store import KEY_SCHEMA, to_table
 from lib.images.config import ReadingConfig
+from lib.images.jpeg import Pixels
 from lib.images.preparer import Prepared, Preparer
 from lib.images.preprocessing import Preprocessing
 from lib.models.classifier import Classifier, build_classifier
 from lib.models.device import pick_device
-from lib.models.openvino_runtime import FILES, OpenVinoNetwork, convert, is_installed, quantise
+from lib.models.openvino_convert import convert, quantise
+from lib.models.openvino_runtime import FILES, OpenVinoNetwork, is_installed
 from lib.models.pretrained import read_safetensors
 from lib.models.runtimes import Network
 from lib.models.torch_runtime import TorchNetwork
@@ -113,7 +114,7 @@ def compile_backbone(job: BackboneJob, scale_items: pa.Table | None = None) -> b
         pixels = [each.pixels for each in prepared if each.pixels is not None]
         if not pixels:
             return False
-        _keep(job, quantise(job.kept("fp32"), torch.stack(pixels)))
+        _keep(job, quantise(job.kept("fp32"), np.stack(pixels)))
     return True
 
 
@@ -136,7 +137,7 @@ def embed_items(job: BackboneJob, items: pa.Table, precision: Precision, threads
     preparer = job.preparer()
     prepared: list[Prepared] = []
 
-    def pixels() -> Iterator[Tensor]:
+    def pixels() -> Iterator[Pixels]:
         for each in preparer.stream(items["uri"].to_pylist(), items["etag"].to_pylist()):
             prepared.append(each)
             if each.pixels is not None:
@@ -144,11 +145,10 @@ def embed_items(job: BackboneJob, items: pa.Table, precision: Precision, threads
                 prepared[-1] = Prepared(error=None)  # pixels are not kept
 
     parts, remaining = [], pixels()
-    with torch.inference_mode():
-        while batch := list(islice(remaining, BATCH)):
-            filled = pad(torch.stack(batch), (0, 0, 0, 0, 0, 0, 0, BATCH - len(batch)))
-            found = network(filled)[: len(batch)]
-            parts.append(found.clamp(-LARGEST, LARGEST).half().cpu().numpy())
+    filled = np.zeros((BATCH, 3, job.preprocessing.size_px, job.preprocessing.size_px), np.uint8)
+    while batch := list(islice(remaining, BATCH)):
+        np.stack(batch, out=filled[: len(batch)])
+        parts.append(network(filled)[: len(batch)])
     errors = [each.error for each in prepared]
     usable = items.filter(pa.array([error is None for error in errors], pa.bool_()))
     rows = zip(items["item_id"].to_pylist(), items["uri"].to_pylist(), errors, strict=True)

@@ -55,7 +55,7 @@ def load_pixels(
                 ErrorItem(item_id=item_id, uri=uri, code=str(error.reason), detail=error.detail)
             )
             continue
-        store[len(targets)] = each.pixels
+        store[len(targets)] = torch.from_numpy(each.pixels)
         targets.append(column[category_id])
         item_ids.append(item_id)
     return LabelledPixels(

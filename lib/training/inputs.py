@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lib.images.normalise import normalise
 from lib.images.preprocessing import Preprocessing
-from lib.images.resize import normalise
 from lib.training.augmentation import augment
 from lib.training.config import AugmentationConfig
 from lib.training.cut import Cut

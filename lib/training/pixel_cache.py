@@ -10,11 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from lib.hashing import digest_bytes, digest_json
 from lib.images.config import ReadingConfig
+from lib.images.jpeg import Pixels
 from lib.images.preparer import Prepared, Preparer
 from lib.images.preprocessing import Preprocessing
 from lib.reasons import ItemError
@@ -90,7 +89,7 @@ class CachingPreparer(Preparer):
             self._keep(path, prepared.pixels)
         return prepared
 
-    def _read(self, path: Path) -> Tensor | None:
+    def _read(self, path: Path) -> Pixels | None:
         try:
             found = np.fromfile(path, np.uint8)
             os.utime(path)
@@ -99,15 +98,15 @@ class CachingPreparer(Preparer):
         digest, pixels = found[:DIGEST_BYTES].tobytes(), found[DIGEST_BYTES:]
         if pixels.size != np.prod(self._shape) or digest != _digest(path, pixels.data):
             return None
-        return torch.from_numpy(pixels.reshape(self._shape))
+        return pixels.reshape(self._shape)
 
-    def _take_room(self, pixels: Tensor) -> bool:
+    def _take_room(self, pixels: Pixels) -> bool:
         with self._lock:
-            self._left_bytes -= pixels.numel()
+            self._left_bytes -= pixels.size
             return self._left_bytes >= 0
 
-    def _keep(self, path: Path, pixels: Tensor) -> None:
-        data = pixels.reshape(-1).numpy().data
+    def _keep(self, path: Path, pixels: Pixels) -> None:
+        data = pixels.reshape(-1).data
         try:
             with appearing(path, synced=False) as temporary, temporary.open("wb") as file:
                 file.write(_digest(path, data))

@@ -10,9 +10,8 @@ from lib.backfill.head_split import LabelledEmbeddings, can_split, split_head
 from lib.heads.lda import moments_of
 from lib.models.bundle import read_bundle
 from lib.models.bundle_weights import load_classifier
-from lib.models.head import Head, raise_to
+from lib.models.head import Head, raise_to, read_head
 from lib.models.reference import read_reference
-from lib.models.runtimes import read_head
 from lib.taxonomy.migration import migrate
 from lib.taxonomy.taxonomy import Taxonomy, parse_taxonomy
 from tests.helpers import catalogs

@@ -11,7 +11,7 @@ import torch
 from lib.backfill.head_bundle import carry_head, write_head_bundle
 from lib.backfill.score_unit import Scorer
 from lib.models.bundle import Bundle, read_bundle
-from lib.models.runtimes import read_head
+from lib.models.head import read_head
 from lib.names.labeller import labeller_of
 from lib.names.part import read_names
 from lib.taxonomy.migration import migrate

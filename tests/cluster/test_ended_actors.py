@@ -2,13 +2,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
-import torch
 from torch import nn
 
 from lib.images.preprocessing import Preprocessing
-from lib.models.openvino_runtime import OpenVinoNetwork, convert
+from lib.models.openvino_convert import convert
+from lib.models.openvino_runtime import OpenVinoNetwork
 from tests.helpers.local_ray import local_ray
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(120)]
@@ -30,7 +31,7 @@ class Classifying:
     def run(self) -> int:
         import os  # noqa: PLC0415  # in the actor's process
 
-        self.network(torch.zeros(2, 3, SIDE_PX, SIDE_PX, dtype=torch.uint8))
+        self.network(np.zeros((2, 3, SIDE_PX, SIDE_PX), np.uint8))
         return os.getpid()
 
 

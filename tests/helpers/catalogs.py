@@ -23,13 +23,14 @@ from lib.catalog.catalog import CatalogConfig, read_catalog
 from lib.drift.sample import Sample
 from lib.images.decode import decode
 from lib.images.formats import DecodeLimits
+from lib.images.normalise import normalise
 from lib.images.preprocessing import Preprocessing
-from lib.images.resize import normalise, resize
+from lib.images.resize import resize
 from lib.inference.config import EngineConfig
 from lib.models.bundle import Bundle, BundleInfo
 from lib.models.bundle_weights import write_bundle, write_compiled
 from lib.models.classifier import Classifier, build_classifier
-from lib.models.openvino_runtime import convert
+from lib.models.openvino_convert import convert
 from lib.models.options import Precision
 from lib.models.reference import write_reference
 from lib.reasons import Reason
@@ -207,7 +208,8 @@ def _untrained(architecture: str, leaves: tuple[str, ...]) -> Classifier:
 def _tell_apart(classifier: Classifier) -> None:
     """Fit the head so that an untrained network's logits are spread, not nearly equal."""
     files = pictures(40, first=500).values()
-    batch = torch.stack([resize(decode(data, DecodeLimits()), PREPROCESSING) for data in files])
+    pixels = [resize(decode(data, DecodeLimits()), PREPROCESSING) for data in files]
+    batch = torch.from_numpy(np.stack(pixels))
     embeddings = classifier.backbone(normalise(batch, PREPROCESSING, torch.float32))
     logits = classifier.head(embeddings)
     classifier.head.weight *= 2 / logits.std(dim=0, keepdim=True).T

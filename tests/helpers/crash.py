@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 import psutil
-import torch
-from torch import Tensor
 
 import lib.images.decode
 import lib.inference.classify_unit
 from lib.images.config import ReadingConfig
 from lib.images.formats import DecodeLimits
+from lib.images.jpeg import Pixels
 from lib.images.preparer import Decode, Preparer
 from lib.images.preprocessing import Preprocessing
 from lib.inference.classify_unit import UnitClassifier
@@ -36,7 +36,7 @@ HUNGER = 3 * 2**30
 RELEASED = threading.Event()  # a test that hangs a thread of its own process must let it go
 
 
-def decode(data: bytes, limits: DecodeLimits, preprocessing: Preprocessing) -> Tensor:
+def decode(data: bytes, limits: DecodeLimits, preprocessing: Preprocessing) -> Pixels:
     die(data)
     eat(data)
     if HANG in data:
@@ -64,7 +64,7 @@ def die(data: bytes) -> None:
 def eat(data: bytes) -> None:
     """Take memory, and keep it for a while as work on it would."""
     if GREEDY in data:
-        torch.ones(HUNGER, dtype=torch.uint8)
+        np.ones(HUNGER, np.uint8)
     if HUNGRY not in data and DISCREET not in data:
         return
     try:
@@ -87,7 +87,7 @@ def kill_actor() -> None:
     time.sleep(60)  # its end comes
 
 
-def decode_and_say_where(data: bytes, limits: DecodeLimits, preprocessing: Preprocessing) -> Tensor:
+def decode_and_say_where(data: bytes, limits: DecodeLimits, preprocessing: Preprocessing) -> Pixels:
     """Decode, and leave the process's id in the file that the data names after its mark."""
     for mark in (HANG, HOLD):
         if mark in data:

@@ -151,7 +151,7 @@ def painted() -> dict[str, Painted]:
 @pytest.mark.parametrize("name", pictures())
 def test_a_picture_is_what_chromium_paints_on_white(name: str, painted: dict[str, Painted]) -> None:
     theirs = painted[name]
-    ours = decode(pictures()[name][1], DecodeLimits()).permute(1, 2, 0).numpy()
+    ours = decode(pictures()[name][1], DecodeLimits()).transpose(1, 2, 0)
     assert theirs is not None
     assert ours.shape == theirs.shape
     apart = np.abs(ours.astype(int) - theirs)

@@ -5,12 +5,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import torch
+import numpy as np
 from PIL.ImageFile import ImageFile
 
 from lib.images.budget import PixelBudget
 from lib.images.config import ReadingConfig
 from lib.images.formats import DecodeLimits, read_image
+from lib.images.jpeg import Pixels
 from lib.images.preparer import Prepared, Preparer
 from lib.images.preprocessing import Preprocessing
 from lib.storage.config import StorageConfig
@@ -25,10 +26,10 @@ class Seen:
         self.most = self._now = 0
         self._seconds, self._lock = seconds, threading.Lock()
 
-    def __call__(self, data: bytes, limits: DecodeLimits, _seen: Preprocessing) -> torch.Tensor:
+    def __call__(self, data: bytes, limits: DecodeLimits, _seen: Preprocessing) -> Pixels:
         return read_image(data, limits, self._take)
 
-    def _take(self, image: ImageFile, _data: bytes) -> torch.Tensor:
+    def _take(self, image: ImageFile, _data: bytes) -> Pixels:
         pixels = image.width * image.height
         with self._lock:
             self._now += pixels
@@ -36,7 +37,7 @@ class Seen:
         time.sleep(self._seconds)
         with self._lock:
             self._now -= pixels
-        return torch.zeros(3, 1, 1, dtype=torch.uint8)
+        return np.zeros((3, 1, 1), np.uint8)
 
 
 def prepare(folder: Path, decode: Seen, sizes: list[int], **reading: float) -> list[Prepared]:

@@ -25,7 +25,7 @@ PNG = encode(drawn(), "PNG")
 
 
 def seen(data: bytes) -> torch.Tensor:
-    return decode(data, LIMITS)
+    return torch.from_numpy(decode(data, LIMITS))
 
 
 def linear(levels: torch.Tensor) -> torch.Tensor:

@@ -1,14 +1,25 @@
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
+from lib.images import resize as resizing
+from lib.images.normalise import normalise
 from lib.images.preprocessing import Preprocessing
-from lib.images.resize import normalise, resize
+from lib.images.resampling import by_products, by_torch
 
 
 def make(**changes: object) -> Preprocessing:
     fields = {"size_px": 32, "fit": "crop", "mean": (0.4, 0.5, 0.6), "std": (0.2, 0.25, 0.3)}
     return Preprocessing.model_validate({**fields, **changes})
+
+
+def resize(picture: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
+    """Resize in both ways, and return what both give."""
+    given = picture.numpy()
+    one, other = (resizing.resize(given, preprocessing, by) for by in (by_torch, by_products))
+    assert np.array_equal(one, other)
+    return torch.from_numpy(one)
 
 
 def noise(height: int, width: int) -> torch.Tensor:

@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-import torch
 
 from lib.images.config import ReadingConfig
 from lib.images.decode import decode
@@ -269,9 +268,8 @@ def test_probabilities_of_an_image_are_the_bits_of_the_batch_it_stands_in(
 ) -> None:
     networks = Networks(bundle, catalogs.LOCAL, device="cpu", runtime=runtime, threads=1)
     predictor = Predictor(bundle, networks, precision="bf16", batch=BATCH)
-    pixels = torch.stack(
-        [resize(decode(d, DecodeLimits()), catalogs.PREPROCESSING) for d in PICTURES.values()]
-    )[:BATCH]
+    pixels = [resize(decode(d, DecodeLimits()), catalogs.PREPROCESSING) for d in PICTURES.values()]
+    pixels = pixels[:BATCH]
     together = predictor.predict(pixels).probabilities
 
     alone = np.concatenate([predictor.predict([each]).probabilities for each in pixels])
@@ -291,7 +289,7 @@ def test_items_are_prepared_in_their_order_with_the_pixels_that_training_sees(
         expected = resize(decode(data, DecodeLimits()), catalogs.PREPROCESSING)
         pixels = prepared[name].pixels
         assert pixels is not None
-        assert torch.equal(pixels, expected)
+        assert np.array_equal(pixels, expected)
         assert prepared[name].bytes_fetched == len(data)
 
 

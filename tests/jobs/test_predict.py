@@ -96,12 +96,13 @@ def test_it_takes_a_process_without_ray(shop: Path) -> None:
 
 
 @pytest.mark.processes
-def test_an_image_waits_for_no_library_that_it_does_not_need(shop: Path) -> None:
-    image, bundle = str(shop / "images" / "000.jpg"), str(shop / "bundle")
+def test_an_image_waits_for_no_library_that_it_does_not_need(shop: Path, tmp_path: Path) -> None:
+    image = str(shop / "images" / "000.jpg")
+    bundle = catalogs.make_bundle(str(tmp_path), converted=True).uri
     program = (
         "import sys; from lib.inference.classifier import Classifier; "
         f"Classifier.load({bundle!r}).predict([{image!r}]); "
-        "print({'pandas', 'duckdb', 'rich'} & {*sys.modules})"
+        "print({'torch', 'pandas', 'duckdb', 'rich'} & {*sys.modules})"
     )
 
     said = subprocess.run(  # noqa: S603  # our own program

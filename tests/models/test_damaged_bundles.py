@@ -14,12 +14,12 @@ from torch import Tensor
 from lib.drift.sample import sample_of
 from lib.errors import InputError
 from lib.hashing import digest_bytes
-from lib.models.bundle import APART_WEIGHT, Bundle, read_bundle
+from lib.models.bundle import APART_WEIGHT, read_bundle
 from lib.models.bundle_tensors import pack, unpack
 from lib.models.bundle_weights import load_classifier
+from lib.models.cpu_head import read_cpu_head
 from lib.models.reference import REFERENCE, read_reference
-from lib.models.runtimes import Networks, read_head
-from lib.storage.storage import Storage
+from lib.models.runtimes import Networks
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job
 
@@ -59,14 +59,10 @@ def describe(bundle: Path, **changes: object) -> None:
     (bundle / "bundle.json").write_text(json.dumps({**described, **changes}))
 
 
-def head_of(bundle: Bundle, storage: Storage) -> object:
-    return read_head(bundle, storage, torch.device("cpu"))
-
-
 def refusal(bundle: Path) -> str:
     """Say why a bundle is refused, by what loads it for torch and by what loads its head."""
     said = set()
-    for load in (load_classifier, head_of):
+    for load in (load_classifier, read_cpu_head):
         with pytest.raises(InputError) as error:
             load(read_bundle(str(bundle), catalogs.LOCAL), catalogs.LOCAL)
         said.add(str(error.value))

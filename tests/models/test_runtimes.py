@@ -10,18 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
+from lib.embeddings.store import Embeddings
 from lib.errors import InputError
 from lib.images.decode import decode
 from lib.images.formats import DecodeLimits
+from lib.images.jpeg import Pixels
 from lib.images.resize import resize
 from lib.inference.predictor import Predictor
 from lib.models.bundle import Bundle, read_bundle
 from lib.models.bundle_weights import load_classifier, write_bundle, write_compiled
-from lib.models.device import computes_bf16
+from lib.models.device import cpu_computes_bf16
 from lib.models.int8 import Int8
-from lib.models.openvino_runtime import OpenVinoNetwork, convert, quantise
+from lib.models.openvino_convert import convert, quantise
+from lib.models.openvino_runtime import OpenVinoNetwork
 from lib.models.options import ChosenPrecision, EnginePrecision, Runtime
 from lib.models.runtimes import Network, Networks
 from tests.helpers import catalogs
@@ -30,7 +32,7 @@ pytestmark = pytest.mark.networks
 
 BATCH = 16
 INT8 = Int8(moved=0.4, close=0.1, agreement=1, accuracy=0.9, reference_accuracy=0.9, items=1000)
-IMAGES = torch.stack(
+IMAGES = np.stack(
     [
         resize(decode(data, DecodeLimits()), catalogs.PREPROCESSING)
         for data in catalogs.pictures(BATCH).values()
@@ -111,7 +113,7 @@ def test_no_two_threads_use_openvino_for_the_first_time_at_once(
     """They may wait for each other for ever: three processes in fifty did."""
     running, most = 0, 0
 
-    def infer(self: OpenVinoNetwork, request: object, images: torch.Tensor) -> torch.Tensor:
+    def infer(self: OpenVinoNetwork, request: object, images: Pixels) -> Embeddings:
         nonlocal running, most
         running += 1
         most = max(most, running)
@@ -163,7 +165,7 @@ def test_a_finer_network_is_opened_at_the_first_close_call(
 
 def test_a_bundle_that_keeps_its_labels_in_int8_is_classified_in_int8(quantised: Bundle) -> None:
     by_int8 = predictor_of(quantised)
-    finer = "bf16 and fp32" if computes_bf16(torch.device("cpu")) else "fp32"
+    finer = "bf16 and fp32" if cpu_computes_bf16() else "fp32"
     assert re.match(
         rf"openvino .*, cpu, int8, close calls in {finer}, "
         rf"{INT8.agreement:.1%} of {INT8.items:,} held-out decisions as in fp32$",
@@ -225,7 +227,7 @@ def test_converting_tells_nobody(plain: Bundle, tmp_path: Path) -> None:
     program = (
         "import sys; from lib.models.bundle import read_bundle; "
         "from lib.models.bundle_weights import load_classifier; "
-        "from lib.models.openvino_runtime import convert, quantise; "
+        "from lib.models.openvino_convert import convert; "
         "from tests.helpers.catalogs import LOCAL; "
         "bundle = read_bundle(sys.argv[1], LOCAL); "
         "convert(load_classifier(bundle, LOCAL).backbone, bundle.info.preprocessing)"

@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import safetensors.torch
@@ -10,8 +11,8 @@ from torch import Tensor
 
 from lib.embeddings.store import embeddings_schema, to_matrix
 from lib.images.config import ReadingConfig
+from lib.images.normalise import normalise
 from lib.images.preparer import Preparer
-from lib.images.resize import normalise
 from lib.models.classifier import Classifier, build_classifier
 from lib.models.openvino_runtime import FILES
 from lib.models.pretrained import parameters_of
@@ -75,7 +76,7 @@ def of_torch(classifier: Classifier, items: pa.Table) -> Tensor:
     """Embed images with torch alone, float32 [n, d]."""
     preparer = Preparer(catalogs.PREPROCESSING, READING, catalogs.LOCAL.config)
     prepared = preparer.stream(items["uri"].to_pylist(), items["etag"].to_pylist())
-    pixels = torch.stack([each.pixels for each in prepared if each.pixels is not None])
+    pixels = torch.from_numpy(np.stack([e.pixels for e in prepared if e.pixels is not None]))
     with torch.inference_mode():
         found: Tensor = classifier.backbone(
             normalise(pixels, catalogs.PREPROCESSING, torch.float32)

@@ -72,7 +72,8 @@ class Album:
 
 def pixels_of(prepared: list[Prepared]) -> Tensor:
     assert [each.error for each in prepared] == [None] * len(prepared)
-    return torch.stack([each.pixels for each in prepared if each.pixels is not None])
+    found = [each.pixels for each in prepared if each.pixels is not None]
+    return torch.from_numpy(np.stack(found))
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from torch.nn.parallel import DistributedDataParallel
 from lib.errors import InputError
 from lib.evaluation.held_out import Scored
 from lib.images.config import ReadingConfig
+from lib.images.normalise import normalise
 from lib.images.preparer import Preparer
 from lib.images.preprocessing import Preprocessing
-from lib.images.resize import normalise
 from lib.models.classifier import build_classifier
 from lib.models.pretrained import parameters_of, read_safetensors
 from lib.runs import files
@@ -482,7 +482,8 @@ def test_the_kept_model_is_the_one_that_has_scored(undisturbed: Training) -> Non
             strict=True,
         )
     }
-    batch = torch.stack([found for each in scored.item_ids if (found := pixels[each]) is not None])
+    found = [found for each in scored.item_ids if (found := pixels[each]) is not None]
+    batch = torch.from_numpy(np.stack(found))
     with torch.inference_mode():
         logits = model.eval()(normalise(batch, job.preprocessing, torch.float32))
     torch.testing.assert_close(logits, scored.logits, rtol=1e-3, atol=1e-4)
@@ -687,7 +688,7 @@ def assert_judged_as(model: nn.Module, items: pa.Table, scored: Scored) -> None:
     uris = dict(zip(items["item_id"].to_pylist(), items["uri"].to_pylist(), strict=True))
     preparer = Preparer(PREPROCESSING, ReadingConfig(threads=2), StorageConfig())
     read = [*preparer.stream([uris[each] for each in scored.item_ids], [None] * len(uris))]
-    pixels = torch.stack([each.pixels for each in read if each.pixels is not None])
+    pixels = torch.from_numpy(np.stack([e.pixels for e in read if e.pixels is not None]))
     with torch.no_grad():
         logits = model(normalise(pixels, PREPROCESSING, torch.float32))
     torch.testing.assert_close(logits, scored.logits, rtol=0.02, atol=0.02)

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from lib.images.normalise import normalise
 from lib.images.preprocessing import Preprocessing
-from lib.images.resize import normalise
 from lib.models.bundle import BundleInfo
 from lib.models.bundle_weights import write_bundle
 from lib.models.classifier import Classifier
