@@ -42,7 +42,13 @@ from pipelines.classify_publish import NightPublisher
 from pipelines.current_bundle import find_bundle
 from pipelines.publication import PublishConfig
 from pipelines.publish_finished import publish_finished
-from pipelines.steps import Say, apart_from_catalogs, carry_out, within_catalogs
+from pipelines.steps import (
+    Say,
+    apart_from_catalogs,
+    carry_out,
+    load_meanwhile,
+    within_catalogs,
+)
 
 
 class ClassifyRun(RunFile):
@@ -160,6 +166,7 @@ class Classification:
             self.say_reach(night)
             plan = Plan(run)
             figures = UnitFigures(run, plan.items, plan.count(finished_units(run)))
+            load_meanwhile("matplotlib.figure")  # of the report
             classify_left(self.unit_job(run), figures, self.say)
             figures.close()
             sampler = Sampler()

@@ -1,7 +1,9 @@
 """The steps that classify, embed and backfill share: find, plan, begin, work off units, end."""
 
+import importlib
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -152,6 +154,19 @@ def answer_again(run: Run, outcome: dict[str, str], say: Say) -> None:
     if outcome["state"] == "conflict":
         raise ConflictError(sentence)
     say(sentence)
+
+
+def load_meanwhile(*modules: str) -> None:
+    """Import modules on a thread, in the order given, so that a later step need not wait for them.
+
+    Worth it where this process waits for others, or computes without Python.
+    """
+
+    def load() -> None:
+        for module in modules:
+            importlib.import_module(module)
+
+    threading.Thread(target=load, name="imports").start()
 
 
 def work_off(

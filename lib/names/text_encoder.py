@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from lib.errors import InputError
 from lib.names.encoder_files import EncoderFiles, refuse_without_extra
@@ -64,6 +63,7 @@ class TextEncoder:
 
 
 def _load(folder: str) -> Any:  # noqa: ANN401  # an optional package
+    import torch  # noqa: PLC0415  # takes seconds
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415  # optional, and slow
     from transformers.utils import logging  # noqa: PLC0415  # as above
 

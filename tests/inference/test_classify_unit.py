@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from pyarrow import parquet
 
 from lib.images.config import ReadingConfig
 from lib.images.decode import decode
@@ -26,6 +29,7 @@ from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from tests.conftest import Bucket
 from tests.helpers import catalogs
+from tests.helpers.jobs import ROOT
 
 PICTURES = catalogs.pictures(30)
 FILES = {**PICTURES, **catalogs.BROKEN_FILES}
@@ -34,15 +38,16 @@ BATCH = 8
 SAME_EVERYWHERE = ["item_id", "category_id", "category_path", "confidence", "top_k", "decision"]
 
 
-def classifier_of(bundle: Bundle, precision: Precision = "fp32") -> UnitClassifier:
-    return UnitClassifier(
-        UnitJob(
-            run=catalogs.run_at("", run_id="run-1"),
-            bundle_uri=bundle.uri,
-            engine=catalogs.cpu_engine(BATCH, precision=precision),
-            reading=ReadingConfig(threads=4),
-        )
+def classifier_of(
+    bundle: Bundle, precision: Precision = "fp32", *, few: bool = False
+) -> UnitClassifier:
+    job = UnitJob(
+        run=catalogs.run_at("", run_id="run-1"),
+        bundle_uri=bundle.uri,
+        engine=catalogs.cpu_engine(BATCH, precision=precision),
+        reading=ReadingConfig(threads=4),
     )
+    return UnitClassifier(job, few=few)
 
 
 @pytest.fixture(scope="module")
@@ -307,3 +312,45 @@ def test_an_image_over_a_limit_of_the_run_file_is_too_large(
     assert prepared.pixels is None
     assert prepared.error is not None
     assert prepared.error.reason == Reason.TOO_LARGE
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return catalogs.make_bundle(str(tmp_path_factory.mktemp("converted")), converted=True)
+
+
+@pytest.mark.networks
+def test_a_few_items_get_the_rows_that_they_get_among_many(
+    converted: Bundle, items: pa.Table
+) -> None:
+    many, few = (classifier_of(converted, few=few).embed(items) for few in (False, True))
+    for name in SAME_EVERYWHERE:
+        assert few.rows[name].equals(many.rows[name]), name
+    assert few.embeddings.equals(many.embeddings)
+
+
+@pytest.mark.processes
+@pytest.mark.networks
+def test_a_few_items_do_not_wait_for_torch(
+    converted: Bundle, items: pa.Table, tmp_path: Path
+) -> None:
+    parquet.write_table(items, tmp_path / "items.parquet")
+    program = (
+        "import sys; from pyarrow import parquet; "
+        "from lib.images.config import ReadingConfig; from lib.runs.run import Run; "
+        "from lib.inference.classify_unit import UnitClassifier; "
+        "from lib.inference.config import EngineConfig, UnitJob; "
+        "from lib.storage.config import StorageConfig; from lib.storage.storage import Storage; "
+        "run = Run('night', '', Storage(StorageConfig())); "
+        "job = UnitJob(run=run, bundle_uri=sys.argv[1], engine=EngineConfig(), "
+        "reading=ReadingConfig()); "
+        "done = UnitClassifier(job, few=True).embed(parquet.read_table(sys.argv[2])); "
+        "print(done.receipt.labelled, 'torch' in sys.modules)"
+    )
+    arguments = [sys.executable, "-c", program, converted.uri, str(tmp_path / "items.parquet")]
+
+    said = subprocess.run(  # noqa: S603  # our own program
+        arguments, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert said.stdout == f"{len(PICTURES)} False\n", said.stderr
