@@ -43,9 +43,9 @@ def unpack(pixels: Pixels, rest: Iterable[Prepared]) -> Iterator[Prepared]:
 class PoolPreparer(Preparer):
     """Prepares items on the helpers, in turn; what a helper cannot do, it does itself."""
 
-    def __init__(self, helpers: Sequence[Any], *arguments: Any) -> None:  # noqa: ANN401  # Ray's handles
+    def __init__(self, helpers: Sequence[Any], *arguments: Any, **options: Any) -> None:  # noqa: ANN401  # Ray's handles, and what `Preparer` takes
         """Keep the helpers; the rest is as for `Preparer`."""
-        super().__init__(*arguments)
+        super().__init__(*arguments, **options)
         self._helpers = helpers
 
     def stream(self, uris: Iterable[str], etags: Iterable[str | None]) -> Iterator[Prepared]:
