@@ -18,7 +18,8 @@ from lib.models.pretrained import read_safetensors
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 
-DIMENSIONS, CHUNK, BATCH = 512, 50_000, 64
+DIMENSIONS, CHUNK = 512, 50_000
+BATCH = 4  # more spends most of its time on getting memory for what is between the layers
 NOISE = 0.5  # of a photo's length: its repetitions are about as far apart as photos of one kind
 CLUSTERS, INNER = 2_000, 64
 PREPROCESSING = Preprocessing(
