@@ -1,5 +1,6 @@
 """A million embeddings for the benchmark of search: real ones repeated with noise, and clusters."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,14 +47,13 @@ def embed(uris: list[str], folder: Path) -> Embeddings:
     weights = read_safetensors(str(backbone.weights), Storage(StorageConfig()))
     network.load_state_dict(weights, strict=False)
     preparer = Preparer(PREPROCESSING, ReadingConfig(), StorageConfig())
-    pixels = [
-        each.pixels for each in preparer.stream(uris, [None] * len(uris)) if each.pixels is not None
-    ]
+    prepared = preparer.stream(uris, [None] * len(uris))
+    pixels = (each.pixels for each in prepared if each.pixels is not None)
     found = []
     with torch.inference_mode():
-        for start in range(0, len(pixels), BATCH):
-            batch = torch.from_numpy(np.stack(pixels[start : start + BATCH]))
-            found.append(network(normalise(batch, PREPROCESSING, torch.float32)).half().numpy())
+        while some := [*itertools.islice(pixels, BATCH)]:
+            batch = normalise(torch.from_numpy(np.stack(some)), PREPROCESSING, torch.float32)
+            found.append(network(batch).half().numpy())
     return np.concatenate(found)
 
 
