@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 Picture = Image.Image
 
@@ -14,6 +14,20 @@ def _cropped(picture: Picture, share: float) -> Picture:
     width, height = picture.size
     left, top = round(width * share / 2), round(height * share / 2)
     return picture.crop((left, top, width - left, height - top))
+
+
+def _corner(picture: Picture, share: float) -> Picture:
+    """Cut off the right and the bottom."""
+    width, height = picture.size
+    return picture.crop((0, 0, round(width * (1 - share)), round(height * (1 - share))))
+
+
+def _with_badge(picture: Picture) -> Picture:
+    """Lay a red disc over a corner: a thirtieth of a square picture."""
+    covered, side = picture.copy(), min(picture.size) // 5
+    right, top = picture.width - side // 5, side // 5
+    ImageDraw.Draw(covered).ellipse((right - side, top, right, top + side), fill=(220, 20, 30))
+    return covered
 
 
 def _smaller(picture: Picture, factor: int) -> Picture:
@@ -47,6 +61,8 @@ ALTERATIONS: Mapping[str, Callable[[Picture], Picture]] = MappingProxyType(
     {
         "crop, 5 % of each length": lambda picture: _cropped(picture, 0.05),
         "crop, 15 %": lambda picture: _cropped(picture, 0.15),
+        "crop, 15 %, of one corner": lambda picture: _corner(picture, 0.15),
+        "badge": _with_badge,
         "resize to half": lambda picture: _smaller(picture, 2),
         "resize to a quarter": lambda picture: _smaller(picture, 4),
         "JPEG of quality 30": lambda picture: _compressed(picture, 30),

@@ -3,8 +3,8 @@
 
     python -m benchmarks.bench_copies [PHOTOS] [--photos N] [--drawn N]
 
-Real and drawn photos are each altered in a dozen ways. Every altered photo is compared with every
-photo: by `match` (embeddings and a perceptual hash), by `check`, and by the hashes of imagededup at
+Photos and drawn pictures are altered as shops alter them. Every altered one is compared with every
+one of its kind: by `match` (embeddings and looks), by `check`, and by the hashes of imagededup at
 the distance that it takes by itself. Photos that are one before anything is altered are left out.
 The last line is one JSON object.
 """
@@ -17,8 +17,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks import needs
 
@@ -47,7 +47,8 @@ from benchmarks.search_data import embed
 from lib.embeddings.cosine import unit_length
 from lib.images.config import ReadingConfig
 from lib.images.inspection import Inspection, inspect_images
-from lib.images.looks import MOST_BITS, differing
+from lib.images.looks import Hashes, Looks, look_alike, stacked
+from lib.images.overlay import Bools, Floats
 from lib.images.thumbnails import read_thumbnails
 from lib.matching.near_copies import ALIKE, looks_of_jpeg
 from lib.storage.config import StorageConfig
@@ -56,15 +57,23 @@ from tests.helpers.catalogs import draw
 
 PEER_BITS = 10  # what imagededup calls a duplicate, where it is told nothing else
 ONE = 0.98  # cosine, from which on two photos count as one before they are altered
-PEER_NAMES = ("PHash", "DHash")
 
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
-Seen = dict[str, np.ndarray[Any, Any]]  # by way, a row for each photo
 Counts = dict[str, tuple[int, int]]  # by way, right ones and all that are found
 
 
-def write_photos(source: Path, photos: int, drawn: int, folder: Path) -> list[Path]:
-    """Write photos, real ones and drawn ones; return their paths."""
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What our ways to compare know of n photos: embeddings of unit length, and looks."""
+
+    vectors: Floats
+    match: Looks
+    check: Looks
+
+
+def write_photos(
+    source: Path, photos: int, drawn: int, folder: Path
+) -> tuple[list[Path], list[Path]]:
+    """Write photos and drawn pictures; return the paths of each."""
     real = sorted(source.rglob("*.jpg"))
     chosen = np.random.default_rng(0).permutation(len(real))[:photos]
     pictures = [ImageOps.exif_transpose(Image.open(real[n])).convert("RGB") for n in chosen]
@@ -72,7 +81,15 @@ def write_photos(source: Path, photos: int, drawn: int, folder: Path) -> list[Pa
     pictures += [
         draw(seed, tuple(ground)).resize((320, 240)) for seed, ground in enumerate(grounds)
     ]
-    return _save(pictures, folder)
+    paths = _save(pictures, folder)
+    return paths[: len(chosen)], paths[len(chosen) :]
+
+
+def others(paths: Sequence[Path], folder: Path) -> list[Path]:
+    """Return photos without those that are one with a photo before them."""
+    vectors = unit_length(embed([*map(str, paths)], folder))
+    one = np.triu(vectors @ vectors.T, 1) >= ONE
+    return [path for path, is_one in zip(paths, one.T, strict=True) if not is_one.any()]
 
 
 def alter(paths: Sequence[Path], kind: str, folder: Path) -> list[Path]:
@@ -89,19 +106,19 @@ def _save(pictures: Sequence[Image.Image], folder: Path) -> list[Path]:
 
 
 def seen(paths: Sequence[Path], folder: Path) -> Seen:
-    """Return what our ways to compare know of photos: embeddings, and bits of hashes."""
+    """Return what our ways to compare know of photos."""
     uris, reading = [str(path) for path in paths], ReadingConfig(stores=("/",))
-    small = read_thumbnails(uris, reading, StorageConfig())
+    small = read_thumbnails(uris, reading, StorageConfig(), square=False)
     inspected = inspect_images(uris, [None] * len(uris), reading, StorageConfig())
-    return {
-        "vectors": unit_length(embed(uris, folder)),
-        "match": np.stack([looks_of_jpeg(each) for each in small if each is not None]),
-        "check": np.stack([each.looks for each in inspected if isinstance(each, Inspection)]),
-    }
+    return Seen(
+        vectors=unit_length(embed(uris, folder)),
+        match=stacked([None if each is None else looks_of_jpeg(each) for each in small]),
+        check=stacked([each.looks if isinstance(each, Inspection) else None for each in inspected]),
+    )
 
 
-def seen_by_peers(paths: Sequence[Path], folder: Path) -> Seen:
-    """Return the bits of imagededup's hashes."""
+def seen_by_peers(paths: Sequence[Path], folder: Path) -> dict[str, Hashes]:
+    """Return imagededup's hashes, uint64 [n], by their kind."""
     (folder / "paths.txt").write_text("\n".join(map(str, paths)))
     done = subprocess.run(  # noqa: S603  # our own script
         [sys.executable, "-m", "benchmarks.peers.hashes", str(folder / "paths.txt")],
@@ -113,59 +130,69 @@ def seen_by_peers(paths: Sequence[Path], folder: Path) -> Seen:
     return {name: np.array(found, np.uint64) for name, found in json.loads(done.stdout).items()}
 
 
-def are_near(one: Seen, other: Seen) -> dict[str, Bools]:
-    """Say by each way which photos are near-copies of which, bool [n, m]."""
-    cosine = one["vectors"] @ other["vectors"].T
-    look_alike = {
-        way: differing(one[way][:, None], other[way][None]) <= MOST_BITS
-        for way in ("match", "check")
-    }
-    alike = (cosine >= train_copies.ALIKE) & look_alike["check"]
+def are_near(known: Seen, one: slice, other: slice) -> dict[str, Bools]:
+    """Say by each of our ways which of some photos are near-copies of which others, bool [n, m]."""
+    cosine = known.vectors[one] @ known.vectors[other].T
+
+    def by(looks: Looks, least: float) -> Bools:
+        rows, columns = np.nonzero(cosine >= least)
+        near, alike = np.zeros(cosine.shape, np.bool_), cosine[rows, columns]
+        near[rows, columns] = look_alike(looks, rows + one.start, columns + other.start, alike)
+        return near
+
+    certain = cosine >= train_copies.NEAR
     return {
-        "match": (cosine >= ALIKE) & look_alike["match"],
-        "check": (cosine >= train_copies.NEAR) | alike,
-        **{
-            name: np.bitwise_count(one[name][:, None] ^ other[name][None]) <= PEER_BITS
-            for name in PEER_NAMES
-            if name in one
-        },
+        "match": by(known.match, ALIKE),
+        "check": certain | by(known.check, train_copies.ALIKE),
     }
 
 
 def main() -> None:
-    """Alter photos, compare all with all, and say what is found."""
+    """Alter photos, compare all with all of their kind, and say what is found."""
     args = arguments()
-    rows: dict[str, Counts] = {}
+    rows: dict[tuple[str, str], Counts] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        paths = write_photos(args.source, args.photos, args.drawn, folder / "as-they-are")
-        known = seen(paths, folder)
+        real, drawn = write_photos(args.source, args.photos, args.drawn, folder / "as-they-are")
         # of photos that are one already, no alteration could say which one it is of
-        cosine = np.triu(known["vectors"] @ known["vectors"].T, 1)
-        kept = np.flatnonzero(~(cosine >= ONE).any(axis=0))
-        paths, known = [paths[n] for n in kept], {way: each[kept] for way, each in known.items()}
-        print(f"{len(paths):,} photos", flush=True)
+        kept = [others(each, folder) for each in (real, drawn)]
+        paths = [*itertools.chain(*kept)]
+        ends = {"photos": slice(0, len(kept[0])), "drawn": slice(len(kept[0]), len(paths))}
+        print(", ".join(f"{len(each):,} {name}" for name, each in zip(ends, kept, strict=True)))
         altered = [alter(paths, kind, folder / f"{n}") for n, kind in enumerate(ALTERATIONS)]
-        peers = seen_by_peers([*paths, *itertools.chain(*altered)], folder)
-        blocks = [
-            {way: each[start : start + len(paths)] for way, each in peers.items()}
-            for start in range(0, len(paths) * (1 + len(altered)), len(paths))
-        ]
-        for kind, copies, block in zip(ALTERATIONS, altered, blocks[1:], strict=True):
-            near = are_near(known | blocks[0], seen(copies, folder) | block)
-            rows[kind] = {way: (int(np.trace(e)), int(e.sum())) for way, e in near.items()}
-            print(line_of(kind, rows[kind], len(paths)), flush=True)
-    pairs, told = len(paths) * len(rows), dict[str, float]()
-    whole = {
-        way: (sum(row[way][0] for row in rows.values()), sum(row[way][1] for row in rows.values()))
-        for way in near
-    }
-    print(line_of("all", whole, pairs))
-    for way, counts in whole.items():
-        recall, precision = shares(*counts, pairs)
-        told |= {f"{way.lower()}_recall": recall, f"{way.lower()}_precision": precision}
-    rounded = {key: round(value, 4) for key, value in told.items()}
-    print(json.dumps({"photos": len(paths), **rounded, "machine": processor()}))
+        every = [*paths, *itertools.chain(*altered)]
+        hashes, known = seen_by_peers(every, folder), seen(every, folder)
+        first = slice(0, len(paths))
+        for number, kind in enumerate(ALTERATIONS, 1):
+            then = slice(number * len(paths), (number + 1) * len(paths))
+            near = are_near(known, first, then) | {
+                peer: np.bitwise_count(found[first, None] ^ found[then]) <= PEER_BITS
+                for peer, found in hashes.items()
+            }
+            for group, end in ends.items():
+                block = {way: each[end, end] for way, each in near.items()}
+                rows[group, kind] = {w: (int(np.trace(e)), int(e.sum())) for w, e in block.items()}
+                print(line_of(f"{group}: {kind}", rows[group, kind], len(paths[end])), flush=True)
+    told: dict[str, float] = {}
+    for group, end in ends.items():
+        pairs = len(paths[end]) * len(ALTERATIONS)
+        whole = {
+            way: (
+                sum(rows[group, kind][way][0] for kind in ALTERATIONS),
+                sum(rows[group, kind][way][1] for kind in ALTERATIONS),
+            )
+            for way in near
+        }
+        print(line_of(f"{group}: all", whole, pairs))
+        for way, counts in whole.items():
+            recall, precision = (round(value, 4) for value in shares(*counts, pairs))
+            key = f"{group}_{way.lower()}"
+            told |= {f"{key}_recall": recall, f"{key}_precision": precision}
+    print(
+        json.dumps(
+            {**{g: len(paths[end]) for g, end in ends.items()}, **told, "machine": processor()}
+        )
+    )
 
 
 def shares(right: int, found: int, pairs: int) -> tuple[float, float]:
@@ -179,7 +206,7 @@ def line_of(kind: str, row: Counts, pairs: int) -> str:
         "{}: {:.3f} {:.3f}".format(way, *shares(right, found, pairs))
         for way, (right, found) in row.items()
     ]
-    return f"{kind:<26} {'   '.join(cells)}"
+    return f"{kind:<34} {'   '.join(cells)}"
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from lib.reasons import ErrorItem
 from lib.runs.progress import plural
 
 TWO_LABELS, COPY = "two_labels", "copy"
-# cosines of embeddings from which on two photos are nearly one: alone, and where the looks differ
-# in few bits. Of 3,781 photos of clothing the first is true of one pair, which is one photo; what
+# cosines of embeddings from which on two photos are nearly one: alone, and where they look like
+# copies. Of 3,781 photos of clothing the first is true of one pair, which is one photo; what
 # both are true of, altered by shops, is in benchmarks/LOG.md
 NEAR, ALIKE = 0.95, 0.7
 MOST_COMPARED = 30_000  # photos that are compared with each other in half a minute

@@ -12,12 +12,11 @@ from lib.embeddings.copies import Bools, Ints, Pair, join_pairs, near_pairs, sam
 from lib.embeddings.cosine import Floats
 from lib.embeddings.store import Embeddings
 from lib.images.inspection import Inspection
-from lib.images.looks import MOST_BITS, differing
+from lib.images.looks import look_alike, stacked
 from lib.reasons import ItemError
 
 FEW = 10  # labelled items of a category, below which next to nothing can be promised of it
 LONG = 3.0  # sides whose ratio is more are no usual photo
-UNSEEN = (0,) * 4  # looks of what cannot be decoded
 PLAIN = 2.0  # contrast below which nothing is to be seen
 
 
@@ -81,21 +80,21 @@ def find_copies(checked: Checked, *, least: float, alike: float) -> list[Finding
     Args:
         checked: the items.
         least: cosine of embeddings from which on two photos are nearly the same.
-        alike: a lower cosine, which does where the looks differ in few bits.
+        alike: a lower cosine, which does where the pictures look like copies.
     """
     exact = _exact_pairs(checked)
     known = {(pair.first, pair.second) for pair in exact}
     first_of = join_pairs(checked.items.num_rows, [*known])
     rows, seen = np.array(checked.rows, np.int64), [checked.inspections[r] for r in checked.rows]
-    looks = np.array([e.looks if isinstance(e, Inspection) else UNSEEN for e in seen], np.uint64)
+    looks = stacked([e.looks if isinstance(e, Inspection) else None for e in seen])
     # of exact copies the first stands for all
     stands = np.array([first_of[row] == row for row in checked.rows], np.bool_)
 
     def are_near(one: Ints, other: Ints, cosine: Floats) -> Bools:
-        look_alike = differing(looks[one], looks[other]) <= MOST_BITS
-        visible = looks[one].any(axis=1) & looks[other].any(axis=1)
-        near = (cosine >= least) | (look_alike & visible)
-        return np.asarray(stands[one] & stands[other] & near, np.bool_)
+        near = stands[one] & stands[other]
+        unsure = np.flatnonzero(near & (cosine < least))
+        near[unsure] = look_alike(looks, one[unsure], other[unsure], cosine[unsure])
+        return near
 
     near = [
         Pair(first=int(rows[e.first]), second=int(rows[e.second]), similarity=e.similarity)

@@ -33,7 +33,7 @@ class Inspection:
         digest: of the file's bytes.
         width: in pixels, upright.
         height: the same.
-        looks: uint64 [4], as `looks_of`.
+        looks: as `looks_of`.
         contrast: standard deviation of the lightness of a few large places, 0 to 127.
     """
 

@@ -33,11 +33,17 @@ TURNS = {
 
 
 def read_thumbnails(
-    uris: Sequence[str], reading: ReadingConfig, storage: StorageConfig
+    uris: Sequence[str], reading: ReadingConfig, storage: StorageConfig, *, square: bool = True
 ) -> list[bytes | None]:
-    """Read images and return each as a small square JPEG; None where it cannot be shown.
+    """Read images and return each as a small JPEG; None where it cannot be shown.
 
     One at a time is decoded, in a process that it may kill.
+
+    Args:
+        uris: of the images.
+        reading: how they are read.
+        storage: of the stores.
+        square: whether the rest of a square is filled with white.
 
     Raises:
         ReshelveError: that process cannot be started, or is killed again and again.
@@ -53,7 +59,7 @@ def read_thumbnails(
 
     limits = reading.limits
     task = Task(
-        work=ToJpeg(limits, square=True), memory=allowance(limits), timeout_s=reading.timeout_s
+        work=ToJpeg(limits, square=square), memory=allowance(limits), timeout_s=reading.timeout_s
     )
     with contextlib.closing(Nursery(task)) as nursery:
         return [

@@ -9,14 +9,15 @@ import pyarrow as pa
 from PIL import Image
 
 from lib.images.config import ReadingConfig
-from lib.images.looks import MOST_BITS, Looks, differing, looks_of
+from lib.images.looks import Looks, look_alike, looks_of, stacked
 from lib.images.thumbnails import read_thumbnails
-from lib.matching.name_table import Bools
+from lib.matching.name_table import Bools, Floats
 from lib.matching.scorer import Evidence
 from lib.storage.config import StorageConfig
 
 ALIKE = 0.7  # cosine, from which on pictures are looked at
-KEPT = 200_000  # looks that are remembered
+KEPT = 50_000  # looks that are remembered, of 2 KB each
+PAIRS_AT_ONCE = 10_000  # whose looks are in memory besides
 
 Read = Callable[[Sequence[str]], list[bytes | None]]
 
@@ -35,7 +36,7 @@ class NearCopies:
     @classmethod
     def of(cls, reading: ReadingConfig, storage: StorageConfig) -> "NearCopies":
         """Read images as reports do: each in a process that may be killed by it."""
-        return cls(lambda uris: read_thumbnails(uris, reading, storage))
+        return cls(lambda uris: read_thumbnails(uris, reading, storage, square=False))
 
     def mark(self, evidence: Evidence, left: pa.ChunkedArray, right: pa.ChunkedArray) -> Evidence:
         """Mark the pairs that are near-copies.
@@ -46,28 +47,26 @@ class NearCopies:
             right: n URIs.
         """
         places = np.flatnonzero(evidence.has_images & (evidence.cosine >= ALIKE))
-        mine, others = (side.take(places).to_pylist() for side in (left, right))
         near = evidence.near_copy.copy()
-        near[places] = self._are_near(mine, others)
+        for start in range(0, len(places), PAIRS_AT_ONCE):
+            some = places[start : start + PAIRS_AT_ONCE]
+            mine, others = (side.take(some).to_pylist() for side in (left, right))
+            near[some] = self._are_near(mine, others, evidence.cosine[some])
         return replace(evidence, near_copy=near)
 
-    def _are_near(self, left: Sequence[str], right: Sequence[str]) -> Bools:
+    def _are_near(self, left: Sequence[str], right: Sequence[str], cosine: Floats) -> Bools:
         if len(self._looks) > KEPT:
             self._looks.clear()
-        unknown = sorted({*left, *right} - self._looks.keys())
+        wanted = sorted({*left, *right})
+        unknown = [uri for uri in wanted if uri not in self._looks]
         for uri, picture in zip(unknown, self.read(unknown) if unknown else (), strict=True):
             self._looks[uri] = None if picture is None else looks_of_jpeg(picture)
-        pairs = [
-            (self._looks[one], self._looks[other]) for one, other in zip(left, right, strict=True)
-        ]
-        return np.array([_near(one, other) for one, other in pairs], np.bool_)
+        rows = {uri: row for row, uri in enumerate(wanted)}
+        mine, others = (np.array([rows[u] for u in side], np.int64) for side in (left, right))
+        return look_alike(stacked([self._looks[u] for u in wanted]), mine, others, cosine)
 
 
 def looks_of_jpeg(picture: bytes) -> Looks:
     """Return what a picture that this program has made itself looks like, as `looks_of`."""
     with Image.open(io.BytesIO(picture), formats=("JPEG",)) as image:
         return looks_of(image)
-
-
-def _near(one: Looks | None, other: Looks | None) -> bool:
-    return one is not None and other is not None and int(differing(one, other)) <= MOST_BITS

@@ -7,9 +7,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from lib.images.config import ReadingConfig
-from lib.images.looks import MOST_BITS, differing
-from lib.images.thumbnails import read_thumbnails
-from lib.matching.near_copies import NearCopies, looks_of_jpeg
+from lib.matching.near_copies import NearCopies
 from lib.storage.config import StorageConfig
 from tests.helpers import catalogs
 from tests.matching.test_scorer import evidence_of
@@ -35,20 +33,34 @@ def test_copies_of_a_picture_are_near_and_other_pictures_are_not(tmp_path: Path)
     for name, picture in every.items():
         picture.save(tmp_path / f"{name}.png")
 
-    uris = [str(tmp_path / f"{name}.png") for name in every]
-    reading = ReadingConfig(stores=("/",))
-    small = read_thumbnails(uris, reading, StorageConfig())
-    looks = {name: looks_of_jpeg(jpeg) for name, jpeg in zip(every, small, strict=True) if jpeg}
+    names = [*every]
+    pairs = [(one, other) for one in names[:12] for other in names if one != other]
+    evidence = evidence_of(["mug"] * len(pairs), ["mug"] * len(pairs), [0.75] * len(pairs))
+    uris = [[str(tmp_path / f"{name}.png") for name in side] for side in zip(*pairs, strict=True)]
+    near = NearCopies.of(ReadingConfig(stores=("/",)), StorageConfig())
+    marked = near.mark(evidence, *(pa.chunked_array([side]) for side in uris))
 
-    assert looks.keys() == every.keys()
-    for name, mine in looks.items():
-        number = name.split("-")[0]
-        original = looks[f"{number}-as-it-is"]
-        assert differing(original, mine) <= MOST_BITS, name
-    for one in range(12):
-        for other in range(one):
-            apart = differing(looks[f"{one}-as-it-is"], looks[f"{other}-as-it-is"])
-            assert apart > MOST_BITS, (one, other)
+    for pair, is_near in zip(pairs, marked.near_copy.tolist(), strict=True):
+        one, other = (name.split("-")[0] for name in pair)
+        assert is_near == (one == other), pair
+
+
+@pytest.mark.processes
+def test_pictures_of_one_shape_are_no_copies_of_each_other(tmp_path: Path) -> None:
+    """The rest of a square, filled with white, would be what most of their hashes are of."""
+    pictures = [catalogs.draw(seed).resize((320, 120)) for seed in range(20)]
+    uris = [str(tmp_path / f"{number}.png") for number in range(20)]
+    for uri, picture in zip(uris, pictures, strict=True):
+        picture.save(uri)
+    ones, others = np.triu_indices(20, 1)
+    evidence = evidence_of(["mug"] * len(ones), ["mug"] * len(ones), [0.75] * len(ones))
+
+    near = NearCopies.of(ReadingConfig(stores=("/",)), StorageConfig())
+    marked = near.mark(
+        evidence, *(pa.chunked_array([[uris[n] for n in e]]) for e in (ones, others))
+    )
+
+    assert not marked.near_copy.any()
 
 
 @pytest.mark.processes
