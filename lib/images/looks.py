@@ -80,7 +80,9 @@ def look_alike(looks: Looks, one: Ints, other: Ints, cosine: Floats) -> Bools:
     most = np.where(cosine >= MORE_ALIKE, MORE_BITS, MOST_BITS)
     # one of two mirrors will do
     differing = np.bitwise_count(looks.hashes[one][:, [0, 0, 2, 2]] ^ looks.hashes[other])
-    pairs, ways = np.nonzero(differing <= most[:, None])
+    near_enough = differing <= most[:, None]
+    near_enough[:, 0] |= cosine >= MORE_ALIKE  # hashes say little where one corner is cut off
+    pairs, ways = np.nonzero(near_enough)
     near = np.zeros(len(one), np.bool_)
     for start in range(0, len(pairs), AT_ONCE):
         some, way = pairs[start : start + AT_ONCE], ways[start : start + AT_ONCE]
