@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.desk.local_table import LocalTable, Row
+from lib.desk.label_rows import Row
+from lib.desk.local_table import LocalTable
 from lib.desk.searching import Searched
 from lib.errors import ReshelveError
 from lib.search.catalog import Asked, NoEmbeddingError

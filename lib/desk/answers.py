@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from lib.desk.local_table import Row
+from lib.desk.label_rows import Row
 from lib.errors import InputError, ReshelveError
 from lib.labels.annotations import Answer
 from lib.labels.annotations_table import AnnotationsTable

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from lib.desk.local_table import LocalTable, Row
+from lib.desk.label_rows import Row
+from lib.desk.local_table import LocalTable
 
 
 def confused_with(table: LocalTable, inside: Sequence[str], most: int) -> list[Row]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lib.desk.answers import Given
 from lib.desk.finding import named
-from lib.desk.local_table import Row
+from lib.desk.label_rows import Row
 from lib.desk.question import words_of
 from lib.desk.state import Desk
 from lib.errors import InputError

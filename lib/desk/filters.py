@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -68,27 +68,6 @@ class Filters:
             if field.name not in ("order", "after", "before")
             and getattr(self, field.name) not in ("", None)
         ]
-
-    def conditions(self, taxonomy: Taxonomy) -> tuple[list[str], dict[str, object]]:
-        """Return conditions over the columns of `sheets`, all of which hold, and their values."""
-        found: list[str] = []
-        values: dict[str, object] = {}
-
-        def narrow(name: str, condition: str, value: object) -> None:
-            if getattr(self, name) not in ("", None):
-                found.append(condition)
-                values[name] = value
-
-        narrow("category", "list_contains($category, category_id)", below(taxonomy, self.category))
-        narrow("decision", "decision = $decision", self.decision)
-        narrow("least", "confidence >= $least::FLOAT", (self.least or 0) / 100)
-        narrow("most", "confidence <= $most::FLOAT", (self.most or 0) / 100)
-        narrow("run", "run_id = $run", self.run)
-        narrow("since", "classified_at >= $since::TIMESTAMP", str(self.since))
-        day_after = self.until and self.until + timedelta(days=1)
-        narrow("until", "classified_at < $until::TIMESTAMP", str(day_after))
-        narrow("error", "error = $error", self.error)
-        return found, values
 
 
 def below(taxonomy: Taxonomy, category_id: str) -> list[str]:

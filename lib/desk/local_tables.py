@@ -13,56 +13,33 @@ from lib.storage.local import appearing
 MEMORY_MB = 512
 
 # an answer as it is kept here: of which image, whether it stands, of which row, as a number, since
-# a million rows are joined with it in a third of the time that their ids take; that row, as far as
-# sheets are found by it; and whether it is shown in the place of its label. Of `told`, and of what
-# `LABELLED` finds.
+# a million rows are joined with it in a third of the time that their ids take; and whether it is
+# shown in the place of that row's label. Of `told`, and of what `LABELLED` finds.
 KEPT = """
-    SELECT told.*, coalesce(told.etag, told.uri) AS image, l.place, l.label,
+    SELECT told.*, coalesce(told.etag, told.uri) AS image, l.place,
         coalesce(answer IN ('category', 'rejected'), false) AS stands,
-        coalesce(answer <> 'withdrawn' OR l.label.decision = 'person', false)
+        coalesce(answer <> 'withdrawn' OR l.decision = 'person', false)
             AND l.place IS NOT NULL AS counts
     FROM told LEFT JOIN {labelled} l
         ON l.item_id = told.item_id AND l.image = coalesce(told.etag, told.uri)"""
-LABELLED = """
-    SELECT item_id, coalesce(etag, uri) AS image, rowid AS place,
-        {'category_id': category_id, 'decision': decision, 'confidence': confidence,
-        'run_id': run_id, 'classified_at': classified_at, 'error': error} AS label
-    FROM labels"""
+LABELLED = "SELECT item_id, coalesce(etag, uri) AS image, rowid AS place, decision FROM labels"
 # what a person sees of an item: its label, or a person's answer in its place
-_DECIDED = """CASE WHEN a.stands THEN 'person'
-    WHEN a.answer = 'split' OR a.answer IS NOT NULL AND l.decision = 'person' THEN 'review'
-    ELSE l.decision END AS decision"""
-_SHOWN = f"""
+_SHOWN = """
     CREATE OR REPLACE VIEW shown AS
     SELECT l.* EXCLUDE (category_id, category_path, decision),
         CASE WHEN a.stands THEN a.category_id ELSE l.category_id END AS category_id,
         CASE WHEN a.stands THEN c.category_path ELSE l.category_path END AS category_path,
-        {_DECIDED},
+        CASE WHEN a.stands THEN 'person'
+            WHEN a.answer = 'split' OR a.answer IS NOT NULL AND l.decision = 'person' THEN 'review'
+            ELSE l.decision END AS decision,
         l.rowid AS place, l.category_id AS model_category_id, l.decision AS model_decision,
         a.answer, a.annotation_id, a."by", a."at", a.why
     FROM labels l
     LEFT JOIN answers a ON l.rowid = a.place AND a.counts
-    LEFT JOIN categories c ON a.category_id = c.category_id"""  # noqa: S608  # our own words
-# what sheets are found by, sorted so that those of a category lie together
-_PLACES = """
-    CREATE TABLE places AS
-    SELECT rowid AS place, item_id, category_id, decision, confidence, run_id, classified_at, error
-    FROM labels ORDER BY category_id, confidence"""
-# the same as `shown`, of these columns alone: without a join of what nobody has answered
-_SHEETS = (
-    f"""CREATE OR REPLACE VIEW answered AS
-    SELECT a.place, a.item_id,
-        CASE WHEN a.stands THEN a.category_id ELSE l.category_id END AS category_id, {_DECIDED},
-        l.confidence, l.run_id, l.classified_at, l.error,
-        l.category_id AS model_category_id, l.decision AS model_decision
-    FROM (SELECT *, label AS l FROM answers WHERE counts) a""",  # noqa: S608  # as above
-    """CREATE OR REPLACE VIEW sheets AS
-    SELECT * FROM places WHERE place NOT IN (SELECT place FROM answers WHERE counts)
-    UNION ALL BY NAME SELECT * EXCLUDE (model_category_id, model_decision) FROM answered""",
-)
-# counted once: a page asks for what answers have changed of it
+    LEFT JOIN categories c ON a.category_id = c.category_id"""
+# counted once: the runs and errors that a page offers
 _COUNTED = """
-    CREATE TABLE counted AS SELECT category_id, decision, error, run_id,
+    CREATE TABLE counted AS SELECT error, run_id,
         count(*) AS items, max(classified_at) AS "at" FROM labels GROUP BY ALL"""
 _SECOND = """
     CREATE TABLE second AS SELECT category_id, top_k[2].category_id AS second,
@@ -96,7 +73,6 @@ def write_local(
                         coalesce(top_k[1].probability, 0) - coalesce(top_k[2].probability, 0)
                         AS margin FROM rows"""
                 )
-            connection.execute(_PLACES)
             connection.execute("CREATE UNIQUE INDEX items ON labels (item_id)")
             connection.execute(_COUNTED)
             connection.execute(_SECOND)
@@ -114,8 +90,6 @@ def write_local(
             connection.execute("CREATE INDEX told_of ON history (item_id)")
             connection.execute("CREATE UNIQUE INDEX told ON history (annotation_id)")
             connection.execute(_SHOWN)
-            for view in _SHEETS:
-                connection.execute(view)
         finally:
             connection.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from lib.desk.local_table import Counts, Totals
+from lib.desk.places import Counts, Totals
 from lib.desk.tree import totals
 from lib.errors import InputError
 from lib.labels.delta_table import LabelsTable

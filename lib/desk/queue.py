@@ -10,24 +10,23 @@ from itertools import islice
 import pyarrow as pa
 
 from lib.desk.local_table import LocalTable
+from lib.desk.places import CODES, Bools, Ints
 from lib.desk.reservations import Reservations
+from lib.labels.decisions import Decision
 from lib.review.audit import draw_sample, week_of
 from lib.review.order import Order, ranked
 
 WINDOW = 1_000  # ranks that are read first; the next windows are larger
 COUNTED_FOR_S = 2.0
 BESIDE_AUDITS = 6  # of so many items of the queue, one is followed by one of the audit
-SPREAD = "ranks_spread"  # the table of the most helpful, once it is known what looks alike
 MOST_SESSIONS = 1_000  # whose skipped items are kept
 # an answer may be taken back, so that what was answered keeps its rank
 _ASKED = """
-    SELECT item_id, coalesce(etag, uri) AS image, category_id, {cluster} AS cluster, margin,
-        decision
+    SELECT rowid AS place, item_id, category_id, {cluster} AS cluster, margin, decision
     FROM labels l WHERE decision IN ('review', 'error', 'person') OR EXISTS (
         SELECT 1 FROM history h WHERE h.item_id = l.item_id AND (h.answer = 'split'
             OR h.answer <> 'withdrawn' AND coalesce(h.etag, h.uri) <> coalesce(l.etag, l.uri)))"""
-_OPEN = "coalesce(a.answer, r.decision) NOT IN ('category', 'rejected', 'person')"
-_ANSWERED = "LEFT JOIN answers a ON a.item_id = r.item_id AND a.image = r.image"
+_GROUP = "(SELECT g.cluster FROM groups g WHERE g.item_id = l.item_id)"
 
 
 class Queue:
@@ -48,7 +47,7 @@ class Queue:
 
     def prepare(self, table: LocalTable, by: Order = Order.HELPFUL) -> None:
         """Make what a page would wait for: the order, once per version, and the week's audit."""
-        table.make_once(f"ranks_{by}", _in_order(by, "NULL"))
+        _ranks(table, by)
         self._audit(table)
 
     def spread(self, table: LocalTable, groups: pa.Table) -> None:
@@ -59,8 +58,7 @@ class Queue:
             groups: columns item_id and cluster, of what waits.
         """
         table.keep("groups", groups)
-        cluster = "(SELECT g.cluster FROM groups g WHERE g.item_id = l.item_id)"
-        table.make_once(SPREAD, _in_order(Order.HELPFUL, cluster))
+        table.read_once(_in_order(Order.HELPFUL, _GROUP))
         table.grouped = True
 
     def take(
@@ -84,9 +82,7 @@ class Queue:
     def audited(self, table: LocalTable) -> list[str]:
         """Return the accepted items that this week's audit still asks about."""
         drawn = self._audit(table)
-        query = "SELECT item_id FROM answers WHERE stands AND list_contains($ids, item_id)"
-        done = {row["item_id"] for row in table.rows(query, {"ids": drawn})} if drawn else ()
-        return [each for each in drawn if each not in done]
+        return [each for each in drawn if not table.answered(each)]
 
     def skip(self, session: str, item_ids: Collection[str]) -> None:
         """Show items no more in a browser's session, and let others have them."""
@@ -112,9 +108,8 @@ class Queue:
         version, at, items = self._counted
         now = time.monotonic()
         if version != table.version or now - at >= ago_s:
-            self.prepare(table)
-            query = f"SELECT count(*) AS n FROM ranks_{Order.HELPFUL} r {_ANSWERED} WHERE {_OPEN}"  # noqa: S608  # our own words
-            items = int(table.rows(query)[0]["n"]) + len(self.audited(table))
+            waiting, _ = _ranks(table, Order.HELPFUL)
+            items = int(_open(table, waiting).sum()) + len(self.audited(table))
             self._counted = (table.version, now, items)
         return items
 
@@ -151,19 +146,30 @@ def _in_order(by: Order, cluster: str) -> str:
     query = ranked(_ASKED.format(cluster=cluster), by).replace("$seed", "'0:'")
     # what could not be classified comes after all that could
     return f"""
-        SELECT row_number() OVER (ORDER BY decision = 'error', rank) - 1 AS rank, item_id,
-            image, decision FROM ({query}) ORDER BY 1"""  # noqa: S608  # our own words
+        SELECT place, (decision = 'error')::TINYINT AS failed FROM ({query})
+        ORDER BY failed, rank"""  # noqa: S608  # our own words
+
+
+def _ranks(table: LocalTable, by: Order) -> tuple[Ints, Ints]:
+    """Return the places of all that was ever asked about, in their order, and which are errors."""
+    grouped = by == Order.HELPFUL and table.grouped
+    found = table.read_once(_in_order(by, _GROUP if grouped else "NULL"))
+    return found["place"].to_numpy(), found["failed"].to_numpy()
+
+
+def _open(table: LocalTable, places: Ints) -> Bools:
+    """Say which of some items have no answer that stands."""
+    found: Bools = table.places.decision[places] != CODES[Decision.PERSON]
+    return found
 
 
 def _ranked_items(table: LocalTable, by: Order) -> Iterator[tuple[str, bool]]:
     """Yield what has no answer that stands, window by window, and whether it is an error."""
-    ranks = SPREAD if by == Order.HELPFUL and table.grouped else f"ranks_{by}"
-    query = f"""
-        SELECT r.item_id, r.decision FROM {ranks} r {_ANSWERED}
-        WHERE rank >= $first AND rank < $last AND {_OPEN} ORDER BY rank"""  # noqa: S608  # our own words
-    size = table.rows(f"SELECT count(*) AS n FROM {ranks}")[0]["n"]  # noqa: S608  # as above
+    places, failed = _ranks(table, by)
     first, window = 0, WINDOW
-    while first < size:
-        for row in table.rows(query, {"first": first, "last": first + window}):
-            yield row["item_id"], row["decision"] == "error"
+    while first < len(places):
+        some = slice(first, first + window)
+        waits = _open(table, places[some])
+        ids = table.places.ids_at(places[some][waits])
+        yield from zip(ids, failed[some][waits].astype(bool).tolist(), strict=True)
         first, window = first + window, 2 * window

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from rapidfuzz import fuzz, utils
 
-from lib.desk.local_table import LocalTable, Row
+from lib.desk.label_rows import Row
+from lib.desk.local_table import LocalTable
 from lib.errors import InputError, ReshelveError
 from lib.search.catalog import Asked, CatalogSearch, Hit
 

@@ -114,6 +114,7 @@ class Desk:
                 # pages that were asked for are still being made of it
                 threading.Timer(30.0, old.close).start()
                 return
+            self.table.catch_up()
             with self.answers.writing:  # what is on its way is no news
                 seen, known = self.annotations.version(), self._seen
             if seen != known:

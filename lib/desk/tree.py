@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lib.desk.local_table import Counts, Totals
+from lib.desk.places import Counts, Totals
 from lib.taxonomy.taxonomy import Taxonomy
 
 

@@ -15,7 +15,7 @@ from tests.helpers.pages import items_of, link_of, text_of
 from tests.helpers.searched import publish
 
 if TYPE_CHECKING:
-    from lib.desk.local_table import Counts
+    from lib.desk.places import Counts
 
 KEY = "0123456789abcdef"
 

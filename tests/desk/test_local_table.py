@@ -1,5 +1,6 @@
 """What the desk shows of an item: a person's answer while it stands, else what the model says."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from lib.desk.local_table import LocalTable
+from lib.desk.local_table import FEW, LocalTable
 from lib.desk.local_tables import write_local
 from lib.schemas import ANNOTATIONS_SCHEMA, LABELS_SCHEMA
 from tests.helpers.catalogs import TAXONOMY, label_rows
@@ -94,19 +95,48 @@ def test_counts_follow_the_answers(table: LocalTable) -> None:
     assert table.counts() == {"accept": 1, "parent": 0, "review": 1, "error": 0, "person": 1}
 
 
-def test_sheets_are_found_by_what_is_shown_whatever_people_have_said(table: LocalTable) -> None:
-    columns = "place, item_id, category_id, decision, confidence, run_id, classified_at, error"
+def test_what_is_at_hand_is_what_the_database_shows_whatever_people_have_said(
+    table: LocalTable,
+) -> None:
+    def check() -> None:
+        shown = table.rows("SELECT * FROM shown ORDER BY item_id")
+        assert table.items(["a", "b", "c"]) == shown
+        counted = Counter((row["category_id"], row["decision"]) for row in shown)
+        assert +Counter(table.counts_by_category()) == counted
+        for category in TAXONOMY.by_id:
+            found = table.places.ids_at(table.places.of_categories([category]))
+            of_it = [row["item_id"] for row in shown if row["category_id"] == category]
+            assert sorted(found) == of_it
 
-    def of(name: str) -> list[dict[str, object]]:
-        return table.rows(f"SELECT {columns} FROM {name} ORDER BY item_id")  # noqa: S608  # our own words
-
-    assert of("sheets") == of("shown")
+    check()
     for minute, item in enumerate("abc"):
         for step, (answer, category) in enumerate(
             [("category", "skirt"), ("rejected", None), ("split", None), ("withdrawn", None)]
         ):
             table.take_in(told(answer, 10 * minute + step, category, item))
-            assert of("sheets") == of("shown"), (item, answer)
+            check()
+
+
+def test_many_answers_at_once_are_shown_as_few_are(tmp_path: Path) -> None:
+    items = [f"i{number}" for number in range(FEW + 10)]
+    labels = label_rows(items)
+    write_local(tmp_path / "many.duckdb", labels.to_batches(), {"skirt": "Skirt"}, NONE)
+    many = LocalTable(tmp_path / "many.duckdb", 0)
+    many.take_in(pa.concat_tables(told("category", 1, "skirt", each) for each in items))
+    assert many.counts_by_category()["skirt", "person"] == len(items)
+    assert len(many.places.of_categories(["skirt"])) == len(items)
+    assert seen(many, items[-1]) == ("person", "skirt")
+    many.close()
+
+
+def test_answers_that_were_there_before_are_shown_from_the_start(tmp_path: Path) -> None:
+    labels = label_rows(["a", "b"])
+    answers = told("category", 1, "skirt", "b")
+    write_local(tmp_path / "next.duckdb", labels.to_batches(), {"skirt": "Skirt"}, answers)
+    table = LocalTable(tmp_path / "next.duckdb", 0)
+    assert seen(table, "b") == ("person", "skirt")
+    assert table.places.ids_at(table.places.of_categories(["skirt"])) == ["b"]
+    table.close()
 
 
 def test_what_was_said_of_an_earlier_image_is_not_shown_of_the_next(table: LocalTable) -> None:
@@ -116,7 +146,7 @@ def test_what_was_said_of_an_earlier_image_is_not_shown_of_the_next(table: Local
     assert table.counts()["person"] == 1  # what a night kept
 
 
-def test_a_table_that_is_kept_is_made_once(table: LocalTable) -> None:
-    for _ in range(2):
-        table.make_once("sorted", "SELECT item_id FROM labels ORDER BY item_id DESC")
-    assert [row["item_id"] for row in table.rows("SELECT * FROM sorted")] == ["c", "b", "a"]
+def test_what_no_answer_changes_is_found_once(table: LocalTable) -> None:
+    query = "SELECT item_id FROM labels ORDER BY item_id DESC"
+    assert table.read_once(query) is table.read_once(query)
+    assert table.rows_once(query) == [{"item_id": each} for each in "cba"]

@@ -6,7 +6,7 @@ from lib.desk.tree import branches, sums, totals
 from tests.helpers.catalogs import TAXONOMY
 
 if TYPE_CHECKING:
-    from lib.desk.local_table import Counts
+    from lib.desk.places import Counts
 
 COUNTS = {
     ("shirt", "accept"): 5,

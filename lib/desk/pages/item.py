@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from lib.desk.alike import why_nothing
 from lib.desk.deciding import decide
-from lib.desk.local_table import Row
+from lib.desk.label_rows import Row
 from lib.desk.render import desk_of, page
 from lib.errors import ReshelveError
 from lib.labels.annotations import STANDING

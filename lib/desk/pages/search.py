@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from lib.desk.alike import why_nothing
-from lib.desk.local_table import Row
+from lib.desk.label_rows import Row
 from lib.desk.pictures import LARGE_PX
 from lib.desk.render import desk_of, page
 from lib.desk.searching import MOST, titled

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, Field
 
-from lib.desk.local_table import Row
+from lib.desk.label_rows import Row
 from lib.desk.pages.taxonomy import draft_file, free_id
 from lib.desk.refused import refused
 from lib.desk.render import desk_of, page
