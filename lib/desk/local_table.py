@@ -12,6 +12,7 @@ from lib.desk.label_rows import LabelRows, Row
 from lib.desk.local_tables import KEPT, LABELLED, settings
 from lib.desk.places import Counts, Places
 from lib.desk.said import AllSaid, shown
+from lib.desk.words import Words
 from lib.labels.decisions import Decision
 from lib.schemas import ANNOTATIONS_SCHEMA
 from lib.sql import read_rows
@@ -27,9 +28,15 @@ _TAKE_IN = """
             OR t."at" = a."at" AND t.annotation_id > a.annotation_id
         QUALIFY row_number() OVER (
             PARTITION BY t.item_id, t.image ORDER BY t."at" DESC, t.annotation_id DESC) = 1"""
-_PLACES = """
-    SELECT rowid AS place, item_id, category_id, decision, confidence, run_id, error,
-        epoch_us(classified_at) AS classified_at FROM labels"""
+_COLUMNS = (
+    "item_id",
+    "category_id",
+    "decision",
+    "confidence",
+    "run_id",
+    "error",
+    "epoch_us(classified_at) AS classified_at",
+)
 
 
 class LocalTable:
@@ -46,17 +53,16 @@ class LocalTable:
         self.version, self._path = version, path
         # many ask at once: what one query gains by a second thread, the others lose
         self._connection = duckdb.connect(str(path), config=settings(threads=1))
-        self._changing, self._making, self._writing = (threading.Lock() for _ in range(3))
+        self._changing, self._writing = threading.Lock(), threading.Lock()
+        self._making, self._reading = threading.Lock(), threading.Lock()
         self._found: dict[str, pa.Table] = {}
         self._labels, self._said = LabelRows(self._connection), AllSaid()
         self._untold: list[tuple[pa.Table, ...]] = []  # shown, and not in the database yet
+        self._names: Words | None = None
         self.grouped = False
         found = self.read("SELECT category_id, category_path FROM categories").to_pydict()
         self._paths = dict(zip(*found.values(), strict=True))
-        rows = self.read(_PLACES)
-        if not np.array_equal(rows["place"], np.arange(rows.num_rows)):
-            rows = rows.sort_by("place")
-        self.places = Places(rows)
+        self.places = Places(self._in_order(*_COLUMNS))
         self._said.take(self._read("SELECT * FROM answers").to_pylist())
         self._show_again()
         self.item("")  # reads the index, for which the first page would wait
@@ -117,6 +123,14 @@ class LocalTable:
         """Return the same of an item that a page has shown lately, without asking the database."""
         found = self._labels.at_hand(item_id)
         return (found["uri"], found["etag"]) if found else None
+
+    @property
+    def names(self) -> Words:
+        """The words of the items' names; who asks first, or meanwhile, waits some seconds."""
+        with self._reading:
+            if self._names is None:
+                self._names = Words(self._in_order("name")["name"])
+            return self._names
 
     def counts_by_category(self) -> Counts:
         """Return how many items there are by category and what became of them."""
@@ -186,6 +200,13 @@ class LocalTable:
             return read_rows(cursor, query, dict(values or {})).read_all()
         finally:
             cursor.close()
+
+    def _in_order(self, *columns: str) -> pa.Table:
+        """Read columns of all labels, in the order of their places."""
+        query = f"SELECT rowid AS place, {', '.join(columns)} FROM labels"  # noqa: S608  # our own words
+        rows = self._read(query)
+        in_order = np.array_equal(rows["place"], np.arange(rows.num_rows))
+        return rows if in_order else rows.sort_by("place")
 
     def _shown(self, label: Row) -> Row:
         return shown(label, self._said.of(label), self._paths)

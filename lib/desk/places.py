@@ -124,8 +124,6 @@ def _coded(
 ) -> tuple[np.ndarray[Any, np.dtype[np.int32]], dict[str | None, int]]:
     """Return the code of each value, int32 [n], and the codes by value; 0 is that of none."""
     encoded = column.dictionary_encode().combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):  # of no rows
-        encoded = pa.concat_arrays(encoded.chunks)
     codes = encoded.indices.cast(pa.int32()).fill_null(-1).to_numpy(zero_copy_only=False) + 1
     values: dict[str | None, int] = {None: 0}
     values |= {value: code + 1 for code, value in enumerate(encoded.dictionary.to_pylist())}

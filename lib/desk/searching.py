@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+import duckdb
+import numpy as np
 from rapidfuzz import fuzz, utils
 
 from lib.desk.label_rows import Row
@@ -15,7 +17,6 @@ from lib.search.catalog import Asked, CatalogSearch, Hit
 MOST = 60
 CANDIDATES = 2_000  # titles that are compared word by word
 MOST_PIECES = 24  # of a title, where its words are found nowhere
-_NAMED = "FROM (SELECT item_id, name, lower(name) AS n FROM labels WHERE name IS NOT NULL)"
 
 
 class Searched(Protocol):
@@ -43,6 +44,12 @@ class Searching:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._warms: threading.Thread | None = None
+        self._reads: threading.Thread | None = None
+
+    def prepare(self, table: LocalTable) -> None:
+        """Begin to make in the background what finds the names of a table that was opened."""
+        self._reads = threading.Thread(target=_read_names, args=[table], daemon=True)
+        self._reads.start()
 
     def of(self, version: int) -> Searched:
         """Return the embeddings; where a newer version of the table is shown, those before it.
@@ -70,7 +77,7 @@ class Searching:
 
     def close(self) -> None:
         """Wait for what is being opened."""
-        for thread in (self._thread, self._warms):
+        for thread in (self._thread, self._warms, self._reads):
             if thread is not None:
                 thread.join()
 
@@ -84,6 +91,11 @@ class Searching:
             searched = self._open()
         with self._lock:
             self._searched, self._version, self._thread = searched, version, None
+
+
+def _read_names(table: LocalTable) -> None:
+    with contextlib.suppress(duckdb.Error):  # it was closed meanwhile
+        assert table.names
 
 
 def titled(table: LocalTable, title: str, most: int = MOST) -> list[tuple[Row, float]]:
@@ -103,39 +115,23 @@ def titled(table: LocalTable, title: str, most: int = MOST) -> list[tuple[Row, f
     words = utils.default_process(title).split()
     if not words:
         raise InputError("the title has no letter or digit to look for")
-    found = table.rows(*_with_words(words)) or table.rows(*_with_pieces(words))
+    names = table.names
+    found = names.having(words)
+    found = found[np.lexsort((found, names.length[found]))[:CANDIDATES]]
+    if not len(found):
+        pieces = _pieces(words)
+        found, shared = names.sharing(pieces, (len(pieces) + 1) // 2)
+        order = np.lexsort((found, names.length[found], -shared))
+        found = found[order[: CANDIDATES // 4]]
     scored = [
-        (
-            fuzz.token_set_ratio(title, row["name"], processor=utils.default_process) / 100,
-            len(row["name"]),
-            row["item_id"],
-        )
-        for row in found
+        (fuzz.token_set_ratio(title, name, processor=utils.default_process) / 100, len(name), each)
+        for name, each in zip(names.at(found), table.places.ids_at(found), strict=True)
     ]
     scored.sort(key=lambda each: (-each[0], each[1], each[2]))
     best = {item_id: score for score, _, item_id in scored[:most]}
     return [(row, best[row["item_id"]]) for row in table.items(list(best))]
 
 
-def _with_words(words: list[str]) -> tuple[str, dict[str, object]]:
-    values: dict[str, object] = {f"w{number}": word for number, word in enumerate(words)}
-    having = " AND ".join(f"contains(n, ${name})" for name in values)
-    query = (
-        f"SELECT item_id, name {_NAMED} WHERE {having} "
-        f"ORDER BY length(name), item_id LIMIT {CANDIDATES}"
-    )
-    return query, values
-
-
-def _with_pieces(words: list[str]) -> tuple[str, dict[str, object]]:
-    pieces = dict.fromkeys(
-        word[at : at + 3] for word in words for at in range(max(len(word) - 2, 1))
-    )
-    values: dict[str, object] = {f"p{at}": each for at, each in enumerate([*pieces][:MOST_PIECES])}
-    shared = " + ".join(f"contains(n, ${name})::INT" for name in values)
-    least = (len(values) + 1) // 2
-    query = (
-        f"SELECT item_id, name, {shared} AS shared {_NAMED} WHERE shared >= {least} "
-        f"ORDER BY shared DESC, length(name), item_id LIMIT {CANDIDATES // 4}"
-    )
-    return query, values
+def _pieces(words: list[str]) -> list[str]:
+    every = (word[at : at + 3] for word in words for at in range(max(len(word) - 2, 1)))
+    return list(dict.fromkeys(every))[:MOST_PIECES]

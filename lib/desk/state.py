@@ -134,6 +134,7 @@ class Desk:
         table = LocalTable(path, version)
         self.queue.prepare(table)
         self.grouping.begin(table)
+        self.searching.prepare(table)
         return taxonomy, table
 
     def _show(self, annotations: pa.Table, version: int) -> None:
