@@ -4,6 +4,7 @@ import getpass
 import secrets
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -50,7 +51,8 @@ def opened(config: "DeskConfig", say: Say) -> "Iterator[Desk]":
         InputError: there is no such table, bundle or taxonomy.
         StoreError: a store does not answer.
     """
-    from lib.desk.state import Desk  # noqa: PLC0415  # what serves pages takes a second to import
+    from lib.desk.render import compile_templates  # noqa: PLC0415  # what serves pages takes a second
+    from lib.desk.state import Desk  # noqa: PLC0415  # as above
 
     config = config.model_copy(update={"reading": _as_the_newest_run(config)})
     with tempfile.TemporaryDirectory(prefix="reshelve-desk-") as folder:
@@ -62,8 +64,11 @@ def opened(config: "DeskConfig", say: Say) -> "Iterator[Desk]":
             lambda items: _groups_of(config, items),
         )
         with closing(desk):
+            templates = threading.Thread(target=compile_templates)
+            templates.start()
             with stage(say, "opening the labels table"):
                 desk.start()
+            templates.join()
             yield desk
 
 

@@ -65,5 +65,11 @@ def environment() -> Environment:
     return made
 
 
+def compile_templates() -> None:
+    """Make programs of all templates, a quarter of a second that the first page would take."""
+    for name in environment().list_templates():
+        environment().get_template(name)
+
+
 def _day(moment: datetime | None) -> str:
     return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M")

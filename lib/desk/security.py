@@ -60,7 +60,7 @@ class Access:
 
     def csrf_of(self, session: str) -> str:
         """Return what a page of a session sends along with what it changes."""
-        return hmac.new(self.secret, session.encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self.secret, session.encode(), "sha256").hex()
 
 
 class TooLargeError(Exception):

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from lib.desk.answers import Answers
 from lib.desk.config import DeskConfig
+from lib.desk.filters import Filters
 from lib.desk.grouping import Grouping
 from lib.desk.job_runner import JobRunner
 from lib.desk.local_table import LocalTable
@@ -18,6 +19,7 @@ from lib.desk.pictures import Pictures
 from lib.desk.queue import Queue
 from lib.desk.reservations import Reservations
 from lib.desk.searching import Searched, Searching
+from lib.desk.sheets import find_sheet
 from lib.desk.taxonomy_draft import DraftFile
 from lib.errors import InputError, sentence_of
 from lib.labels.annotations import newest_answers
@@ -133,6 +135,7 @@ class Desk:
         write_local(path, rows, paths, answers, history)
         table = LocalTable(path, version)
         self.queue.prepare(table)
+        find_sheet(table, taxonomy, Filters())  # the first page, which is read from the disk
         self.grouping.begin(table)
         self.searching.prepare(table)
         return taxonomy, table

@@ -84,6 +84,11 @@ def test_a_picture_is_sent_once_while_the_image_is_the_same(desk: Served) -> Non
     assert (again.status_code, again.content) == (304, b"")
 
 
+def test_a_picture_of_a_size_that_there_is_not_is_refused(desk: Served) -> None:
+    for asked in ({"item": "000.jpg", "size": "huge"}, {"size": "small"}):
+        assert desk.client.get("/picture", params=asked).status_code == 422
+
+
 @pytest.mark.parametrize("path", ["/static/../state.py", "/static/%2e%2e/state.py"])
 def test_no_file_beside_the_static_ones_is_served(desk: Served, path: str) -> None:
     assert desk.client.get(path).status_code == 404
