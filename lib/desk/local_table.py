@@ -53,8 +53,7 @@ class LocalTable:
         self.version, self._path = version, path
         # many ask at once: what one query gains by a second thread, the others lose
         self._connection = duckdb.connect(str(path), config=settings(threads=1))
-        self._changing, self._writing = threading.Lock(), threading.Lock()
-        self._making, self._reading = threading.Lock(), threading.Lock()
+        self._changing, self._writing, self._reading = (threading.Lock() for _ in range(3))
         self._found: dict[str, pa.Table] = {}
         self._labels, self._said = LabelRows(self._connection), AllSaid()
         self._untold: list[tuple[pa.Table, ...]] = []  # shown, and not in the database yet
@@ -79,10 +78,8 @@ class LocalTable:
 
     def read_once(self, query: str) -> pa.Table:
         """Return what a query finds when it is first asked: of what no answer changes."""
-        if query not in self._found:
-            with self._making:
-                if query not in self._found:
-                    self._found[query] = self.read(query).combine_chunks()
+        if query not in self._found:  # two at once find the same
+            self._found[query] = self.read(query).combine_chunks()
         return self._found[query]
 
     def rows_once(self, query: str) -> list[Row]:

@@ -111,8 +111,9 @@ class Desk:
         with self._changes:
             version = self.labels.version()
             if version is not None and version != self.table.version:
-                old = self.table
+                old, seen = self.table, self.annotations.version()
                 self.taxonomy, self.table = self._open(version)
+                self._seen = seen  # what was answered meanwhile was shown in the old one alone
                 # pages that were asked for are still being made of it
                 threading.Timer(30.0, old.close).start()
                 return

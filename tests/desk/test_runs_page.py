@@ -9,9 +9,12 @@ import pytest
 from deltalake import DeltaTable
 
 from lib.batches import to_parquet
+from lib.desk.answers import Given
+from lib.desk.local_table import LocalTable
+from lib.labels.annotations import Answer
 from lib.labels.change import Change
 from lib.runs.run import RunRecord
-from tests.helpers.catalogs import LOCAL, label_rows
+from tests.helpers.catalogs import LOCAL, TAXONOMY, label_rows
 from tests.helpers.desks import Served, config_of, served
 
 MEASURED = {
@@ -127,6 +130,27 @@ def test_a_rollback_says_in_numbers_what_it_does_and_does_it(desk: Served, shop:
     assert DeltaTable(str(shop / "labels")).version() == 2
     assert desk.desk.table.item("002.webp") is not None
     assert desk.desk.labels.history()[0].made.by
+
+
+def test_an_answer_that_comes_while_a_newer_table_is_opened_is_shown_in_it(
+    desk: Served, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_table(desk, shop)
+    prepare, item = desk.desk.queue.prepare, desk.desk.table.item("001.png")
+    assert item
+
+    def prepare_late(table: LocalTable) -> None:
+        given = Given(answer=Answer.CATEGORY, category_id="skirt", by="ann", why="queue", key="k")
+        desk.desk.answers.give([given.of(item, TAXONOMY)])
+        prepare(table)
+
+    monkeypatch.setattr(desk.desk.queue, "prepare", prepare_late)
+    for _ in range(2):
+        desk.desk.look_again()
+    assert desk.desk.table.version == 1
+    shown = desk.desk.table.item("001.png")
+    assert shown
+    assert (shown["decision"], shown["category_id"]) == ("person", "skirt")
 
 
 def test_a_rollback_of_a_table_that_has_changed_meanwhile_is_refused(
