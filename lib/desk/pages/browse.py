@@ -1,16 +1,18 @@
 """Browsing: the tree of categories, and sheets of their items, where many are decided at once."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import parse_qsl, unquote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 
 from lib.desk.deciding import MOST_ITEMS, decide
 from lib.desk.filters import DECISIONS, ORDERS, read_filters
-from lib.desk.render import desk_of, page
+from lib.desk.render import desk_of, environment, page
 from lib.desk.sheets import count_items, find_sheet
 from lib.desk.tree import branches, by_decision
 from lib.errors import ReshelveError
@@ -19,6 +21,7 @@ from lib.reasons import MEANINGS
 from lib.sparklines import sparkline
 
 router = APIRouter()
+MOST_BRANCHES = 5_000  # whose figures are kept, of 1 KB
 MOST_RUNS = 60  # that can be chosen from
 _RUNS = f"""
     SELECT run_id, max("at") AS "at", sum(items)::BIGINT AS items FROM counted
@@ -45,9 +48,20 @@ def browse(request: Request) -> HTMLResponse:
         "decisions": DECISIONS,
         "orders": ORDERS,
         "meanings": MEANINGS,
-        "sparkline": sparkline,
+        "figures": _figures,
     }
     return page(request, "browse.html.j2", values | _sheet(request, request.query_params))
+
+
+def _figures(items: Mapping[str, int], nights: Sequence[int]) -> Markup:
+    """Draw the figures of a branch; those of most are the same on each page."""
+    return _drawn(tuple(sorted(items.items())), tuple(nights))
+
+
+@lru_cache(MOST_BRANCHES)
+def _drawn(items: tuple[tuple[str, int], ...], nights: tuple[int, ...]) -> Markup:
+    template = environment().get_template("tree_figures.html.j2")
+    return Markup(template.render(items=dict(items), nights=nights, sparkline=sparkline))  # noqa: S704  # escaped by the template
 
 
 @router.get("/categories")
