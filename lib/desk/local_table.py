@@ -121,9 +121,8 @@ class LocalTable:
         found = self._labels.at_hand(item_id)
         return (found["uri"], found["etag"]) if found else None
 
-    @property
     def names(self) -> Words:
-        """The words of the items' names; who asks first, or meanwhile, waits some seconds."""
+        """Return the words of the items' names; who asks first waits until they are read."""
         with self._reading:
             if self._names is None:
                 self._names = Words(self._in_order("name")["name"])

@@ -95,7 +95,7 @@ class Searching:
 
 def _read_names(table: LocalTable) -> None:
     with contextlib.suppress(duckdb.Error):  # it was closed meanwhile
-        assert table.names
+        table.names()
 
 
 def titled(table: LocalTable, title: str, most: int = MOST) -> list[tuple[Row, float]]:
@@ -115,7 +115,7 @@ def titled(table: LocalTable, title: str, most: int = MOST) -> list[tuple[Row, f
     words = utils.default_process(title).split()
     if not words:
         raise InputError("the title has no letter or digit to look for")
-    names = table.names
+    names = table.names()
     found = names.having(words)
     found = found[np.lexsort((found, names.length[found]))[:CANDIDATES]]
     if not len(found):
