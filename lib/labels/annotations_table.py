@@ -34,6 +34,7 @@ class AnnotationsTable:
             columns=ANNOTATIONS_SCHEMA.names,
         )
         self._newest = NewestVersion(self._place, storage)
+        self._files = 0  # when something was added last
 
     def version(self) -> int | None:
         """Newest version, or None where there is no table yet.
@@ -74,17 +75,21 @@ class AnnotationsTable:
                     sentence = f"{self.name}: the answers cannot be written: {why}"
                     raise StoreError(sentence) from error
             else:
-                return 0 if table is None else int(table.version())  # which the writer brings up
+                if table is None:
+                    return 0
+                self._files = len(table.file_uris())  # of the version that the writer has made
+                return int(table.version())
         raise AssertionError("the last attempt returns or raises")
 
     def put_together(self) -> int | None:
         """Make one file of many small ones; return the version that this made, None without one.
 
+        Many are there where `append` has found them.
+
         Raises:
             InputError, StoreError: as `version`.
         """
-        table = self._newest.get()
-        if table is None or len(table.file_uris()) <= MOST_FILES:
+        if self._files <= MOST_FILES or (table := self._newest.get()) is None:
             return None
         # another does it, or the next answer will: what was said is there
         with contextlib.suppress(DeltaError, OSError):
