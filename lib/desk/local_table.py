@@ -7,11 +7,12 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+from pyarrow import compute
 
 from lib.desk.label_rows import LabelRows, Row
 from lib.desk.local_tables import KEPT, LABELLED, settings
 from lib.desk.places import Counts, Places
-from lib.desk.said import AllSaid, shown
+from lib.desk.said import AllSaid, Said, shown
 from lib.desk.words import Words
 from lib.labels.decisions import Decision
 from lib.schemas import ANNOTATIONS_SCHEMA
@@ -141,12 +142,21 @@ class LocalTable:
 
     def history_of(self, item_ids: Sequence[str]) -> dict[str, list[Row]]:
         """Return all that people have said of some items, of whichever image, the newest first."""
-        query = """SELECT * FROM history WHERE list_contains($ids, item_id)
-            ORDER BY "at" DESC, annotation_id"""
+        told = list(self._untold)  # before it is read: what is written meanwhile is in both
+        query = "SELECT * FROM history WHERE list_contains($ids, item_id)"
+        rows = self._read(query, {"ids": list(item_ids)}).to_pylist()
+        for _, history in told:
+            of_them = compute.is_in(history["item_id"], pa.array(item_ids, pa.string()))
+            rows += history.filter(of_them).to_pylist()
         found: dict[str, list[Row]] = {each: [] for each in item_ids}
-        for row in self.rows(query, {"ids": list(item_ids)}):
-            found[row["item_id"]].append(row)
+        once = {row["annotation_id"]: row for row in rows}.values()
+        for row in sorted(once, key=lambda row: (-row["at"].timestamp(), row["annotation_id"])):
+            found[row["item_id"]].append(row | {"at": row["at"].astimezone()})
         return found
+
+    def answers_of_today(self) -> list[Said]:
+        """Return the newest answers of images that were given on this day."""
+        return self._said.of_today()
 
     def answered(self, item_id: str) -> bool:
         """Say whether an answer about an item stands, of whichever image."""

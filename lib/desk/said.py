@@ -1,7 +1,7 @@
 """What people have said of the items of a version, in memory, and what it makes of their labels."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from lib.labels.annotations import STANDING, Answer
@@ -33,6 +33,8 @@ class AllSaid:
         """Know of none."""
         self._said: dict[str, dict[str, Said]] = {}  # by item and image
         self._known: set[str] = set()
+        self._day = date.min
+        self._today: dict[tuple[str, str], Said] = {}  # of this day, by item and image
 
     def knows(self, annotation_id: str) -> bool:
         """Say whether an annotation was taken in."""
@@ -40,18 +42,29 @@ class AllSaid:
 
     def take(self, annotations: Iterable[Row]) -> None:
         """Take annotations in; what is older than another one of its image changes nothing."""
+        today = datetime.now().astimezone().date()
+        if today != self._day:
+            self._day, self._today = today, {}
         for row in annotations:
             said = Said(**{each: row[each] for each in Said._fields})
             said = said._replace(at=said.at.astimezone())
             images, image = self._said.setdefault(row["item_id"], {}), image_of(row)
             if image not in images or said[:2] > images[image][:2]:
                 images[image] = said
+                self._today.pop((row["item_id"], image), None)
+                if said.at.date() == today:
+                    self._today[row["item_id"], image] = said
             self._known.add(said.annotation_id)
 
     def of(self, label: Row) -> Said | None:
         """Return what was said of the image that a label is of."""
         images = self._said.get(label["item_id"])
         return images.get(image_of(label)) if images else None
+
+    def of_today(self) -> list[Said]:
+        """Return the newest answers of images that were given on this day, as it is here."""
+        today = datetime.now().astimezone().date()
+        return [said for said in list(self._today.values()) if said.at.date() == today]
 
     def stands(self, item_id: str) -> bool:
         """Say whether an answer about an item stands, of whichever image."""

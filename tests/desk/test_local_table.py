@@ -86,6 +86,15 @@ def test_all_that_people_said_of_an_item_is_at_hand_once_and_the_newest_first(
     assert found["b"] == []
 
 
+def test_answers_of_this_day_are_at_hand_until_they_are_taken_back(table: LocalTable) -> None:
+    minute = int((datetime.now(UTC) - NOW).total_seconds() / 60)
+    table.take_in(told("category", minute, "skirt"))
+    table.take_in(told("category", minute - 3 * 24 * 60, "skirt", "b"))
+    assert [said.category_id for said in table.answers_of_today()] == ["skirt"]
+    table.take_in(told("withdrawn", minute + 1))
+    assert not any(said.stands for said in table.answers_of_today())
+
+
 def test_counts_follow_the_answers(table: LocalTable) -> None:
     table.take_in(told("category", 1, "skirt", "b"))
     table.take_in(told("rejected", 2, None, "c"))
