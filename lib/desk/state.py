@@ -92,14 +92,15 @@ class Desk:
     def close(self) -> None:
         """Write what is waiting, and end all that was started."""
         self._ends.set()
+        if was_open := self._watch.is_alive():
+            self._watch.join()  # it may have begun what is waited for below
         self.jobs.close()
         self.answers.close()
         self.pictures.close()
         self.nights.close()
         self.searching.close()
         self.grouping.wait()
-        if self._watch.is_alive():
-            self._watch.join()
+        if was_open:
             self.table.close()
 
     def look_again(self) -> None:
