@@ -123,7 +123,7 @@ class LocalTable:
         return (found["uri"], found["etag"]) if found else None
 
     def names(self) -> Words:
-        """Return the words of the items' names; who asks first waits until they are read."""
+        """Return the items' names; who asks first waits until they are read."""
         with self._reading:
             if self._names is None:
                 self._names = Words(self._in_order("name")["name"])

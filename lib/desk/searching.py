@@ -44,12 +44,12 @@ class Searching:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._warms: threading.Thread | None = None
-        self._reads: threading.Thread | None = None
+        self._indexes: threading.Thread | None = None
 
     def prepare(self, table: LocalTable) -> None:
         """Begin to make in the background what finds the names of a table that was opened."""
-        self._reads = threading.Thread(target=_read_names, args=[table], daemon=True)
-        self._reads.start()
+        self._indexes = threading.Thread(target=_index_names, args=[table], daemon=True)
+        self._indexes.start()
 
     def of(self, version: int) -> Searched:
         """Return the embeddings; where a newer version of the table is shown, those before it.
@@ -77,7 +77,7 @@ class Searching:
 
     def close(self) -> None:
         """Wait for what is being opened."""
-        for thread in (self._thread, self._warms, self._reads):
+        for thread in (self._thread, self._warms, self._indexes):
             if thread is not None:
                 thread.join()
 
@@ -93,9 +93,9 @@ class Searching:
             self._searched, self._version, self._thread = searched, version, None
 
 
-def _read_names(table: LocalTable) -> None:
+def _index_names(table: LocalTable) -> None:
     with contextlib.suppress(duckdb.Error):  # it was closed meanwhile
-        table.names()
+        table.names().make_index()
 
 
 def titled(table: LocalTable, title: str, most: int = MOST) -> list[tuple[Row, float]]:

@@ -11,9 +11,12 @@ NAMES = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def names() -> Words:
-    return Words(pa.chunked_array([NAMES[:4], NAMES[4:]], pa.string()))
+@pytest.fixture(scope="module", params=[False, True], ids=["looked through", "indexed"])
+def names(request: pytest.FixtureRequest) -> Words:
+    found = Words(pa.chunked_array([NAMES[:4], NAMES[4:]], pa.string()))
+    if request.param:
+        found.make_index()
+    return found
 
 
 @pytest.mark.parametrize(
@@ -41,6 +44,9 @@ def test_names_and_their_lengths_are_at_hand(names: Words) -> None:
     assert names.length[found].tolist() == [9, 13, 24, 13]
 
 
-@pytest.mark.parametrize("names", [[], [None, None], [""]], ids=str)
-def test_of_no_names_none_is_found(names: list[str | None]) -> None:
-    assert Words(pa.chunked_array([names], pa.string())).having(["red"]).tolist() == []
+@pytest.mark.parametrize("given", [[], [None, None], [""]], ids=str)
+def test_of_no_names_none_is_found(given: list[str | None]) -> None:
+    names = Words(pa.chunked_array([given], pa.string()))
+    for _ in range(2):
+        assert names.having(["red"]).tolist() == []
+        names.make_index()
