@@ -9,6 +9,7 @@ import hmac
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.cookies import SimpleCookie
 from typing import Final
 from urllib.parse import parse_qs, urlencode
@@ -21,6 +22,7 @@ SESSION, TOKEN = "reshelve-session", "reshelve-token"  # cookies
 CSRF_HEADER = "x-csrf-token"
 NAMES_OF_LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 FORM_BYTES = 1_000_000  # of what is no picture
+MOST_SESSIONS = 1_000  # whose signatures are kept
 SAFE: Final = ("GET", "HEAD")
 POLICY: Final = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -60,7 +62,7 @@ class Access:
 
     def csrf_of(self, session: str) -> str:
         """Return what a page of a session sends along with what it changes."""
-        return hmac.digest(self.secret, session.encode(), "sha256").hex()
+        return _signed(self.secret, session)
 
 
 class TooLargeError(Exception):
@@ -159,6 +161,11 @@ class Guard:
         return PlainTextResponse(
             "A token is needed: open the address that the desk printed when it started.", 401
         )
+
+
+@lru_cache(MOST_SESSIONS)  # a sheet's sixty pictures are asked for in the same session
+def _signed(secret: bytes, session: str) -> str:
+    return hmac.digest(secret, session.encode(), "sha256").hex()
 
 
 def _cookie(name: str, value: str) -> str:
