@@ -78,3 +78,25 @@ def test_the_tree_is_edited_by_keyboard_alone(page: Page, desk: Served) -> None:
             found = Axe().run(page).response["violations"]
             serious = [each for each in found if each["impact"] in {"serious", "critical"}]
             assert [(path, each["id"], each["nodes"][0]["html"]) for each in serious] == []
+
+
+def test_a_form_that_is_sent_as_soon_as_it_appears_is_not_lost(page: Page, desk: Served) -> None:
+    page.goto("/taxonomy")
+    assert desk.desk.draft
+    revision = str(desk.desk.draft.read(desk.desk.taxonomy).revision)
+    page.evaluate(
+        """revision => {
+          const form = document.createElement("form");
+          form.setAttribute("hx-post", "/taxonomy/rename");
+          form.setAttribute("hx-target", "#editor");
+          form.setAttribute("hx-swap", "outerHTML");
+          form.innerHTML = '<input name="category" value="shoes"><input name="name" value="Boots">'
+            + `<input name="revision" value="${revision}"><button>Rename</button>`;
+          document.querySelector("#editor").append(form);
+          form.requestSubmit();  // before htmx has seen it
+        }""",
+        revision,
+    )
+
+    expect(page.locator(".edits li")).to_contain_text("'Shoes' is called 'Boots'")
+    assert page.url == f"{desk.url}/taxonomy"

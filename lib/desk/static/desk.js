@@ -10,3 +10,15 @@ function say(sentence) {
 }
 
 document.addEventListener("htmx:sendError", () => say("The desk does not answer; is it still running?"));
+
+// A form that was put into the page a moment ago, and that htmx has not taken in yet, would be
+// sent by the browser itself: the page would come again, and what was asked would be lost.
+const takenIn = new WeakSet();
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || takenIn.has(form) || !form.matches("[hx-post], [hx-get]")) return;
+  event.preventDefault();
+  takenIn.add(form);
+  htmx.process(form);
+  form.requestSubmit(event.submitter);
+});
