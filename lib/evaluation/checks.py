@@ -18,6 +18,7 @@ from lib.reasons import ItemError
 FEW = 10  # labelled items of a category, below which next to nothing can be promised of it
 LONG = 3.0  # sides whose ratio is more are no usual photo
 PLAIN = 2.0  # contrast below which nothing is to be seen
+MOST_LAID_OVER = 20  # photos that each is laid over: on one ground, thousands may be a little alike
 
 
 class Kind(StrEnum):
@@ -93,7 +94,9 @@ def find_copies(checked: Checked, *, least: float, alike: float) -> list[Finding
     def are_near(one: Ints, other: Ints, cosine: Floats) -> Bools:
         near = stands[one] & stands[other]
         unsure = np.flatnonzero(near & (cosine < least))
-        near[unsure] = look_alike(looks, one[unsure], other[unsure], cosine[unsure])
+        near[unsure] = False
+        tried = unsure[_most_alike(one[unsure], cosine[unsure])]
+        near[tried] = look_alike(looks, one[tried], other[tried], cosine[tried])
         return near
 
     near = [
@@ -107,6 +110,15 @@ def find_copies(checked: Checked, *, least: float, alike: float) -> list[Finding
         for pair in pairs
         for finding in _say(checked, pair, is_exact=is_exact)
     ]
+
+
+def _most_alike(one: Ints, cosine: Floats) -> Ints:
+    """Return the places of pairs, int64 [k]: of each first photo, those most alike."""
+    order = np.lexsort((-cosine, one))
+    ordered = one[order]
+    rank = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+    found: Ints = order[rank < MOST_LAID_OVER]
+    return found
 
 
 def _exact_pairs(checked: Checked) -> list[Pair]:
