@@ -20,5 +20,5 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   takenIn.add(form);
   htmx.process(form);
-  form.requestSubmit(event.submitter);
+  setTimeout(() => form.requestSubmit(event.submitter));  // a form is not sent while it is being sent
 });
