@@ -30,6 +30,17 @@ class CpuHead:
         temperature = np.float32(self.temperature)
         return self.weight / temperature, self.bias / temperature
 
+    @cached_property
+    def _leaves(self) -> tuple[str, ...]:
+        return leaves_of(self.rows)
+
+    @cached_property
+    def _whole(self) -> tuple[list[int], list[int]]:
+        """Places of the rows that are not split, and the columns of their leaves."""
+        column = {leaf: place for place, leaf in enumerate(self._leaves)}
+        whole = [(place, row) for place, row in enumerate(self.rows) if isinstance(row, str)]
+        return [place for place, _ in whole], [column[row] for _, row in whole]
+
     @property
     def width(self) -> int:
         """Numbers of an embedding."""
@@ -49,21 +60,19 @@ class CpuHead:
             vectors = np.sign(vectors) * np.abs(vectors) ** np.float32(self.power)
         weight, bias = self._scaled
         rows = _softmax(vectors @ weight.T + bias)
-        leaves = leaves_of(self.rows)
-        if leaves == self.rows:
+        if self._leaves == self.rows:
             return rows
-        column = {leaf: place for place, leaf in enumerate(leaves)}
-        apart = vectors @ self.apart_weight.T + self.apart_bias
-        summed, start = np.zeros((len(rows), len(leaves)), np.float32), 0
+        places, columns = self._whole
+        summed = np.zeros((len(rows), len(self._leaves)), np.float32)
+        np.add.at(summed.T, columns, rows.T[places])
+        start = 0
         for place, row in enumerate(self.rows):
-            whole = rows[:, place]
-            if isinstance(row, str):
-                summed[:, column[row]] += whole
-                continue
-            shares = _softmax(apart[:, start : start + len(row)])
-            start += len(row)
-            for leaf, share in zip(row, shares.T, strict=True):
-                summed[:, column[leaf]] += share * whole
+            if isinstance(row, tuple):
+                parts = slice(start, start + len(row))
+                apart = vectors @ self.apart_weight[parts].T + self.apart_bias[parts]
+                own = [self._leaves.index(leaf) for leaf in row]
+                np.add.at(summed.T, own, (_softmax(apart) * rows[:, place : place + 1]).T)
+                start += len(row)
         return summed
 
 
