@@ -104,8 +104,9 @@ class Networks:
         from lib.models import torch_runtime  # noqa: PLC0415  # takes seconds
 
         assert precision != "int8"
-        on_gpu = self._on_gpu
-        return torch_runtime.open_network(self._bundle, self._storage, precision, on_gpu=on_gpu)
+        return torch_runtime.open_network(
+            self._bundle, self._storage, precision, on_gpu=self._on_gpu, threads=self._threads
+        )
 
     def open_head(self) -> AnyHead:
         """Return the head, on the device.

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+import torch
 from pyarrow import parquet
 
 from lib.images.config import ReadingConfig
@@ -327,6 +328,16 @@ def test_a_few_items_get_the_rows_that_they_get_among_many(
     for name in SAME_EVERYWHERE:
         assert few.rows[name].equals(many.rows[name]), name
     assert few.embeddings.equals(many.embeddings)
+
+
+def test_where_torch_classifies_a_few_items_get_the_bits_of_many(
+    bundle: Bundle, items: pa.Table, rows: pa.Table
+) -> None:
+    torch.set_num_threads(2)  # as a process of two cores begins
+
+    few, _ = classifier_of(bundle, few=True).classify(items)
+
+    assert labels(few).equals(labels(rows))
 
 
 @pytest.mark.processes
