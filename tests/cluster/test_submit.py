@@ -333,7 +333,7 @@ def test_only_code_is_shipped(tmp_path: Path) -> None:
 
     assert {path.name for path in tmp_path.iterdir()} == {*PACKAGES, "run.yaml"}
     assert not [*tmp_path.rglob("__pycache__")]
-    assert size_mb < 2
+    assert size_mb < 3
 
 
 def details(status: JobStatus, message: str, code: int | None) -> JobDetails:
