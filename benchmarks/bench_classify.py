@@ -10,7 +10,7 @@ Ray Data and Daft as their documentation shows them, a plain script of one's own
 There are as many images as keep ours busy for 20 seconds, and fewer for Ray Data and Daft; a whole
 job is the start-up and the rest at the steady rate, which favours peers. What has goals comes
 first, then further rounds while there is time; it ends by itself within 15 minutes. The ResNet-18
-is fine-tuned on product photos at the first time, and the default network gets a head then.
+gets a head on product photos at the first time, and so does the default network.
 """
 
 import argparse
