@@ -16,7 +16,9 @@ from werkzeug.serving import make_server
 
 def main() -> None:
     """Serve."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    # a listing that goes on in another process fails, and its client begins anew: nobody wants the
+    # traceback
+    logging.disable()
     application = DomainDispatcherApplication(create_backend_app)
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listening:
         serve(application, listening)
