@@ -20,7 +20,9 @@ from lib.models.config import ModelConfig
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 
-LABELS = "30"  # of each category: enough that items are accepted, and calls are close
+LABELS = "100"  # of each category
+# what is never accepted is never a close call; of such a network's items none would be at 0.95
+RESNET_PRECISION = 0.75
 TRAINING_LIMIT_S = 420.0
 LOCAL = Storage(StorageConfig())
 
@@ -45,7 +47,8 @@ def fit_resnet(photos: Path, weights: Path, taxonomy: Path, folder: Path) -> Mod
         FailedError: the training has not ended.
     """
     model = {"architecture": "resnet18", "weights": str(weights)}
-    return _for_peers(_train(photos, taxonomy, folder, model), folder)
+    settings = {"model": model, "accept": {"precision": RESNET_PRECISION}}
+    return _for_peers(_train(photos, taxonomy, folder, settings), folder)
 
 
 def fit_default(photos: Path, taxonomy: Path, folder: Path) -> Model:
@@ -58,9 +61,9 @@ def fit_default(photos: Path, taxonomy: Path, folder: Path) -> Model:
     return Model(bundle.info.architecture.removeprefix("timm/"), bundle.uri, weights="")
 
 
-def _train(photos: Path, taxonomy: Path, folder: Path, model: Mapping[str, Any]) -> Bundle:
+def _train(photos: Path, taxonomy: Path, folder: Path, settings: Mapping[str, Any]) -> Bundle:
     """Fit a head with the preprocessing that is the default; an earlier one has another name."""
-    chosen = choose_model(ModelConfig.model_validate(model))
+    chosen = choose_model(ModelConfig.model_validate(settings.get("model", {})))
     digest = chosen.preprocessing.digest[:8]
     run_id = f"{chosen.architecture.split('/')[-1]}-{LABELS}-{digest}"
     drawn = draw(photos, LABELS, 0, folder / f"{run_id}-photos")
@@ -72,8 +75,8 @@ def _train(photos: Path, taxonomy: Path, folder: Path, model: Mapping[str, Any])
         "validation": {"uri": str(photos / "validation"), "labels": "folder"},
         "embeddings": str(folder / "embeddings"),
         "reading": {"stores": ["/"]},
-        "model": dict(model),
         "strategy": "head",
+        **settings,
     }
     run_file = folder / f"{run_id}.yaml"
     run_file.write_text(yaml.safe_dump(described))
