@@ -489,7 +489,6 @@ def test_fine_tuning_from_weights_is_judged_fold_by_fold_and_ends_with_a_model_o
         "train",
         school.run_file,
         *("--set", "run_id=tuned", "--set", "strategy=finetune", "--set", "training.epochs=1"),
-        *("--set", "workers.count=1"),
     )
 
     assert result.exit_code == 0, result.output
