@@ -58,21 +58,20 @@ class UnitClassifier:
         storage = job.run.storage
         self._bundle = read_bundle(job.bundle_uri, storage)
         info = self._bundle.info
-        self._predictor = Predictor(
+        networks = Networks(
             self._bundle,
-            Networks(
-                self._bundle,
-                storage,
-                device=engine.device,
-                runtime=engine.runtime,
-                threads=engine.cpus_per_actor,
-            ),
-            precision=engine.precision,
-            batch=engine.batch_size,
+            storage,
+            device=engine.device,
+            runtime=engine.runtime,
+            threads=engine.cpus_per_actor,
+        )
+        self._predictor = Predictor(
+            self._bundle, networks, precision=engine.precision, batch=engine.batch_size
         )
         labeller = labeller_of(self._bundle, storage)
         self._labeller = labeller if job.by_name else replace(labeller, alone=None)
-        resample = by_products if few else _by_torch(engine.cpus_per_actor)
+        without_torch = few and not networks.needs_torch
+        resample = by_products if without_torch else _by_torch(engine.cpus_per_actor)
         self._preparer = (prepare or Preparer)(
             info.preprocessing, job.reading, storage.config, resample=resample
         )

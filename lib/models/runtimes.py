@@ -79,6 +79,11 @@ class Networks:
         return "bf16" if self.computes_bf16 else "fp32"
 
     @property
+    def needs_torch(self) -> bool:
+        """Whether torch computes, and so is imported."""
+        return not self._on_openvino
+
+    @property
     def computes_bf16(self) -> bool:
         """Whether the device computes in bf16 itself."""
         return gpu_computes_bf16() if self._on_gpu else cpu_computes_bf16()
@@ -104,9 +109,8 @@ class Networks:
         from lib.models import torch_runtime  # noqa: PLC0415  # takes seconds
 
         assert precision != "int8"
-        return torch_runtime.open_network(
-            self._bundle, self._storage, precision, on_gpu=self._on_gpu, threads=self._threads
-        )
+        on_gpu = self._on_gpu
+        return torch_runtime.open_network(self._bundle, self._storage, precision, on_gpu=on_gpu)
 
     def open_head(self) -> AnyHead:
         """Return the head, on the device.

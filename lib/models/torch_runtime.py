@@ -70,26 +70,13 @@ class TorchHead:
 
 
 def open_network(
-    bundle: Bundle,
-    storage: Storage,
-    precision: Literal["bf16", "fp32"],
-    *,
-    on_gpu: bool,
-    threads: int,
+    bundle: Bundle, storage: Storage, precision: Literal["bf16", "fp32"], *, on_gpu: bool
 ) -> TorchNetwork:
     """Open a bundle's backbone.
-
-    Args:
-        bundle: whose backbone it is.
-        storage: reads it.
-        precision: that it computes in.
-        on_gpu: whether it computes there.
-        threads: of this process that compute; with another number, sums are rounded otherwise.
 
     Raises:
         InputError: it is damaged.
     """
-    torch.set_num_threads(threads)
     device = pick_device("cuda" if on_gpu else "cpu")
     backbone = load_classifier(bundle, storage).backbone
     return TorchNetwork(backbone, bundle.info.preprocessing, device, precision)
