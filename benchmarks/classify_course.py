@@ -104,13 +104,13 @@ class Course:
             self._round(name, peer_items)
         bundle = first.model.bundle
         self._found["small_night_s"] = self._try("small_night_s", lambda: self._night(bundle))
+        if DEFAULT in self._contests:
+            self._round(DEFAULT, peer_items)
         agreement = self._try(
             "label_agreement",
             lambda: measure_agreement(self._clothing, bundle, self._folder, self._left_s),
         )
         self._found["agreement"] = agreement
-        if DEFAULT in self._contests:
-            self._round(DEFAULT, peer_items)
         for _ in range(rounds - 1):
             for name in (S3, DISK, LARGE):
                 if self._left_s > ROUND_S:
@@ -157,9 +157,13 @@ class Course:
         # large photos take several times as long, and one round is to take no longer
         few = min(peer_items // 2 if name == LARGE else peer_items, every)
         for contender in CONTENDERS[name]:
-            # a script is as fast on half as many
-            some = few if contender in LIBRARIES else every // 2
-            contest.turn(contender, every if contender in (OURS, BARE) else some)
+            if contender in LIBRARIES:
+                items = few
+            elif contender in (OURS, BARE):
+                items = every
+            else:  # a script's rate shows on half as many
+                items = every // 2
+            contest.turn(contender, items)
 
     def _try(self, name: str, measure: Callable[[], Found]) -> Found | None:
         """Return what is measured, or None; then it is said and kept why."""
