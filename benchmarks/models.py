@@ -13,6 +13,7 @@ from torch import nn
 from benchmarks.contenders import FailedError
 from benchmarks.labels import draw
 from benchmarks.timed import run_timed
+from lib.hashing import digest_json
 from lib.models.bundle import Bundle, read_bundle
 from lib.models.bundle_weights import load_classifier
 from lib.models.choice import choose_model
@@ -62,10 +63,10 @@ def fit_default(photos: Path, taxonomy: Path, folder: Path) -> Model:
 
 
 def _train(photos: Path, taxonomy: Path, folder: Path, settings: Mapping[str, Any]) -> Bundle:
-    """Fit a head with the preprocessing that is the default; an earlier one has another name."""
+    """Fit a head with the preprocessing that is the default; other inputs have another name."""
     chosen = choose_model(ModelConfig.model_validate(settings.get("model", {})))
-    digest = chosen.preprocessing.digest[:8]
-    run_id = f"{chosen.architecture.split('/')[-1]}-{LABELS}-{digest}"
+    inputs = [settings, chosen.preprocessing.digest, taxonomy.read_text(), _state_of(photos)]
+    run_id = f"{chosen.architecture.split('/')[-1]}-{LABELS}-{digest_json(inputs)[:8]}"
     drawn = draw(photos, LABELS, 0, folder / f"{run_id}-photos")
     described = {
         "output": str(folder),
@@ -84,6 +85,12 @@ def _train(photos: Path, taxonomy: Path, folder: Path, settings: Mapping[str, An
     if ran.failure:
         raise FailedError(f"the training of {chosen.architecture} failed: {ran.failure}")
     return read_bundle(str(folder / run_id / "bundle"), LOCAL)
+
+
+def _state_of(photos: Path) -> list[tuple[str, int, int]]:
+    """Return name, bytes and time of each photo, of which the files of a disk have their etags."""
+    found = [(path, path.stat()) for path in sorted(photos.glob("*/*/*"))]
+    return [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in found]
 
 
 def _for_peers(bundle: Bundle, folder: Path) -> Model:
