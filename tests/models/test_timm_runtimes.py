@@ -55,7 +55,10 @@ def test_openvino_gives_the_embeddings_that_torch_gives(architecture: str, weigh
 
     network = OpenVinoNetwork(convert(backbone, SEEN), precision="fp32", batch=BATCH, threads=1)
 
-    assert cosine_similarity(embed(network), embed_with_torch(backbone)).min() > 0.9999
+    expected = embed_with_torch(backbone)
+    off = (embed(network) - expected).norm(dim=1) / expected.norm(dim=1)
+    # as much as float16 rounds what is kept; weights in fp16 would be off by five times that
+    assert off.max() < 3e-4
 
 
 def test_the_default_network_runs_in_int8() -> None:
