@@ -13,7 +13,7 @@ from lib.heads.folds import assign_folds
 from lib.models.config import ChosenModel
 from lib.runs import files
 from lib.runs.run import Run
-from lib.training.config import choose_dials
+from lib.training.config import choose_dials, few_steps
 from lib.training.history import EpochRecord
 from lib.training.job import TrainingJob
 from pipelines.steps import Say
@@ -60,8 +60,10 @@ class FineTuning:
             OverBudgetError: there is no time for it.
             ReshelveError: the training failed.
         """
+        train = self.items.num_rows - self.held_out
+        if sentence := few_steps(self.job("", train).dials, train):
+            self.say(sentence)
         if self.held_out:
-            train = self.items.num_rows - self.held_out
             found = self._train(HELD_OUT, self.items.slice(0, train), self.items.slice(train))
             if not found.item_ids:
                 raise InputError("no held-out photo could be read; give another 'validation'")

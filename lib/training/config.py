@@ -6,6 +6,7 @@ from pydantic import Field
 
 from lib.config.config import Config
 from lib.models.options import Precision
+from lib.runs.progress import plural
 
 # with fewer steps a network has hardly left where it began
 FEWEST_STEPS = 150
@@ -98,6 +99,25 @@ def choose_dials(config: TrainingConfig, items: int, *, pretrained: bool) -> Dia
         precision=config.precision,
         seed=config.seed,
         augmentation=config.augmentation,
+    )
+
+
+def few_steps(dials: Dials, items: int) -> str | None:
+    """Say that a training is too short to be of use, or return None; only a run file makes it so.
+
+    Args:
+        dials: of the training.
+        items: to train on.
+    """
+    steps = math.ceil(items / dials.batch_size)  # of a pass
+    found = steps * dials.passes * dials.epochs
+    if found >= FEWEST_STEPS:
+        return None
+    enough = math.ceil(FEWEST_STEPS / steps)
+    return (
+        f"training.epochs is {dials.epochs}, which makes {plural(found, 'step')} of "
+        f"{dials.batch_size} photos: too few to learn much from. Leave the key out, or set it to "
+        f"{enough} or more, for at least {FEWEST_STEPS} steps"
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from lib.training.balance import class_weights
-from lib.training.config import Dials, TrainingConfig, choose_dials, rate_factor
+from lib.training.config import Dials, TrainingConfig, choose_dials, few_steps, rate_factor
 
 
 @pytest.mark.parametrize("counts", [[500, 20, 3], [1, 1], [10_000, 1], [7, 7, 7, 21]])
@@ -105,6 +105,19 @@ def test_what_a_run_file_says_is_done() -> None:
     assert (dials.passes, dials.epochs, dials.batch_size) == (1, 2, 7)
     assert (dials.backbone_rate, dials.layer_decay, dials.seed) == (0.5, 0.3, 4)
     assert (dials.balanced_loss, dials.precision) == (False, "bf16")
+
+
+def test_a_training_of_too_few_steps_is_told_how_many_epochs_are_enough() -> None:
+    said = few_steps(dials_of(300, epochs=2), 300)
+    assert said
+    assert said.startswith("training.epochs is 2, which makes 38 steps of 16 photos")
+    assert "set it to 8 or more" in said
+    assert few_steps(dials_of(300, epochs=8), 300) is None
+
+
+@pytest.mark.parametrize("items", [5, 300, 20_000])
+def test_what_follows_from_the_data_is_never_too_few_steps(items: int) -> None:
+    assert few_steps(dials_of(items), items) is None
 
 
 def test_only_what_weights_know_is_kept_by_slow_layers_and_frozen_norms() -> None:
