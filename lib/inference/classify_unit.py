@@ -66,7 +66,7 @@ class UnitClassifier:
             threads=engine.cpus_per_actor,
         )
         self._predictor = Predictor(
-            self._bundle, networks, precision=engine.precision, batch=engine.batch_size
+            self._bundle, networks, precision=engine.precision, batch=engine.batch_size or networks.batch
         )
         labeller = labeller_of(self._bundle, storage)
         self._labeller = labeller if job.by_name else replace(labeller, alone=None)

@@ -24,7 +24,7 @@ class EngineConfig(Config):
     precision: EnginePrecision = "auto"
     actors: int | None = Field(default=None, ge=1)
     cpus_per_actor: int = Field(default=2, ge=1)
-    batch_size: int = Field(default=64, ge=1)
+    batch_size: int | None = Field(default=None, ge=1)  # None: `Networks.batch`
     unit_size: int = Field(default=512, ge=1)
     decode: Decode = "auto"
 

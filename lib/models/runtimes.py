@@ -84,6 +84,11 @@ class Networks:
         return not self._on_openvino
 
     @property
+    def batch(self) -> int:
+        """Images that are worth a forward pass: on a CPU, more are no faster, and are waited for."""
+        return 64 if self._on_gpu else 16
+
+    @property
     def computes_bf16(self) -> bool:
         """Whether the device computes in bf16 itself."""
         return gpu_computes_bf16() if self._on_gpu else cpu_computes_bf16()
