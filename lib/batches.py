@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Iterator
 import pyarrow as pa
 from pyarrow import parquet
 
-FIRST_UNITS = (64, 64, 128, 128, 256, 256)  # an actor has two at once
+FIRST_UNITS = (16, 16, 32, 32, 64, 64, 128, 128, 256, 256)  # an actor has two at once
 
 Batches = Generator[pa.RecordBatch, None, None]
 

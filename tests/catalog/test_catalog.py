@@ -557,7 +557,7 @@ def test_batches_are_regrouped_without_losing_rows() -> None:
 def test_the_first_units_are_small_and_no_row_is_lost() -> None:
     rows = pa.concat_batches([one_item(str(n)) for n in range(1000)])
     units = list(in_units([rows.slice(0, 300), rows.slice(300)], 200))
-    assert [unit.num_rows for unit in units] == [64, 64, 128, 128, 200, 200, 200, 16]
+    assert [unit.num_rows for unit in units] == [16, 16, 32, 32, 64, 64, 128, 128, 200, 200, 120]
     assert pa.Table.from_batches(units) == pa.Table.from_batches([rows])
 
 
