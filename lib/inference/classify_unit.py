@@ -65,9 +65,8 @@ class UnitClassifier:
             runtime=engine.runtime,
             threads=engine.cpus_per_actor,
         )
-        self._predictor = Predictor(
-            self._bundle, networks, precision=engine.precision, batch=engine.batch_size or networks.batch
-        )
+        batch = engine.batch_size or networks.batch
+        self._predictor = Predictor(self._bundle, networks, precision=engine.precision, batch=batch)
         labeller = labeller_of(self._bundle, storage)
         self._labeller = labeller if job.by_name else replace(labeller, alone=None)
         without_torch = few and not networks.needs_torch

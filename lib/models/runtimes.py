@@ -85,7 +85,7 @@ class Networks:
 
     @property
     def batch(self) -> int:
-        """Images that are worth a forward pass: on a CPU, more are no faster, and are waited for."""
+        """Images that are worth a forward pass: on a CPU, more are no faster and take longer."""
         return 64 if self._on_gpu else 16
 
     @property

@@ -19,6 +19,7 @@ from lib.taxonomy.taxonomy import Taxonomy
 
 FEWEST = 50  # held-out items with a name: fewer say nothing of how much a name is worth
 SURE = 1.0  # standard errors by which names must lower the log loss of the image
+LEAST_GAIN = 1e-3  # nats by which they must: where an image says all, rounding decides on less
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,7 @@ def judge_names(held_out: HeldOut, taxonomy: Taxonomy, accept: Accept) -> Judged
     temperature, weights = _fit(image, margins, truth)
     gained = _losses(image, truth) - _losses(both, truth)
     return JudgedNames(
-        used=bool(gained.mean() > SURE * gained.std(ddof=1) / len(gained) ** 0.5),
+        used=bool(gained.mean() > max(SURE * gained.std(ddof=1) / len(gained) ** 0.5, LEAST_GAIN)),
         named=named,
         temperature=temperature,
         weights=weights,

@@ -56,6 +56,11 @@ def test_useless_names_are_not_used_or_change_next_to_nothing(seed: int) -> None
 
 
 @pytest.mark.parametrize("seed", range(5))
+def test_names_are_not_used_where_images_say_all(seed: int) -> None:
+    assert not judged(200, 5.0, 1.5, seed=seed).used
+
+
+@pytest.mark.parametrize("seed", range(5))
 def test_beside_useless_images_names_decide(seed: int) -> None:
     found = judged(400, 0.0, 2.0, seed=seed)
 
