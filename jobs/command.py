@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import typer
 
+from jobs.app import App
 from jobs.interrupt import STOPPED, interruptible, leave_at_once
 from lib.errors import ReshelveError, exit_code_of
 from lib.printable import printable
@@ -50,12 +51,12 @@ def run(main: Callable[..., None]) -> None:
     app()
 
 
-def new_app(*, completion: bool = False) -> typer.Typer:
+def new_app(*, completion: bool = False) -> App:
     """Make a command line whose unforeseen errors are plain tracebacks, without values.
 
     Help and errors are plain lines, too: frames and colours are noise in a job's log.
     """
-    return typer.Typer(
+    return App(
         no_args_is_help=True,
         add_completion=completion,
         pretty_exceptions_enable=False,
