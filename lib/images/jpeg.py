@@ -11,11 +11,12 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
-_END: Final = b"\xff\xd9"
-_SCAN, _PROGRESSIVE, _SEQUENTIAL, _PROFILE = 0xDA, 0xC2, (0xC0, 0xC1), 0xE2
-_FRAMES: Final = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # of every process there is
+END: Final = b"\xff\xd9"
+SCAN, SEQUENTIAL, RESTART_INTERVAL = 0xDA, (0xC0, 0xC1), 0xDD
+_PROGRESSIVE, _PROFILE = 0xC2, 0xE2
+FRAMES: Final = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # of every process there is
 _LAST_COEFFICIENT: Final = 63
-_SEGMENTS_MOST: Final = 100_000  # no picture has as many, and each takes a microsecond
+SEGMENTS_MOST: Final = 100_000  # no picture has as many, and each takes a microsecond
 _OWN_ZEROS: Final = 2  # at the end of what a file holds
 _NEXT_MARKER: Final = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 _SPACES: Final = {"RGB": "RGB", "L": "RGB", "CMYK": "CMYK"}
@@ -78,16 +79,16 @@ def _scaled(decode: Callable[..., Pixels], data: bytes, channels: int, divisor: 
 
 
 def _can_be_scaled(data: bytes) -> bool:
-    segments = islice(_segments(data), _SEGMENTS_MOST)
-    frame = next((marker for _, marker, _ in segments if marker in _FRAMES), None)
-    return frame in (*_SEQUENTIAL, _PROGRESSIVE)
+    found = islice(segments(data), SEGMENTS_MOST)
+    frame = next((marker for _, marker, _ in found if marker in FRAMES), None)
+    return frame in (*SEQUENTIAL, _PROGRESSIVE)
 
 
 def _without_junk(data: bytes) -> bytes:
     """Leave out what stands between the segments before the first scan, and the colour profile."""
     kept = [data[:2]]
-    for start, marker, segment in _segments(data):
-        if marker == _SCAN:
+    for start, marker, segment in segments(data):
+        if marker == SCAN:
             return b"".join((*kept, data[start:]))
         if marker != _PROFILE:
             kept.append(bytes((0xFF, marker)) + (len(segment) + 2).to_bytes(2) + segment)
@@ -99,33 +100,33 @@ def with_end(data: bytes) -> bytes:
 
     The mark makes the decoder say whether rows are missing: without one it complains at all.
     """
-    if data.endswith(_END):
+    if data.endswith(END):
         return data
     wanted: dict[int, list[int]] = {}  # by component: bits that each coefficient still lacks
     is_progressive = False
-    for _, marker, segment in islice(_segments(data), _SEGMENTS_MOST):
-        if marker in (*_SEQUENTIAL, _PROGRESSIVE):
+    for _, marker, segment in islice(segments(data), SEGMENTS_MOST):
+        if marker in (*SEQUENTIAL, _PROGRESSIVE):
             is_progressive = marker == _PROGRESSIVE
             wanted = {each: [1] * (_LAST_COEFFICIENT + 1) for each in segment[6::3]}
-        elif marker == _SCAN:
+        elif marker == SCAN:
             _strike_out(wanted, segment, is_progressive=is_progressive)
-        elif marker == _END[1]:
+        elif marker == END[1]:
             return data
     if not wanted or any(map(any, wanted.values())):  # later scans are lost, or another process
         return data
     body = data.rstrip(b"\0")
     if len(data) - len(body) > _OWN_ZEROS:  # zeros that pad a file would be taken for pixels
         data = body + b"\0" if body.endswith(b"\xff") else body
-    return data.removesuffix(b"\xff") + _END
+    return data.removesuffix(b"\xff") + END
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+def segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Yield place, marker and content of each segment; what stands between them is skipped."""
     at = 2
     while found := _NEXT_MARKER.search(data, at):
         marker = found[1][0]
         at = found.end()
-        if marker == _END[1]:
+        if marker == END[1]:
             yield found.start(), marker, b""
             return
         length = int.from_bytes(data[at : at + 2])

@@ -4,9 +4,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TypeVar
 
 from lib.errors import ReshelveError
 from lib.images.budget import PixelBudget
@@ -30,6 +32,7 @@ _AHEAD = 1_024  # images whose pixels may wait for their consumer, as all of a u
 _LOOK_S = 1.0  # how often a consumer that waits looks at the clock
 
 Decode = Callable[[bytes, DecodeLimits, Preprocessing], Pixels]
+Found = TypeVar("Found")
 
 
 class StuckError(ReshelveError):
@@ -114,9 +117,9 @@ class Preparer:
         futures = deque(islice(submitted, _AHEAD))
         try:
             while futures:
-                while not wait([futures[0]], timeout=_LOOK_S).done:
-                    self._check_clock()
-                yield futures.popleft().result()
+                found = self.wait_for(futures[0])
+                futures.popleft()
+                yield found
                 futures.extend(islice(submitted, 1))
         finally:
             for future in futures:
@@ -125,23 +128,23 @@ class Preparer:
     def prepare(self, uri: str, etag: str | None) -> Prepared:
         """Prepare one item at a version; whatever is wrong with it alone is in the result."""
         data, fetched = self.fetch(uri, etag)
-        if data is None:
-            return fetched
-        thread = threading.get_ident()
+        return fetched if data is None else self.decoded(uri, data, fetched)
+
+    def decoded(self, uri: str, data: bytes, fetched: Prepared) -> Prepared:
+        """Decode an item's bytes as soon as others leave room for it."""
         share = 0
 
         def admit(pixels: int) -> None:
             nonlocal share
-            self._decoding.pop(thread)  # who waits for others is not stuck
+            self._decoding.pop(threading.get_ident())  # who waits for others is not stuck
             share = self._budget.take(pixels)
-            self._decoding[thread] = uri, time.monotonic()
+            self._decoding[threading.get_ident()] = uri, time.monotonic()
 
         limits = replace(self.decoder.limits, admit=admit)
-        self._decoding[thread] = uri, time.monotonic()
         try:
-            decoded = replace(self.decoder, limits=limits)(data)
+            with self.watched(uri):
+                decoded = replace(self.decoder, limits=limits)(data)
         finally:
-            self._decoding.pop(thread, None)
             self._budget.give_back(share)
         return replace(decoded, bytes_fetched=fetched.bytes_fetched, fetch_s=fetched.fetch_s)
 
@@ -158,6 +161,25 @@ class Preparer:
             return None, Prepared(error=error, fetch_s=time.perf_counter() - started)
         fetch_s = time.perf_counter() - started
         return data, Prepared(bytes_fetched=len(data), fetch_s=fetch_s)
+
+    @contextmanager
+    def watched(self, uri: str) -> Iterator[None]:
+        """Let whoever waits see how long this thread works on an image."""
+        self._decoding[threading.get_ident()] = uri, time.monotonic()
+        try:
+            yield
+        finally:
+            self._decoding.pop(threading.get_ident(), None)
+
+    def wait_for(self, future: "Future[Found]") -> Found:
+        """Return what another thread finds.
+
+        Raises:
+            StuckError: an image takes so long to decode that it may never end.
+        """
+        while not wait([future], timeout=_LOOK_S).done:
+            self._check_clock()
+        return future.result()
 
     def _check_clock(self) -> None:
         limit_s = PATIENCE * self.config.timeout_s

@@ -37,6 +37,11 @@ def to_srgb(image: Image.Image, space: Space) -> Image.Image:
     return result
 
 
+def is_srgb(profile: bytes, mode: str) -> bool:
+    """Say whether pixels stay as they are under an ICC profile, as they do where it is broken."""
+    return _transform(profile, mode) is None
+
+
 @lru_cache(maxsize=64)  # a catalog has few profiles, and each takes a while to prepare
 def _transform(space: Space, mode: str) -> Transform | None:
     return _of_gamma(space, mode) if isinstance(space, float) else _of_profile(space, mode)
