@@ -12,7 +12,7 @@ from lib.embeddings.store import EmbeddingStore
 from lib.evaluation.held_out import Calibrated
 from lib.models.int8 import Int8
 from pipelines.train_head import FittedHead
-from pipelines.train_int8 import judge_outcomes
+from pipelines.train_int8 import Judges, judge_outcomes
 from pipelines.train_labelled import Labelled
 from pipelines.train_names import TrainedNames
 
@@ -52,4 +52,5 @@ def judge_kept(
 
     both = probabilities(labelled.vectors[places]), probabilities(torch.from_numpy(vectors))
     targets = labelled.targets[places].numpy()
-    return judge_outcomes(both, targets, image, names, rows.numpy())
+    judges = Judges(targets=targets, image=image, names=names, rows=rows.numpy())
+    return judge_outcomes(both, judges)

@@ -15,6 +15,7 @@ from lib.labels.promises import Accept
 from lib.models.bundle import Bundle, BundleInfo
 from lib.models.bundle_weights import write_compiled, write_tensors
 from lib.models.config import ChosenModel
+from lib.models.device_decode import DeviceDecode
 from lib.models.int8 import FEWEST_ITEMS, Int8
 from lib.models.reference import write_reference
 from lib.names.part import write_names
@@ -24,11 +25,11 @@ from lib.storage.uris import join
 from lib.taxonomy.taxonomy import Taxonomy
 from pipelines.train_embed import Backbone
 from pipelines.train_head import FittedHead
-from pipelines.train_int8 import judge_outcomes
+from pipelines.train_int8 import Judges, judge_decode, judge_outcomes
 from pipelines.train_names import TrainedNames, decide
 
 MOST_JUDGES, SCALE_ITEMS = 2_000, 300
-# mean cosine of embeddings in int8 and in float32: they are kept, and serve heads to come
+# mean cosine of a faster way's embeddings and the exact ones: nights keep them for heads to come
 LEAST_LIKENESS = 0.98
 
 
@@ -97,7 +98,8 @@ def write_trained_bundle(
         described: whose bundle it is.
         trained: the model.
         items: the labelled items, as `trained.places` counts them.
-        with_int8: whether to compile it in int8 too, which takes its time.
+        with_int8: whether to compile it in int8 too, and to see whether GPUs may decode, which
+            takes its time.
     """
     run, model, taxonomy = described.run, described.model, described.taxonomy
     names = trained.names_in_use
@@ -107,7 +109,8 @@ def write_trained_bundle(
     judging = items.take(pa.array(trained.places.numpy()))
     embedded, vectors = backbone.embed(_spread(judging, MOST_JUDGES))
     backbone.compile()
-    int8 = judge(trained, judging, embedded, vectors, items) if with_int8 else None
+    judged = judge(trained, judging, embedded, vectors, items) if with_int8 else (None, None)
+    int8, device_decode = judged
     compiled = backbone.job.kept("fp32") | (backbone.job.kept("int8") if int8 else {})
     scaled = calibrated.scaling.apply(trained.scored.logits)
     probabilities, decided = decide(
@@ -148,6 +151,7 @@ def write_trained_bundle(
         metrics=trained.used.metrics,
         recipe=trained.recipe,
         int8=int8,
+        device_decode=device_decode,
         names=names.judged.describe(taxonomy, names.weights.encoder) if names else None,
         digests={
             **write_compiled(uri, storage, compiled),
@@ -160,24 +164,17 @@ def write_trained_bundle(
 
 def judge(
     trained: Trained, judging: pa.Table, embedded: pa.Table, exact: Tensor, items: pa.Table
-) -> Int8 | None:
-    """Judge a backbone in int8 by what is decided of items that the head has not seen.
+) -> tuple[Int8 | None, DeviceDecode | None]:
+    """Judge int8, and what GPUs decode, by what is decided of items that the head has not seen.
 
     Returns:
-        None where it is no good, or where too few items, or ones that the network has learned
-        from, would say so.
+        None where it is no good, cannot be had, or where too few items, or ones that the network
+        has learned from, would say so.
     """
     # an item that was learned by heart is never a close call
     seen = trained.by_head is None and trained.folds is not None
-    if embedded.num_rows < FEWEST_ITEMS or seen or not trained.backbone.job.kept("fp32"):
-        return None
-    scale_items = _spread(items, SCALE_ITEMS)
-    coarse_items, coarse = trained.backbone.embed(embedded, "int8", scale_items)
-    if coarse_items.num_rows < embedded.num_rows:
-        return None
-    likeness = torch.nn.functional.cosine_similarity(exact.float(), coarse.float()).mean()
-    if likeness < LEAST_LIKENESS:
-        return None
+    if embedded.num_rows < FEWEST_ITEMS or seen:
+        return None, None
     row = {item_id: row for row, item_id in enumerate(judging["item_id"].to_pylist())}
     rows = torch.tensor([row[each] for each in embedded["item_id"].to_pylist()])
     places = trained.places[rows]
@@ -191,10 +188,32 @@ def judge(
         found: np.ndarray[Any, np.dtype[np.float32]] = torch.softmax(scaled, dim=1).float().numpy()
         return found
 
-    targets = trained.scored.targets[rows].numpy()
-    both = probabilities(exact), probabilities(coarse)
-    named = trained.names_in_use
-    return judge_outcomes(both, targets, trained.calibrated, named, rows.numpy())
+    by = Judges(
+        targets=trained.scored.targets[rows].numpy(),
+        image=trained.calibrated,
+        names=trained.names_in_use,
+        rows=rows.numpy(),
+    )
+    int8 = device = None
+    coarse = _in_int8(trained.backbone, embedded, items)
+    if coarse is not None and _alike(exact, coarse):
+        int8 = judge_outcomes((probabilities(exact), probabilities(coarse)), by)
+    if (again := trained.backbone.embed_on_gpu(embedded)) and _alike(exact, again[1]):
+        both = probabilities(exact), probabilities(again[1])
+        device = judge_decode(both, by, again[0])
+    return int8, device
+
+
+def _in_int8(backbone: Backbone, embedded: pa.Table, items: pa.Table) -> Tensor | None:
+    if not backbone.job.kept("fp32"):
+        return None
+    rows, coarse = backbone.embed(embedded, "int8", _spread(items, SCALE_ITEMS))
+    return coarse if rows.num_rows == embedded.num_rows else None
+
+
+def _alike(exact: Tensor, other: Tensor) -> bool:
+    likeness = torch.nn.functional.cosine_similarity(exact.float(), other.float()).mean()
+    return bool(likeness >= LEAST_LIKENESS)
 
 
 def _spread(items: pa.Table, count: int) -> pa.Table:

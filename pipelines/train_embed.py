@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lib.embeddings.lookup import look_up
-from lib.embeddings.store import KEY, EmbeddingStore
+from lib.embeddings.store import EMBEDDING, KEY, EmbeddingStore, to_matrix
 from lib.hashing import digest_json
 from lib.reasons import ErrorItem
 from lib.storage.storage import Storage
@@ -18,6 +18,7 @@ from lib.training.backbone import (
     Precision,
     compile_backbone,
     embed_items,
+    embed_on_gpu,
     join_embedded,
     shares_of,
 )
@@ -98,6 +99,28 @@ class Backbone:
             rows, vectors = look_up(items, store)
         order = np.argsort(rows.to_numpy())
         return items.take(rows.take(pa.array(order))), torch.from_numpy(vectors[order])
+
+    def embed_on_gpu(self, items: pa.Table) -> tuple[str, Tensor] | None:
+        """Embed items once more, from pixels that GPUs decode; nothing of it is kept.
+
+        Returns:
+            The GPUs' name, and float16 [n, d]; None where workers have no GPU that decodes, where
+            theirs are of several kinds, or where an image can no longer be read.
+        """
+        if not self.workers.on_gpus:
+            return None
+        images = f"{items.num_rows:,} images"
+        self.say(f"embedding {images} again as GPUs decode them, to see that the labels stay")
+        threads, shares = self.workers.threads, shares_of(items, self.workers.count)
+        calls = [partial(embed_on_gpu, self.job, each, threads) for each in shares]
+        found = [each for each in self.workers.call(calls) if each]
+        if len(found) < len(shares) or len({gpu for gpu, _ in found}) > 1:
+            return None
+        rows = join_embedded([each for _, each in found]).rows
+        if rows.num_rows < items.num_rows:
+            return None
+        vectors = to_matrix(rows[EMBEDDING].combine_chunks())
+        return found[0][0], torch.from_numpy(vectors.copy())
 
     def _compile(self, scale_items: pa.Table | None = None) -> bool:
         (compiled,) = self.workers.call([partial(compile_backbone, self.job, scale_items)])

@@ -32,6 +32,11 @@ class Workers:
         self._processes: Processes | None = None
         self.count, self.threads = config.least, max(int(config.cpus), 1)
 
+    @property
+    def on_gpus(self) -> bool:
+        """Whether each has a GPU, or a part of one."""
+        return self._config.gpus > 0
+
     def __enter__(self) -> Self:
         """Start nothing yet."""
         return self

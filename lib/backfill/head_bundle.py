@@ -34,8 +34,8 @@ class NewHead:
         thresholds: the least confidence of categories, leaves or above, by id.
         claims: what the thresholds rest on; none where they were carried over.
         metrics: on held-out items; none where the head was not fitted.
-        keeps_int8: whether labels in int8 are as good as the old bundle's; for a head that was
-            fitted, no one has looked.
+        keeps_int8: whether labels in int8, and of what a GPU decodes, are as good as the old
+            bundle's; for a head that was fitted, no one has looked.
         int8: what held-out items say of labels in int8, where anyone has looked.
         names: the names that belong to it, or None where the bundle uses none.
         recipe: how it was fitted, dial by dial; None leaves what the old bundle says.
@@ -113,6 +113,7 @@ def write_head_bundle(
             "claims": new.claims,
             "metrics": new.metrics,
             "int8": old.info.int8 if new.keeps_int8 else new.int8,
+            "device_decode": old.info.device_decode if new.keeps_int8 else None,
             "names": new.names.info if new.names else None,
             "recipe": old.info.recipe if new.recipe is None else new.recipe,
             "digests": {**kept, **digests},

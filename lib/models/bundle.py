@@ -14,6 +14,7 @@ from lib.images.preprocessing import Preprocessing
 from lib.labels.decisions import NEVER, Decider
 from lib.labels.history import Made
 from lib.labels.promises import Accept, Claim
+from lib.models.device_decode import DeviceDecode
 from lib.models.int8 import Int8
 from lib.models.names import Kept, NamesInfo
 from lib.storage.storage import Storage
@@ -63,14 +64,19 @@ class BundleInfo(Config):
     # whose code builds the network, and in which version, as {"timm": "1.0.31"}
     libraries: dict[str, str] = Field(default_factory=dict)
     int8: Int8 | None = None  # where labels in int8 are as good: how they are made
+    device_decode: DeviceDecode | None = None  # where labels are as good if a GPU decodes: on which
     names: NamesInfo | None = None  # where titles are used: how
     digests: dict[str, str] = Field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """Return what stands in the file; what a bundle does without is not named."""
-        without: Any = {"names"} if self.names is None else None
-        if self.names and self.names.encoder is None:
-            without = {"names": {"encoder"}}
+        without: dict[str, Any] = {}
+        if self.names is None:
+            without["names"] = True
+        elif self.names.encoder is None:
+            without["names"] = {"encoder"}
+        if self.device_decode is None:
+            without["device_decode"] = True
         return self.model_dump_json(indent=2, exclude=without).encode()
 
     @property

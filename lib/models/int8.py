@@ -97,18 +97,35 @@ def judge_int8(
         moved = max(float(np.quantile(moves(exact, int8), MEASURED)), BF16_MOVED)
     close = can_change(decider, int8, moved)
     used = np.where(close[:, np.newaxis], exact, int8)
+    said, fine = compared(exact, used, targets, decider)
+    found = Int8(moved=moved, close=float(close.mean()), **said)
+    return found if fine and found.close <= MOST_CLOSE else None
+
+
+def compared(
+    exact: Probabilities, used: Probabilities, targets: Columns, decider: Decider
+) -> tuple[dict[str, Any], bool]:
+    """Compare what is decided of held-out items with what float32 decides of them.
+
+    Args:
+        exact: float32 [n, leaves], in float32.
+        used: float32 [n, leaves], of the same items in a faster way.
+        targets: int64 [n], their true columns.
+        decider: decides on them.
+
+    Returns:
+        Agreement, accuracies and items, as `Int8` names them, and whether that is good enough.
+    """
     same = np.array(outcomes(decider, used)) == np.array(outcomes(decider, exact))
     right, reference = (each.argmax(axis=1) == targets for each in (used, exact))
     # suggestions for review change both ways: what is lost is more than their noise
     lost = reference.astype(np.float64) - right
     noise = lost.std() / len(targets) ** 0.5
-    found = Int8(
-        moved=moved,
-        close=float(close.mean()),
-        agreement=float(same.mean()),
-        accuracy=float(right.mean()),
-        reference_accuracy=float(reference.mean()),
-        items=len(targets),
-    )
-    fine = found.agreement >= LEAST_AGREEMENT and lost.mean() - noise <= MOST_ACCURACY_LOST
-    return found if fine and found.close <= MOST_CLOSE else None
+    said = {
+        "agreement": float(same.mean()),
+        "accuracy": float(right.mean()),
+        "reference_accuracy": float(reference.mean()),
+        "items": len(targets),
+    }
+    fine = said["agreement"] >= LEAST_AGREEMENT and lost.mean() - noise <= MOST_ACCURACY_LOST
+    return said, bool(fine)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from lib.embeddings.store import Embeddings
 from lib.errors import InputError
+from lib.images.device_decode import DeviceDecoder, gpu_name, open_on_gpu
 from lib.images.jpeg import Pixels
 from lib.models.bundle import Bundle, damaged, read_part
 from lib.models.cpu_head import read_cpu_head
@@ -128,6 +129,21 @@ class Networks:
         from lib.models import torch_runtime  # noqa: PLC0415  # takes seconds
 
         return torch_runtime.open_head_on_gpu(self._bundle, self._storage)
+
+    def open_jpeg_decoder(self) -> DeviceDecoder | None:
+        """Return what decodes JPEG files on the GPU, where labels were found to be as good so."""
+        measured = self._bundle.info.device_decode
+        if not self._on_gpu or measured is None:
+            return None
+        if measured.gpu != (here := gpu_name()):
+            LOGGER.warning(
+                "JPEG files are decoded on CPUs alone: %s has decoded them at the training of the "
+                "bundle, and here is %s",
+                measured.gpu,
+                here,
+            )
+            return None
+        return open_on_gpu(self._bundle.info.preprocessing, self._threads)
 
     def _read_files(self, name: str, width: int) -> dict[str, bytes]:
         bundle = self._bundle

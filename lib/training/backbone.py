@@ -14,6 +14,8 @@ from torch import Tensor
 
 from lib.embeddings.store import KEY_SCHEMA, to_table
 from lib.images.config import ReadingConfig
+from lib.images.device_decode import gpu_name, open_on_gpu
+from lib.images.device_preparer import DevicePreparer
 from lib.images.jpeg import Pixels
 from lib.images.preparer import Prepared, Preparer
 from lib.images.preprocessing import Preprocessing
@@ -123,7 +125,13 @@ def _keep(job: BackboneJob, files: dict[str, bytes]) -> None:
         job.storage.write(join(job.kept_uri, name), content)
 
 
-def embed_items(job: BackboneJob, items: pa.Table, precision: Precision, threads: int) -> Embedded:
+def embed_items(
+    job: BackboneJob,
+    items: pa.Table,
+    precision: Precision,
+    threads: int,
+    preparer: Preparer | None = None,
+) -> Embedded:
     """Embed the images of some items.
 
     Args:
@@ -131,10 +139,11 @@ def embed_items(job: BackboneJob, items: pa.Table, precision: Precision, threads
         items: columns of `ITEM_SCHEMA`.
         precision: int8 only where it is kept.
         threads: of this worker.
+        preparer: makes their pixels; None: the job's own.
     """
     torch.set_num_threads(threads)
     network = _open(job, precision, threads)
-    preparer = job.preparer()
+    preparer = preparer or job.preparer()
     prepared: list[Prepared] = []
 
     def pixels() -> Iterator[Pixels]:
@@ -162,6 +171,27 @@ def embed_items(job: BackboneJob, items: pa.Table, precision: Precision, threads
             if error is not None
         ],
     )
+
+
+def embed_on_gpu(job: BackboneJob, items: pa.Table, threads: int) -> tuple[str, Embedded] | None:
+    """Embed the images of some items from pixels that this worker's GPU decodes.
+
+    Args:
+        job: the backbone.
+        items: columns of `ITEM_SCHEMA`.
+        threads: of this worker.
+
+    Returns:
+        The GPU's name beside them; None where there is none, or it does not decode.
+    """
+    gpu = gpu_name()
+    device = open_on_gpu(job.preprocessing, threads) if gpu else None
+    if gpu is None or device is None:
+        return None
+    with device:
+        storage = job.storage.config
+        preparer = DevicePreparer(job.preprocessing, job.reading, storage, device=device)
+        return gpu, embed_items(job, items, "fp32", threads, preparer)
 
 
 def shares_of(items: pa.Table, workers: int) -> list[pa.Table]:
