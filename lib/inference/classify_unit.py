@@ -10,6 +10,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from lib.embeddings.store import to_table
+from lib.images.device_preparer import DevicePreparer
 from lib.images.isolated import CarefulPreparer
 from lib.images.jpeg import Pixels
 from lib.images.preparer import Prepared, Preparer
@@ -49,7 +50,7 @@ class UnitClassifier:
 
         Args:
             job: what all units have in common.
-            prepare: makes another kind of `Preparer`.
+            prepare: makes another kind of `Preparer`, from what `DevicePreparer` takes.
             few: whether there are too few items to import torch for where OpenVINO classifies.
         """
         engine = job.engine
@@ -71,8 +72,10 @@ class UnitClassifier:
         self._labeller = labeller if job.by_name else replace(labeller, alone=None)
         without_torch = few and not networks.needs_torch
         resample = by_products if without_torch else _by_torch(engine.cpus_per_actor)
-        self._preparer = (prepare or Preparer)(
-            info.preprocessing, job.reading, storage.config, resample=resample
+        device = networks.open_jpeg_decoder()
+        self._engine = self._predictor.description + (", jpeg on the device" if device else "")
+        self._preparer = (prepare or DevicePreparer)(
+            info.preprocessing, job.reading, storage.config, resample=resample, device=device
         )
         self._turns = Turns(UNITS_AT_ONCE)
 
@@ -160,7 +163,7 @@ class UnitClassifier:
             decode_s=sum(each.decode_s for each in prepared),
             forward_s=found.seconds,
             seconds=time.perf_counter() - started,
-            engine=self._predictor.description,
+            engine=self._engine,
         )
         return Classified(rows, kept, receipt)
 

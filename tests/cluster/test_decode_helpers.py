@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +8,13 @@ import ray
 import yaml
 from deltalake import DeltaTable
 
-from lib.cluster.decode_helpers import cores_short, helper_count
-from lib.cluster.pool_preparer import PoolPreparer, pack, unpack
+from lib.cluster.decode_helpers import Helper, cores_short, helper_count
+from lib.cluster.pool_preparer import CHUNK, PoolPreparer, here_is_sooner, pack, unpack
 from lib.images.config import ReadingConfig
+from lib.images.device_decode import DeviceDecoder
+from lib.images.jpeg import Pixels
 from lib.images.preparer import Prepared, Preparer
-from lib.inference.config import Decode
+from lib.inference.config import Decode, UnitJob
 from lib.reasons import ItemError, Reason
 from lib.runs.receipt import Receipt
 from lib.storage.config import StorageConfig
@@ -123,6 +125,65 @@ def test_what_a_helper_dies_of_is_prepared_by_the_actor_itself(home: Path) -> No
     for one, other in zip(helped, alone, strict=True):
         if one.pixels is not None and other.pixels is not None:
             assert np.array_equal(one.pixels, other.pixels)
+
+
+class Counting(DeviceDecoder):
+    """A device that counts its files."""
+
+    files = 0
+
+    def decode(self, files: Sequence[bytes]) -> list[Pixels | None]:
+        self.files += len(files)
+        return super().decode(files)
+
+
+def test_helpers_and_a_device_each_take_a_part_and_the_order_stays(home: Path) -> None:
+    items = catalogs.read_items(str(home / "images" / "manifest.csv"))
+    uris, etags = (5 * items[name].to_pylist() for name in ("uri", "etag"))
+    reading = ReadingConfig(threads=2, stores=("/",))
+    arguments = (catalogs.PREPROCESSING, reading, StorageConfig())
+    job = UnitJob(
+        run=catalogs.run_at(home / "none"),
+        bundle_uri=str(home / "bundle"),
+        engine=catalogs.cpu_engine(8),
+        reading=reading,
+    )
+    helpers = [Helper.options(num_cpus=0).remote(job) for _ in range(2)]  # type: ignore[attr-defined]  # Ray adds it
+    device = Counting(catalogs.PREPROCESSING, 1, on_gpu=False)
+
+    alone = [*Preparer(*arguments).stream(uris, etags)]
+    helped = [*PoolPreparer(helpers, *arguments, device=device).stream(uris, etags)]
+
+    photos = sum(uri.endswith(".jpg") for uri in uris)
+    assert CHUNK / 4 < device.files < photos - CHUNK / 4
+    assert [each.error and each.error.reason for each in helped] == [
+        each.error and each.error.reason for each in alone
+    ]
+    for one, other in zip(helped, alone, strict=True):
+        if one.pixels is not None and other.pixels is not None:
+            assert np.abs(one.pixels.astype(int) - other.pixels).mean() < 2
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "seconds_here", "seconds_there", "sooner"),
+    [
+        (0, 0, 1, 1, True),  # pixels that are made here need not travel
+        (1, 0, 1, 1, False),
+        (1, 4, 1, 1, True),  # all helpers are busy
+        (3, 0, 1, 4, True),  # the device is four times as fast
+        (4, 0, 1, 4, False),
+        (0, 7, 9, 4, False),
+        (0, 8, 9, 4, True),
+    ],
+)
+def test_a_chunk_goes_where_it_is_done_sooner(
+    here: int,
+    there: int,
+    seconds_here: float,
+    seconds_there: float,
+    sooner: bool,  # noqa: FBT001  # a table's column
+) -> None:
+    assert here_is_sooner(here, there, 4, seconds_here, seconds_there) == sooner
 
 
 def receipt(decode_s: float, forward_s: float) -> Receipt:

@@ -16,6 +16,7 @@ import psutil
 import lib.images.decode
 import lib.inference.classify_unit
 from lib.images.config import ReadingConfig
+from lib.images.device_preparer import DevicePreparer
 from lib.images.formats import DecodeLimits
 from lib.images.jpeg import Pixels
 from lib.images.preparer import Decode, Preparer
@@ -116,4 +117,4 @@ def classifier_of(bundle_uri: str, run: Run | None = None) -> UnitClassifier:
 
 def install() -> None:
     """Give this process's units the decoder; what its start calls."""
-    lib.inference.classify_unit.Preparer = partial(Preparer, decode=decode)  # type: ignore[assignment, attr-defined]  # the units look there
+    lib.inference.classify_unit.DevicePreparer = partial(DevicePreparer, decode=decode)  # type: ignore[assignment, attr-defined]  # the units look there

@@ -15,9 +15,10 @@ import psutil
 import pytest
 
 from lib.errors import InputError, ReshelveError
+from lib.images.device_preparer import DevicePreparer
 from lib.images.fetch import Fetcher
 from lib.images.isolated import CarefulPreparer
-from lib.images.preparer import Prepared, Preparer, StuckError
+from lib.images.preparer import Prepared, StuckError
 from lib.inference.attempts import begin
 from lib.runs import files
 from lib.runs.shards import read_shards
@@ -242,7 +243,7 @@ def test_a_unit_that_was_begun_before_is_done_with_care(
     run = catalogs.run_at(tmp_path / "run")
     run.write_table(files.PLAN, catalogs.read_items(manifest))
     monkeypatch.setattr(
-        "lib.inference.classify_unit.Preparer", partial(Preparer, decode=crash.decode)
+        "lib.inference.classify_unit.DevicePreparer", partial(DevicePreparer, decode=crash.decode)
     )
     bundle = catalogs.make_bundle(str(tmp_path / "bundle"))
     classifier = crash.classifier_of(bundle.uri, run)

@@ -14,6 +14,7 @@ from pyarrow import parquet
 
 from lib.images.config import ReadingConfig
 from lib.images.decode import decode
+from lib.images.device_decode import DeviceDecoder
 from lib.images.formats import DecodeLimits
 from lib.images.preparer import Preparer
 from lib.images.resize import resize
@@ -339,6 +340,22 @@ def test_where_torch_classifies_a_few_items_get_the_bits_of_many(
     few, many = (classifier_of(bundle, few=few).classify(items)[0] for few in (True, False))
 
     assert labels(few).equals(labels(many))
+
+
+def test_where_a_device_decodes_rows_are_the_same_and_the_receipt_says_so(
+    bundle: Bundle, items: pa.Table, rows: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = DeviceDecoder(catalogs.PREPROCESSING, 1, on_gpu=False)
+    monkeypatch.setattr(Networks, "open_jpeg_decoder", lambda _: device)
+
+    found, receipt = classifier_of(bundle).classify(items)
+
+    assert receipt.engine.endswith("fp32, jpeg on the device")
+    apart = ["category_id", "category_path", "decision", "item_id", "error", "error_detail"]
+    assert found.select(apart).equals(rows.select(apart))
+    np.testing.assert_allclose(
+        found["confidence"].drop_null(), rows["confidence"].drop_null(), atol=0.02
+    )
 
 
 @pytest.mark.processes
