@@ -194,7 +194,7 @@ def test_tensors_of_another_network_are_refused_by_name(
         ("openvino.bin", lambda data: data[:1000], "OpenVINO cannot read it"),
         (
             "openvino.bin",
-            lambda data: data[: len(data) // 4 * 2] + b"\xff\xff" + data[len(data) // 4 * 2 + 2 :],
+            lambda data: data[: len(data) // 2] + 8 * b"\xff" + data[len(data) // 2 + 8 :],
             "holds a number that is not finite",
         ),
     ],
