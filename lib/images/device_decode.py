@@ -8,8 +8,7 @@ import io
 import logging
 import os
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image
@@ -55,19 +54,6 @@ class DeviceDecoder:
         self._params = nvimgcodec.DecodeParams(
             apply_exif_orientation=False, color_spec=nvimgcodec.ColorSpec.SRGB
         )
-
-    def __enter__(self) -> Self:
-        """Hold it for a while."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        frames: TracebackType | None,
-    ) -> None:
-        """Give back what it holds of the device."""
-        self._decoder = None
 
     def decode(self, files: Sequence[bytes]) -> list[Pixels | None]:
         """Return uint8 [3, s, s] of each file, or None where the device does not decode it.

@@ -188,10 +188,9 @@ def embed_on_gpu(job: BackboneJob, items: pa.Table, threads: int) -> tuple[str, 
     device = open_on_gpu(job.preprocessing, threads) if gpu else None
     if gpu is None or device is None:
         return None
-    with device:
-        storage = job.storage.config
-        preparer = DevicePreparer(job.preprocessing, job.reading, storage, device=device)
-        return gpu, embed_items(job, items, "fp32", threads, preparer)
+    storage = job.storage.config
+    preparer = DevicePreparer(job.preprocessing, job.reading, storage, device=device)
+    return gpu, embed_items(job, items, "fp32", threads, preparer)
 
 
 def shares_of(items: pa.Table, workers: int) -> list[pa.Table]:
