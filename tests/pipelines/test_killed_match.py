@@ -27,7 +27,7 @@ STEPS = {
 }
 IN_MAKE_TEST = {("before", "shard")}
 RESULTS = ("pairs", "matches", "clusters")
-UNITS = 5
+UNITS = 7  # the first are smaller than unit_size
 
 
 def write_run_file(s3: Bucket, name: str, folder: Path, endpoint: str | None = None) -> str:
