@@ -17,7 +17,8 @@ from pipelines.steps import Say
 from pipelines.train_adapt import read_unlabelled
 from pipelines.train_config import TrainRun
 from pipelines.train_inputs import describe, initial_model, read_labelled
-from pipelines.train_steps import HEAD, TrainingSteps
+from pipelines.train_models import HEAD, TrainingModels
+from pipelines.train_steps import TrainingSteps
 from pipelines.train_workers import Workers
 
 
@@ -70,7 +71,8 @@ def train(
             run.write_table(files.UNLABELLED_ITEMS, unlabelled)
         run.write(files.INITIAL_MODEL, initial_model(config, model, taxonomy, storage))
     with Heartbeat(run), Workers(config.workers) as workers:
-        steps = TrainingSteps(config, model, taxonomy, run, workers, say, started)
+        models = TrainingModels(config, model, taxonomy, run, workers, say)
+        steps = TrainingSteps(models, started)
         labelled, tried = steps.try_all(items, held_out, unlabelled)
         bundle = steps.end(labelled, tried)
     # before the end, so that a run that is killed here is resumed and logged
