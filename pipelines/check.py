@@ -16,10 +16,11 @@ from lib.evaluation.checks import Checked, Finding, Kind, find_copies, find_few,
 from lib.images.inspection import Inspection, inspect_images
 from lib.models.choice import choose_model
 from lib.runs import files
+from lib.runs.begin import open_run
 from lib.runs.ending import Ending
 from lib.runs.heartbeat import Heartbeat
 from lib.runs.progress import plural, stage
-from lib.runs.run import Run, open_run
+from lib.runs.run import Run
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import Taxonomy, read_taxonomy
 from lib.training.backbone import BackboneJob

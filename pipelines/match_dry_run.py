@@ -4,10 +4,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from lib.runs.begin import begin_run
 from lib.runs.ending import Ending
 from lib.runs.plan import Plan
 from lib.runs.progress import duration, plural, stage
-from lib.runs.run import begin_run
 from lib.storage.storage import Storage
 from pipelines.match import Matching, prepared
 from pipelines.match_inputs import MatchRun

@@ -13,6 +13,7 @@ from pydantic import ValidationInfo
 
 from lib.errors import ConflictError, GateError
 from lib.images.config import ReadingConfig
+from lib.runs.begin import begin_run, find_run, open_run
 from lib.runs.ending import Ending
 from lib.runs.heartbeat import Heartbeat
 from lib.runs.metrics_log import UnitFigures
@@ -20,7 +21,7 @@ from lib.runs.notify import Notifier, NotifyConfig
 from lib.runs.plan import Plan
 from lib.runs.progress import ItemProgress, stage
 from lib.runs.receipt import Receipt
-from lib.runs.run import Intent, Run, RunFile, begin_run, find_run, open_run
+from lib.runs.run import Intent, Run, RunFile
 from lib.storage.storage import Storage
 from lib.storage.uris import absolute, is_within
 

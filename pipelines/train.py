@@ -7,9 +7,9 @@ from lib.errors import InputError
 from lib.models.bundle import Bundle, BundleInfo, read_bundle
 from lib.models.choice import choose_model
 from lib.runs import files
+from lib.runs.begin import open_run
 from lib.runs.ending import Ending
 from lib.runs.heartbeat import Heartbeat
-from lib.runs.run import open_run
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import read_taxonomy
 from lib.tracking.log import log_training

@@ -17,8 +17,9 @@ from lib.desk.config import DeskConfig
 from lib.errors import ReshelveError
 from lib.labels.decisions import Decision
 from lib.reasons import MEANINGS
+from lib.runs.begin import begin_run
 from lib.runs.ending import Ending
-from lib.runs.run import Intent, begin_run
+from lib.runs.run import Intent
 from lib.schemas import TABLE_SCHEMA
 from lib.tracking.config import MlflowConfig
 from pipelines.backfill_inputs import BackfillRun

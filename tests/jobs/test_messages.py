@@ -9,7 +9,8 @@ import torch
 
 from lib.errors import InputError
 from lib.hashing import digest_bytes
-from lib.runs.run import Intent, Run, begin_run
+from lib.runs.begin import begin_run
+from lib.runs.run import Intent, Run
 from tests.helpers import catalogs
 from tests.helpers.jobs import run_job
 

@@ -17,10 +17,11 @@ from lib.labels.change import Change
 from lib.labels.delta_table import LabelsTable
 from lib.labels.gates import GatesConfig
 from lib.runs import files
+from lib.runs.begin import begin_run
 from lib.runs.compaction import compact
 from lib.runs.manifest import Manifest, write_manifest
 from lib.runs.receipt import Receipt
-from lib.runs.run import Intent, Run, begin_run
+from lib.runs.run import Intent, Run
 from lib.runs.shards import read_embeddings, write_embeddings, write_shard
 from lib.schemas import ITEM_SCHEMA, LABELS_SCHEMA
 from pipelines.classify_plan import NightPlan

@@ -15,7 +15,8 @@ from lib.images.preprocessing import Preprocessing
 from lib.labels.promises import Accept
 from lib.models.bundle import Bundle, BundleInfo
 from lib.runs import files
-from lib.runs.run import Intent, open_run
+from lib.runs.begin import open_run
+from lib.runs.run import Intent
 from lib.schemas import ITEM_SCHEMA
 from lib.taxonomy.taxonomy import parse_taxonomy
 from pipelines.train_report import MISTAKES_EACH, Shown, write_report

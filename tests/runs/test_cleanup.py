@@ -9,8 +9,9 @@ from jobs.__main__ import app
 from lib.batches import to_parquet
 from lib.labels.change import Change
 from lib.labels.delta_table import LabelsTable
+from lib.runs.begin import begin_run
 from lib.runs.cleanup import find_leftovers
-from lib.runs.run import Intent, Run, begin_run
+from lib.runs.run import Intent, Run
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from tests.helpers import catalogs

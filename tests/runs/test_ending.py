@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from lib.errors import ConflictError, GateError, InputError, StoreError
+from lib.runs.begin import begin_run
 from lib.runs.ending import Ending
 from lib.runs.heartbeat import Heartbeat
-from lib.runs.run import Intent, Run, begin_run
+from lib.runs.run import Intent, Run
 from lib.runs.state import state_of
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from lib.runs import metrics_log as figures
+from lib.runs.begin import begin_run
 from lib.runs.metrics_log import LINES, Figures, UnitFigures, read_figures, thinned
 from lib.runs.receipt import Receipt
-from lib.runs.run import Intent, Run, begin_run
+from lib.runs.run import Intent, Run
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from lib.errors import GateError, StoreError
+from lib.runs.begin import begin_run
 from lib.runs.ending import Ending
 from lib.runs.heartbeat import Heartbeat
 from lib.runs.notify import Notifier, NotifyConfig
-from lib.runs.run import Intent, Run, begin_run
+from lib.runs.run import Intent, Run
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from lib.errors import InputError
-from lib.runs.run import Intent, Run, open_run
+from lib.runs.begin import open_run
+from lib.runs.run import Intent, Run
 from lib.storage.config import StorageConfig
 from lib.storage.storage import Storage
 from lib.storage.uris import join

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from lib.errors import GateError, StoreError
+from lib.runs.begin import begin_run
 from lib.runs.heartbeat import DEAD_AFTER_S, Beat, Heartbeat, read_beat
-from lib.runs.run import Intent, Run, begin_run
+from lib.runs.run import Intent, Run
 from lib.runs.state import state_of
 from lib.runs.status import status_lines
 from lib.storage.config import StorageConfig
