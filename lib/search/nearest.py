@@ -1,7 +1,6 @@
 """Finding the nearest embeddings of a store: every file is asked, by its index or one by one."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,72 +8,19 @@ import numpy as np
 import pyarrow as pa
 from usearch.index import Index
 
-from lib.embeddings.cosine import Floats, cosines
-from lib.embeddings.index import FILE_ROWS, PlacedReader, Places, read_places
-from lib.embeddings.store import EMBEDDING, Embeddings, store_file, to_matrix, width_of
+from lib.embeddings.cosine import Floats
+from lib.embeddings.index import FILE_ROWS, Places, read_places
+from lib.embeddings.store import Embeddings, store_file, width_of
 from lib.errors import InputError
 from lib.search.build import EXPANSION_SEARCH
 from lib.search.local_copies import copies_folder, local_copy
+from lib.search.part import Found, Part, best, best_of
 from lib.search.segments import INDEX, disjoint, read_segments, segment_id, store_files
-from lib.storage.parquet_reader import ParquetParts
 from lib.storage.storage import Storage
 from lib.storage.uris import join
 
 LEAST_CANDIDATES, MOST_CANDIDATES = 64, 4_096
 FEW = 5_000  # of so few allowed places each is compared
-CHUNK = 8_192
-Found = tuple[Places, Floats]  # the places of the nearest, the best first, and their cosines
-_NOTHING: Found = (np.empty(0, np.int64), np.empty(0, np.float32))
-
-
-@dataclass(frozen=True)
-class Part:
-    """Files that are asked together: by their index, or, where they have none, row by row."""
-
-    files: Sequence[ParquetParts]
-    index: Index | None
-
-    def nearest(self, vectors: Embeddings, count: int) -> list[Found]:
-        """Return the rows nearest each vector, float16 [n, d]; more than these are looked at."""
-        if self.index is None:
-            return self._one_by_one(vectors, count)
-        most = min(count, len(self.index))
-        found = [self.index.search(vector, most, threads=1) for vector in vectors]
-        return [
-            (each.keys.astype(np.int64), 1 - each.distances.astype(np.float32)) for each in found
-        ]
-
-    def exact(self, vectors: Embeddings, rows: Places) -> Floats:
-        """Return how like n vectors and m rows, which ascend, are by exact products: [n, m]."""
-        return np.concatenate([cosines(matrix, vectors) for matrix in self.vectors(rows)], axis=1)
-
-    def vectors(self, rows: Places) -> Iterator[Embeddings]:
-        """Yield the embeddings of rows, which ascend, float16 [m, d] each."""
-        if self.index is None:
-            (file,) = self.files
-            yield from PlacedReader([file], width_of(file)).read(rows)
-            return
-        for start in range(0, len(rows), CHUNK):
-            some = rows[start : start + CHUNK].astype(np.uint64)
-            yield np.asarray(self.index.get(some), np.float16)
-
-    def _one_by_one(self, vectors: Embeddings, count: int) -> list[Found]:
-        """Compare all rows, which are read once, and return the best."""
-        best, start = [_NOTHING] * len(vectors), 0
-        for matrix in self.matrices():
-            rows = np.arange(start, start + len(matrix))
-            scores = cosines(matrix, vectors)
-            best = [
-                _best_of([old, (rows, new)], count) for old, new in zip(best, scores, strict=True)
-            ]
-            start += len(matrix)
-        return best
-
-    def matrices(self) -> Iterator[Embeddings]:
-        """Stream its embeddings, float16 [m, d] each."""
-        for file in self.files:
-            for number in range(file.metadata.num_row_groups):
-                yield to_matrix(file.read(number, [EMBEDDING])[EMBEDDING].combine_chunks())
 
 
 class Nearest:
@@ -144,7 +90,7 @@ class Nearest:
                 f"{self.dimensions}: it was made by another backbone"
             )
         if allowed is not None and len(allowed) <= FEW:
-            return [_best(allowed, each, count) for each in self._exact(vectors, allowed)]
+            return [best(allowed, each, count) for each in self._exact(vectors, allowed)]
         found: dict[int, Found] = {}
         left, wanted = list(range(len(vectors))), max(LEAST_CANDIDATES, 2 * count)
         while left:
@@ -155,10 +101,10 @@ class Nearest:
                 kept = _among(places, allowed)
                 all_seen = len(places) < wanted
                 if kept.sum() >= count or all_seen or allowed is None:
-                    chosen[row] = np.sort(_best(places[kept], scores[kept], wanted)[0])
+                    chosen[row] = np.sort(best(places[kept], scores[kept], wanted)[0])
                 elif wanted >= MOST_CANDIDATES:
                     (exact,) = self._exact(vectors[row : row + 1], allowed)
-                    found[row] = _best(allowed, exact, count)
+                    found[row] = best(allowed, exact, count)
             found |= self._settle(vectors, chosen, count)
             left = [row for row in left if row not in found]
             wanted *= 8
@@ -173,14 +119,14 @@ class Nearest:
         every = np.unique(np.concatenate([*chosen.values()]))
         exact = self._exact(vectors[[*chosen]], every)
         return {
-            row: _best(places, scores[np.searchsorted(every, places)], count)
+            row: best(places, scores[np.searchsorted(every, places)], count)
             for (row, places), scores in zip(chosen.items(), exact, strict=True)
         }
 
     def _candidates(self, vectors: Embeddings, count: int) -> list[Found]:
         by_part = [part.nearest(vectors, count) for part in self._parts]
         return [
-            _best_of(
+            best_of(
                 [
                     (rows + number * FILE_ROWS, scores)
                     for number, (rows, scores) in enumerate(of_one)
@@ -242,18 +188,6 @@ def _view(path: Path) -> Index | None:
     if index is not None:
         index.expansion_search = EXPANSION_SEARCH  # type: ignore[misc]  # it has a setter
     return index
-
-
-def _best_of(found: Sequence[Found], count: int) -> Found:
-    """Return the best of several."""
-    places, scores = zip(*found, strict=True)
-    return _best(np.concatenate(places), np.concatenate(scores), count)
-
-
-def _best(places: Places, scores: Floats, count: int) -> Found:
-    """Return the best, the first place first among equals."""
-    order = np.lexsort((places, -scores))[:count]
-    return places[order], scores[order]
 
 
 def _among(places: Places, allowed: Places | None) -> np.ndarray[Any, np.dtype[np.bool_]]:
