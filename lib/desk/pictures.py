@@ -9,7 +9,7 @@ from lib.images.config import ReadingConfig
 from lib.images.fetch import Fetcher
 from lib.images.memory_limit import allowance
 from lib.images.nursery import Nursery, Task
-from lib.images.thumbnails import ToJpeg
+from lib.images.small_jpeg import ToJpeg
 from lib.storage.config import StorageConfig
 from lib.storage.local import appearing
 from lib.storage.retries import Retries

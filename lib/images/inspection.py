@@ -16,7 +16,7 @@ from lib.images.looks import Looks, looks_of
 from lib.images.memory_limit import allowance
 from lib.images.nursery import Nursery, Task, fetch_ahead
 from lib.images.painted import paint
-from lib.images.thumbnails import TURNS
+from lib.images.small_jpeg import TURNS
 from lib.reasons import ItemError
 from lib.storage.config import StorageConfig
 from lib.storage.retries import Retries

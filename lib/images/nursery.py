@@ -121,7 +121,7 @@ class Nursery:
             self._process.wait()
 
 
-def serve(descriptor: int) -> None:
+def serve(descriptor: int) -> NoReturn:
     """Be the nursery: answer each file until the other end is closed."""
     # Ray's processes ignore it, and what they start would never learn how a child has ended
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -132,6 +132,7 @@ def serve(descriptor: int) -> None:
         with contextlib.closing(_Child(parent, task)) as child:
             while True:
                 parent.send_bytes(child.work(parent.recv_bytes()))
+    os._exit(0)  # whoever closes the other end waits, and Python's own end takes a while
 
 
 class _Child:

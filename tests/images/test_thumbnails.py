@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from lib.images.config import ReadingConfig
-from lib.images.thumbnails import SIDE_PX, read_thumbnails
+from lib.images.small_jpeg import SIDE_PX
+from lib.images.thumbnails import read_thumbnails
 from lib.storage.config import StorageConfig
 from tests.helpers import catalogs
 from tests.helpers.jobs import ROOT
