@@ -1,5 +1,6 @@
 """Classify a catalog: `python -m jobs.classify RUN.yaml`."""
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from jobs.command import run
 from jobs.ending import EndAsJson, ending
 from jobs.options import DryRun, Publish, RunFile, Settings
 from lib.config.config import load_run_file
+from lib.inference.ahead import started_ahead
 
 
 def main(
@@ -26,7 +28,8 @@ def main(
     as_json: EndAsJson = False,
 ) -> None:
     """Classify what is new or changed in a catalog, and publish it."""
-    with ending("classify", as_json=as_json) as (say, end):
+    with ending("classify", as_json=as_json) as (say, end), ExitStack() as stack:
+        ahead = None if dry_run else stack.enter_context(started_ahead())
         from pipelines.classify import ClassifyRun, Options, classify
 
         config = load_run_file(ClassifyRun, run_file, settings or ())
@@ -36,7 +39,7 @@ def main(
 
             estimate(config, options, say, end)
         else:
-            classify(config, options, say, end)
+            classify(config, options, say, end, ahead)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Python processes that this one starts, which work for it and end with it."""
 
 import contextlib
+import importlib
 import os
 import pickle
 import signal
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -22,11 +23,13 @@ DIED: Final = (
     "a process of the job has died ({}); most often memory has run out, or somebody has stopped "
     "it; the same command resumes the run"
 )
-_PROGRAM: Final = "import sys; from lib.processes import serve; serve(int(sys.argv[1]))"
+_PROGRAM: Final = (
+    "import sys; from lib.processes import serve; serve(int(sys.argv[1]), sys.argv[2:])"
+)
 
 
 def start_python(
-    program: str, environment: Mapping[str, str]
+    program: str, environment: Mapping[str, str], arguments: Iterable[str] = ()
 ) -> tuple[Connection, subprocess.Popen[bytes]]:
     """Start a process of Python, and return it with the near end of a pipe to it.
 
@@ -34,11 +37,12 @@ def start_python(
         program: is given the number of its own end of the pipe, which is closed when this
             process ends, however that happens.
         environment: of the process, beside this one's.
+        arguments: for the program, behind that number.
     """
     near, far = Pipe()
     with far:
         process = subprocess.Popen(  # noqa: S603  # our own program
-            [sys.executable, "-P", "-c", program, str(far.fileno())],
+            [sys.executable, "-P", "-c", program, str(far.fileno()), *arguments],
             pass_fds=[far.fileno()],
             stdin=subprocess.DEVNULL,
             process_group=0,  # Ctrl-C is for this process to hear
@@ -79,6 +83,7 @@ class Processes:
         environments: Sequence[Mapping[str, str]],
         at_once: int = 1,
         tries: int | None = 2,
+        ahead: "Process | None" = None,
     ) -> None:
         """Start them.
 
@@ -88,9 +93,12 @@ class Processes:
             environments: of each process, beside this one's.
             at_once: requests that threads of one process work on.
             tries: processes that one request may cost; None: the work itself counts them.
+            ahead: a process that has been started, and becomes one of them; or None.
         """
         self._make, self._at_once, self._tries = pickle.dumps((make, at_once)), at_once, tries
-        self._processes = [_Process(self._make, each) for each in environments]
+        self._processes = [self._begin(Process(each)) for each in environments[bool(ahead) :]]
+        if ahead:
+            self._processes.append(self._begin(ahead))
 
     def __enter__(self) -> Self:
         """Leave them running."""
@@ -131,30 +139,41 @@ class Processes:
                 else:
                     yield from answer
 
-    def _replace(self, process: "_Process") -> None:
+    def _begin(self, process: "Process") -> "Process":
+        process.send(self._make)
+        return process
+
+    def _replace(self, process: "Process") -> None:
         if not process.made:  # the next one would fare no better
             raise ReshelveError(DIED.format(f"{process.died_of}, as it started"))
         place = self._processes.index(process)
-        self._processes[place] = _Process(self._make, process.environment)
+        self._processes[place] = self._begin(Process(process.environment))
 
 
-class _Process:
+class Process:
     """The near end of one process."""
 
-    def __init__(self, make: bytes, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], modules: Iterable[str] = ()) -> None:
+        """Start it.
+
+        Args:
+            environment: of the process, beside this one's.
+            modules: that it imports while it waits for its work.
+        """
         self.environment = environment
         self.begun: dict[int, Any] = {}
         self.made = False
-        self.connection, self._process = start_python(_PROGRAM, environment)
-        self._send(make)
+        self.connection, self._process = start_python(_PROGRAM, environment, modules)
 
-    def _send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
+        """Send what makes the work, or a request."""
         with contextlib.suppress(OSError):  # its end is seen where its answer is taken
             self.connection.send_bytes(data)
 
     def give(self, number: int, request: Any) -> None:  # noqa: ANN401  # what the work takes
+        """Give it a request, which its answer will name by this number."""
         self.begun[number] = request
-        self._send(pickle.dumps((number, request)))
+        self.send(pickle.dumps((number, request)))
 
     def take(self) -> list[Any]:
         """Return an answer, or nothing where the process says that it is ready.
@@ -178,14 +197,20 @@ class _Process:
         return cause_of(self._process.wait())
 
     def close(self) -> None:
+        """End it, whatever it does."""
         self.connection.close()
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
 
 
-def serve(descriptor: int) -> NoReturn:
-    """Be such a process: do what comes through the pipe, until its other end is closed."""
+def serve(descriptor: int, modules: Iterable[str] = ()) -> NoReturn:
+    """Be such a process: do what comes through the pipe, until its other end is closed.
+
+    Args:
+        descriptor: of this end of the pipe.
+        modules: that the work will need; one that fails to load is said by the work.
+    """
     # what becomes of the work is said by the job, in its own words
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
@@ -193,6 +218,9 @@ def serve(descriptor: int) -> NoReturn:
     with contextlib.suppress(OSError):  # where memory runs out, this is what may go
         Path("/proc/self/oom_score_adj").write_text("1000")
     connection, lock = Connection(descriptor), threading.Lock()
+    for module in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
 
     def answer(number: int | None, result: object, error: ReshelveError | None) -> None:
         data = pickle.dumps((number, result, error))

@@ -22,6 +22,7 @@ from lib.labels.gates_ahead import reach_sentences, refused_ahead
 from lib.labels.people import Answers
 from lib.models.bundle import Bundle
 from lib.names.encoder_files import refuse_without_extra
+from lib.processes import Process
 from lib.runs import files
 from lib.runs.answers import read_answers
 from lib.runs.compaction import Part, compact
@@ -38,7 +39,7 @@ from lib.runs.shards import finished_units
 from lib.storage.storage import Storage
 from pipelines.classify_missing import classify_left, keep_embeddings
 from pipelines.classify_plan import NightPlan, NightSource, compare, read_night, write_night
-from pipelines.classify_publish import NightPublisher
+from pipelines.classify_publish import NightPublisher, load_report
 from pipelines.current_bundle import find_bundle
 from pipelines.publication import PublishConfig
 from pipelines.publish_finished import publish_finished
@@ -46,7 +47,7 @@ from pipelines.steps import (
     Say,
     apart_from_catalogs,
     carry_out,
-    load_meanwhile,
+    meanwhile,
     within_catalogs,
 )
 
@@ -80,7 +81,13 @@ class Options(Config):
     publish: bool = True
 
 
-def classify(config: ClassifyRun, options: Options, say: Say, ending: Ending | None = None) -> None:
+def classify(
+    config: ClassifyRun,
+    options: Options,
+    say: Say,
+    ending: Ending | None = None,
+    ahead: Process | None = None,
+) -> None:
     """Classify what is new or changed in a catalog, and publish its labels; raises as `carry_out`.
 
     Args:
@@ -88,13 +95,14 @@ def classify(config: ClassifyRun, options: Options, say: Say, ending: Ending | N
         options: of the command line.
         say: takes each line for the person who waits.
         ending: learns which run it is, or None.
+        ahead: a process that becomes one of those that classify; or None.
     """
     storage = Storage(config.storage)
     with stage(say, "reading the bundle", short=True):
         bundle = find_bundle(config.bundle, LabelsTable(config.labels_table, storage), storage)
     if bundle.info.names and bundle.info.names.encoder:
         refuse_without_extra(bundle.uri)
-    job = Classification(config, options, bundle, storage, say)
+    job = Classification(config, options, bundle, storage, say, ahead)
     carry_out(job, config, say, ending, config.notify)
 
 
@@ -108,6 +116,7 @@ class Classification:
     bundle: Bundle
     storage: Storage
     say: Say
+    ahead: Process | None = None
 
     @property
     def intent(self) -> Intent:
@@ -166,8 +175,8 @@ class Classification:
             self.say_reach(night)
             plan = Plan(run)
             figures = UnitFigures(run, plan.items, plan.count(finished_units(run)))
-            load_meanwhile("matplotlib.figure")  # of the report
-            classify_left(self.unit_job(run), figures, self.say)
+            meanwhile(load_report)
+            classify_left(self.unit_job(run), figures, self.say, ahead=self.ahead)
             figures.close()
             sampler = Sampler()
             answers = read_answers(run, night.answers, self.bundle.taxonomy)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from lib.embeddings.store import EmbeddingStore, name_of
 from lib.inference.config import UnitJob
 from lib.inference.where import runs_here
+from lib.processes import Process
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.plan import Plan
 from lib.runs.progress import counted, plural, stage
@@ -20,7 +21,13 @@ from pipelines.index import make_with
 from pipelines.steps import Say, work_off
 
 
-def classify_left(job: UnitJob, figures: UnitFigures, say: Say, doing: str = "classifying") -> None:
+def classify_left(
+    job: UnitJob,
+    figures: UnitFigures,
+    say: Say,
+    doing: str = "classifying",
+    ahead: Process | None = None,
+) -> None:
     """Classify the units of a run's plan that have no shard yet.
 
     Args:
@@ -28,24 +35,29 @@ def classify_left(job: UnitJob, figures: UnitFigures, say: Say, doing: str = "cl
         figures: of the run.
         say: takes each line for the person who waits.
         doing: what this is to that person.
+        ahead: a process that is one of those that classify here, and ends where others do; or None.
 
     Raises:
         ReshelveError: a unit failed as a whole; the same command resumes the run.
     """
     plan, done = Plan(job.run), finished_units(job.run)
     amount = f"{amount_of(plan.items, len(plan.units))}, {len(done):,} done before"
-    here = runs_here(job.engine, len(plan.units) - len(done))
+    on_this_machine = runs_here(job.engine, len(plan.units) - len(done))
 
     def stream(units: list[int], figures: UnitFigures) -> Iterator[Receipt]:
-        if here:
-            from lib.inference.here import classify_units  # noqa: PLC0415  # only what is used
-        else:
-            from lib.cluster.classify_units import classify_units  # noqa: PLC0415  # Ray Data takes seconds to import
+        if on_this_machine:
+            from lib.inference import here  # noqa: PLC0415  # only what is used
+
+            return here.classify_units(job, units, figures, ahead)
+        from lib.cluster.classify_units import classify_units  # noqa: PLC0415  # Ray Data takes seconds to import
+
+        if ahead:
+            ahead.close()
         return classify_units(job, units, figures)
 
     @contextmanager
     def workers() -> Iterator[None]:
-        with nullcontext() if here else ray_started(say):
+        with nullcontext() if on_this_machine else ray_started(say):
             say(f"{doing} {amount}")
             yield
 

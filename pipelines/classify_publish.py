@@ -15,7 +15,6 @@ from lib.runs.progress import plural
 from lib.runs.run import Run
 from pipelines.classify_drift import drift_of
 from pipelines.classify_plan import NightPlan, read_night
-from pipelines.classify_report import write_report
 from pipelines.publication import Finished, Judged, Told, decided_by_people, unfinished
 
 
@@ -76,6 +75,8 @@ class NightPublisher:
 
     def report(self, judged: Judged, reading: ReadingConfig) -> Told:
         """As `Publisher`."""
+        from pipelines.classify_report import write_report  # noqa: PLC0415  # as `load_report` says
+
         headline, evaluation = write_report(judged, self.night, reading)
         totals = judged.finished.manifest.totals
         labelled = f"{totals.labelled:,} of {totals.items:,} items labelled"
@@ -90,3 +91,11 @@ class NightPublisher:
             known = f"{items_of(evaluation.items)} with a known label"
             lines.append(f"accuracy {evaluation.accuracy:.1%} on {known}")
         return Told(headline, lines)
+
+
+def load_report() -> None:
+    """Load what writes the report, which takes a second: a night has one to spare, but no two."""
+    from lib.reports.render import load_classification  # noqa: PLC0415  # as above
+    from pipelines import classify_report  # noqa: F401, PLC0415  # as above
+
+    load_classification()

@@ -1,6 +1,5 @@
 """The steps that classify, embed and backfill share: find, plan, begin, work off units, end."""
 
-import importlib
 import sys
 import tempfile
 import threading
@@ -157,16 +156,11 @@ def answer_again(run: Run, outcome: dict[str, str], say: Say) -> None:
     say(sentence)
 
 
-def load_meanwhile(*modules: str) -> None:
-    """Import modules on a thread, in the order given, so that a later step need not wait for them.
+def meanwhile(load: Callable[[], object]) -> None:
+    """Load on a thread what a later step needs.
 
     Worth it where this process waits for others, or computes without Python.
     """
-
-    def load() -> None:
-        for module in modules:
-            importlib.import_module(module)
-
     threading.Thread(target=load, name="imports").start()
 
 

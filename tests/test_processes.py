@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
 from lib.errors import InputError, ReshelveError
-from lib.processes import Processes
+from lib.processes import Process, Processes
 from tests.helpers.jobs import ROOT, wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
@@ -40,6 +41,10 @@ def make_dying() -> Callable[[str], int]:
         return os.getpid()
 
     return die
+
+
+def make_looking() -> Callable[[str], bool]:
+    return lambda module: module in sys.modules
 
 
 def make_nothing() -> Callable[[int], int]:
@@ -70,6 +75,27 @@ def test_a_process_that_dies_is_replaced_and_its_request_done_again(tmp_path: Pa
         (process_id,) = processes.run([str(tmp_path / "once")])
 
     assert process_id != os.getpid()
+
+
+def test_a_process_that_was_started_ahead_works_with_what_it_has_loaded() -> None:
+    with (
+        closing(Process({}, ["no_such_module", "colorsys"])) as ahead,
+        Processes(make_looking, [{}], ahead=ahead) as processes,
+    ):
+        assert list(processes.run(["colorsys", "no_such_module"])) == [True, False]
+
+
+def test_a_process_that_was_started_ahead_does_not_outlive_the_one_that_started_it() -> None:
+    program = (
+        "import os, psutil\n"
+        "from lib.processes import Process\n"
+        "Process({}, ['colorsys'])\n"
+        "print(psutil.Process().children()[0].pid, flush=True)\n"
+        "os._exit(0)"
+    )
+    said = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True)
+
+    wait_until(lambda: not psutil.pid_exists(int(said)))
 
 
 def test_a_request_that_costs_too_many_processes_ends_the_work() -> None:

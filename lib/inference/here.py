@@ -10,7 +10,7 @@ import pyarrow as pa
 from lib.inference.config import EngineConfig, UnitJob
 from lib.inference.where import count_gpus
 from lib.models.options import UNITS_AT_ONCE
-from lib.processes import Processes, Work, cores
+from lib.processes import Process, Processes, Work, cores
 from lib.runs.metrics_log import UnitFigures
 from lib.runs.node_clock import clocked
 from lib.runs.plan import Plan
@@ -56,13 +56,16 @@ class _Trying:
         return lambda _: try_on(self.job, self.sample)
 
 
-def classify_units(job: UnitJob, units: list[int], figures: UnitFigures) -> Iterator[Receipt]:
+def classify_units(
+    job: UnitJob, units: list[int], figures: UnitFigures, ahead: Process | None = None
+) -> Iterator[Receipt]:
     """Classify units on this machine; yield each one's receipt as soon as its shard is written.
 
     Args:
         job: what all units have in common.
         units: of the run's plan.
         figures: of the run; takes the node hours.
+        ahead: a process that becomes one of those that classify; or None.
 
     Raises:
         ReshelveError: a unit failed as a whole, or ends its process each time; the message is
@@ -72,7 +75,7 @@ def classify_units(job: UnitJob, units: list[int], figures: UnitFigures) -> Iter
     few = Plan(job.run).count(units) <= FEW_ITEMS
     work = _Classifying(replace(job, command=secrets.token_hex(4)), few)
     # units count their attempts themselves
-    with Processes(work, places, UNITS_AT_ONCE, tries=None) as processes:
+    with Processes(work, places, UNITS_AT_ONCE, tries=None, ahead=ahead) as processes:
         yield from clocked(processes.run(units), figures, lambda: nodes(job.engine))
 
 

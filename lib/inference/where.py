@@ -2,9 +2,12 @@
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
-from lib.inference.config import EngineConfig
 from lib.models import device
+
+if TYPE_CHECKING:
+    from lib.inference.config import EngineConfig  # what asks early has not read a run file
 
 
 def on_cluster() -> bool:
@@ -13,12 +16,12 @@ def on_cluster() -> bool:
     return bool(os.environ.get("RAY_ADDRESS") or (ray and ray.is_initialized()))
 
 
-def runs_here(engine: EngineConfig, units: int) -> bool:
+def runs_here(engine: "EngineConfig", units: int) -> bool:
     """Say whether so many units are classified in processes of this machine, without Ray."""
     return decide_here(engine, units, cluster=on_cluster(), gpus=count_gpus(engine))
 
 
-def decide_here(engine: EngineConfig, units: int, *, cluster: bool, gpus: int) -> bool:
+def decide_here(engine: "EngineConfig", units: int, *, cluster: bool, gpus: int) -> bool:
     """Say what `auto` is.
 
     On the cores of one machine Ray runs the same classifiers in as many processes, and only
@@ -37,6 +40,6 @@ def decide_here(engine: EngineConfig, units: int, *, cluster: bool, gpus: int) -
     return not cluster and engine.decode != "pool" and (not gpus or units <= 1)
 
 
-def count_gpus(engine: EngineConfig) -> int:
+def count_gpus(engine: "EngineConfig") -> int:
     """GPUs that units could use."""
     return 0 if engine.device == "cpu" else device.count_gpus()

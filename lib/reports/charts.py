@@ -174,6 +174,11 @@ def _epoch_axis(axes: "Axes", epochs: Sequence[EpochRecord]) -> None:
     axes.locator_params(axis="x", integer=True, nbins=8, min_n_ticks=1)
 
 
+def load() -> None:
+    """Load the library that draws, which takes most of a second."""
+    from matplotlib import figure  # noqa: F401, PLC0415 - only a drawing needs it
+
+
 def draw(name: str, alt: str, size: tuple[float, float], paint: Callable[["Axes"], None]) -> Markup:
     """Draw one chart; `name` keeps its ids apart from those of every other chart on the page."""
     from matplotlib import rc_context  # noqa: PLC0415 - slow, and only a drawing needs it

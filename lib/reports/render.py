@@ -63,6 +63,13 @@ def render_classification(report: ClassificationReport) -> str:
     )
 
 
+def load_classification() -> None:
+    """Load what `render_classification` needs: the charts' library, and its templates."""
+    charts.load()
+    for template in ("style.html.j2", "parts.html.j2", "base.html.j2", "classification.html.j2"):
+        _environment().get_template(template)
+
+
 def render_training(report: TrainingReport) -> str:
     """Lay out a training run, with its evaluation, as a page."""
     evaluation = report.evaluation

@@ -50,7 +50,9 @@ class AnsweredNight(Night):
         return "shoes" if self.by_id[item_id]["category_id"] != "shoes" else "skirt"
 
 
-def in_this_process(job: UnitJob, units: list[int], _: UnitFigures) -> Iterator[Receipt]:
+def in_this_process(
+    job: UnitJob, units: list[int], _: UnitFigures, _ahead: None
+) -> Iterator[Receipt]:
     classifier = UnitClassifier(job)
     return map(classifier.run, units)
 
