@@ -15,6 +15,7 @@ from lib.taxonomy.taxonomy import read_taxonomy
 from lib.tracking.log import log_training
 from pipelines.steps import Say
 from pipelines.train_adapt import read_unlabelled
+from pipelines.train_aside import Aside
 from pipelines.train_config import TrainRun
 from pipelines.train_inputs import describe, initial_model, read_labelled
 from pipelines.train_models import HEAD, TrainingModels
@@ -23,7 +24,11 @@ from pipelines.train_workers import Workers
 
 
 def train(
-    config: TrainRun, say: Say, ending: Ending | None = None, started: float | None = None
+    config: TrainRun,
+    say: Say,
+    ending: Ending | None = None,
+    started: float | None = None,
+    aside: Aside | None = None,
 ) -> Bundle:
     """Train a classifier on labelled photos, and write its bundle and report.
 
@@ -32,6 +37,7 @@ def train(
         say: takes each line for the person who waits.
         ending: learns which run it is, or None.
         started: when the command was, as `time.monotonic` has it; None: now.
+        aside: works out what the report needs, and ends with the training; None: this process does.
 
     Raises:
         InputError: something given cannot be used; no work was done.
@@ -70,9 +76,9 @@ def train(
         if unlabelled is not None:
             run.write_table(files.UNLABELLED_ITEMS, unlabelled)
         run.write(files.INITIAL_MODEL, initial_model(config, model, taxonomy, storage))
-    with Heartbeat(run), Workers(config.workers) as workers:
+    with Heartbeat(run), Workers(config.workers) as workers, aside or Aside() as beside:
         models = TrainingModels(config, model, taxonomy, run, workers, say)
-        steps = TrainingSteps(models, started)
+        steps = TrainingSteps(models, beside, started)
         labelled, tried = steps.try_all(items, held_out, unlabelled)
         bundle = steps.end(labelled, tried)
     # before the end, so that a run that is killed here is resumed and logged

@@ -8,17 +8,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
-from torch import Tensor
 
 from lib.evaluation.answers import Answers, answers_of
 from lib.evaluation.assessment import Share
 from lib.evaluation.candidates import Candidate
 from lib.evaluation.held_out import Calibrated
-from lib.evaluation.label_issues import find_label_issues
-from lib.heads.folds import assign_folds, count_folds
-from lib.heads.learning_curve import LearningCurve, learning_curve
-from lib.heads.recipes import HeadRecipe
+from lib.evaluation.label_issues import LabelIssue
+from lib.heads.learning_curve import LearningCurve
 from lib.images.config import ReadingConfig
 from lib.images.thumbnails import read_thumbnails
 from lib.models.bundle import Bundle
@@ -53,10 +49,8 @@ class Shown:
         candidates: what was tried.
         seconds: of the training.
         first_bundle_s: until the first bundle that could be used.
-        embeddings: float16 [n, d] of the items, in their order, by the frozen backbone; None where
-            they were not kept, so that nothing is known of what more labels would do.
-        folds: int64 [n], as `assign_folds` gives them; None: assigned here.
-        recipe: of the best head on the embeddings.
+        growth: what more labels would do; None where nothing is known of that.
+        issues: labels that are likely wrong, the likeliest first.
         history: the epochs, where anything was fine-tuned.
         unusable: labelled items that could not be read.
         workers: how many have trained.
@@ -77,9 +71,8 @@ class Shown:
     why: str | None = None
     candidates: Sequence[Candidate] = ()
     first_bundle_s: float | None = None
-    embeddings: Tensor | None = None
-    folds: Tensor | None = None
-    recipe: HeadRecipe | None = None
+    growth: LearningCurve | None = None
+    issues: Sequence[LabelIssue] = ()
     history: Sequence[EpochRecord] = ()
     unusable: Sequence[ErrorItem] = ()
     workers: int = 1
@@ -101,9 +94,8 @@ def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> None:
     taxonomy = bundle.taxonomy
     answers = answers_of(predictions, taxonomy, shown.catalog)
     wrong = surest_mistakes(answers)
-    issues = find_label_issues(predictions)
     rows = [place for places, _ in wrong.values() for place in places]
-    rows += [each.row for each in issues[:SUSPICIOUS]]
+    rows += [each.row for each in shown.issues[:SUSPICIOUS]]
     uris = list(dict.fromkeys(predictions["uri"].take(pa.array(rows, pa.int64())).to_pylist()))
     pictures = dict(zip(uris, read_thumbnails(uris, reading, run.storage.config), strict=True))
     ids, names = (shown.items[name].to_pylist() for name in ("item_id", "name"))
@@ -114,7 +106,6 @@ def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> None:
         pictures=pictures,
         storage=run.storage.config,
     )
-    curve = measure_growth(shown)
     counts = Counter(shown.items["category_id"].to_pylist())
     report = TrainingReport(
         run_id=run.run_id,
@@ -145,17 +136,17 @@ def write_report(run: Run, shown: Shown, reading: ReadingConfig) -> None:
         candidates=list(shown.candidates),
         evaluated=evaluated_on(predictions),
         mistakes=photos.mistakes(answers, wrong),
-        suspicious=photos.issues(issues[:SUSPICIOUS]),
-        suspicious_items=len(issues),
-        very_likely_wrong=sum(each.is_very_likely for each in issues),
+        suspicious=photos.issues(shown.issues[:SUSPICIOUS]),
+        suspicious_items=len(shown.issues),
+        very_likely_wrong=sum(each.is_very_likely for each in shown.issues),
         advice=advise(
             calibrated.evaluation,
             [taxonomy.by_id[leaf].name for leaf in taxonomy.leaves],
             [counts[leaf] for leaf in taxonomy.leaves],
-            curve,
+            shown.growth,
             bundle.info.promise.precision,
         ),
-        growth=curve.overall if curve else None,
+        growth=shown.growth.overall if shown.growth else None,
         dials={name: str(value) for name, value in shown.dials.items()},
         adaptation=shown.adaptation,
         names=names_figures(shown),
@@ -201,18 +192,3 @@ def surest_mistakes(answers: Answers) -> dict[int, tuple[list[int], int]]:
         by_truth.setdefault(int(answers.truth[place]), []).append(place)
     most = sorted(by_truth.items(), key=lambda each: -len(each[1]))[:SHEETS]
     return {truth: (places[:MISTAKES_EACH], len(places)) for truth, places in most}
-
-
-def measure_growth(shown: Shown) -> LearningCurve | None:
-    """Measure what more labels would do, where embeddings were kept."""
-    embeddings, recipe = shown.embeddings, shown.recipe
-    if embeddings is None or recipe is None:
-        return None
-    leaves = shown.bundle.taxonomy.leaves
-    column = {leaf: at for at, leaf in enumerate(leaves)}
-    labels, ids = (shown.items[name].to_pylist() for name in ("category_id", "item_id"))
-    targets = [column[each] for each in labels]
-    folds = shown.folds
-    if folds is None:
-        folds = assign_folds(ids, targets, count_folds(len(targets)))
-    return learning_curve(embeddings, torch.tensor(targets), folds, len(leaves), recipe)

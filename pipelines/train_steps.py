@@ -1,16 +1,23 @@
 """The steps of a training: a head, a fine-tuned network, the better of the two, the bundle."""
 
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pyarrow as pa
 
 from lib.evaluation.candidates import Candidate
 from lib.evaluation.held_out import Scored, compare_scored
+from lib.evaluation.label_issues import find_label_issues
 from lib.evaluation.paired import Verdict
+from lib.heads.folds import assign_folds, count_folds
+from lib.heads.learning_curve import LearningCurve, learning_curve
 from lib.models.bundle import Bundle
+from lib.reports.render import load
 from lib.runs import files
 from lib.training.budget import OverBudgetError
+from pipelines.train_aside import Aside
 from pipelines.train_bundle import Described, Trained, write_trained_bundle
 from pipelines.train_embed import embed_labelled
 from pipelines.train_finetune import FineTuning
@@ -27,8 +34,10 @@ class TrainingSteps:
     """What the steps of one training have in common."""
 
     models: TrainingModels
+    aside: Aside
     started: float
     first_bundle_s: list[float] = field(default_factory=list)
+    growth: list[Future[LearningCurve | None]] = field(default_factory=list)
 
     def try_all(
         self, items: pa.Table, held_out: pa.Table, unlabelled: pa.Table | None = None
@@ -45,6 +54,7 @@ class TrainingSteps:
         backbone = self.models.backbone(self.models.run.at(files.INITIAL_MODEL))
         labelled = embed_labelled(backbone, items, held_out, leaves)
         simple, seconds = self.models.fit_head(backbone, labelled, unlabelled)
+        self._measure_growth(labelled, simple)
         if self.models.config.strategy == HEAD:
             why = "The run file asks for it."
             return labelled, [(simple, _candidate(simple, HEAD, why, seconds=seconds))]
@@ -59,8 +69,9 @@ class TrainingSteps:
         trained = next(each for each, candidate in tried if candidate.chosen)
         assert trained is not None
         bundle, predictions = self._write(files.BUNDLE, trained, labelled, with_int8=True)
+        issues = self.aside.call(partial(find_label_issues, predictions))
+        load("training")  # while the other process works
         chosen = next(candidate for _, candidate in tried if candidate.chosen)
-        head = next((each.by_head for each, _ in tried if each and each.by_head), None)
         shown = Shown(
             bundle=bundle,
             catalog=self.models.config.catalog.uri,
@@ -74,8 +85,8 @@ class TrainingSteps:
             why=chosen.why,
             candidates=[candidate for _, candidate in tried],
             first_bundle_s=self.first_bundle_s[0] if self.first_bundle_s else None,
-            embeddings=labelled.vectors if head else None,
-            recipe=head.recipe if head else None,
+            growth=self.growth[0].result() if self.growth else None,
+            issues=issues.result(),
             history=self.models.history,
             unusable=trained.scored.unusable,
             workers=self.models.config.workers.most,
@@ -126,6 +137,14 @@ class TrainingSteps:
             (simple, replace(head, chosen=False)),
             (trained, _candidate(trained, FINETUNE, why, seconds=time.monotonic() - before)),
         ]
+
+    def _measure_growth(self, labelled: Labelled, simple: Trained) -> None:
+        assert simple.by_head
+        targets, leaves = labelled.targets, len(self.models.taxonomy.leaves)
+        folds = assign_folds(labelled.photos, targets.tolist(), count_folds(len(targets)))
+        recipe = simple.by_head.recipe
+        measure = partial(learning_curve, labelled.vectors, targets, folds, leaves, recipe)
+        self.growth.append(self.aside.call(measure))
 
     def _on_the_same_folds(self, simple: Trained, labelled: Labelled, tuning: FineTuning) -> Scored:
         """Judge the head by items that as many others were kept from as from the network."""

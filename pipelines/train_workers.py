@@ -72,7 +72,7 @@ class Workers:
 
             return call_on_ray(calls, self._config)
         if self._processes is None:
-            self._processes = self._started.enter_context(Processes(_caller, self._environments))
+            self._processes = self._started.enter_context(Processes(caller, self._environments))
         # as bytes, so that a process imports what it calls on the thread that works
         requests = [(place, pickle.dumps(call)) for place, call in enumerate(calls)]
         found: dict[int, FoundT] = dict(self._processes.run(requests))
@@ -90,7 +90,7 @@ class Workers:
             self._processes = None
 
 
-def _caller() -> Work:
+def caller() -> Work:
     """Return what makes a call, in a process of its own."""
     return _call
 

@@ -67,6 +67,15 @@ class Sums:
     scatter: Tensor
     middle: Tensor
 
+    def also(self, more: "Sums") -> "Sums":
+        """Add other items, whose sums have the same `middle`."""
+        return Sums(
+            self.counts + more.counts,
+            self.sums + more.sums,
+            self.scatter + more.scatter,
+            self.middle,
+        )
+
     def without(self, some: "Sums") -> "Sums":
         """Leave out some of the items, whose sums have the same `middle`."""
         return Sums(

@@ -1,5 +1,6 @@
 """How accuracy grows with labels: measured on parts of those there are, drawn on beyond them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +9,9 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from lib.heads.folds import NEVER_HELD_OUT
+from lib.heads.lda import sum_up
 from lib.heads.power_law import Floats, PowerLaw, fit_power_law
-from lib.heads.recipes import HeadRecipe, fit_head
+from lib.heads.recipes import HeadRecipe, fit_logistic
 from lib.models.head import raise_to
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
@@ -82,10 +84,9 @@ def learning_curve(
     if len(torch.unique(targets[folds != NEVER_HELD_OUT])) < 2:
         return None
     tried = min(int(folds.max()) + 1, max(MOST_FITTED // len(targets), 1))
+    labelled = _Labelled(raise_to(vectors.float(), recipe.power), targets, leaves, recipe)
     # [points, 4, leaves]: labels, held-out items, those taken for a category, those rightly
-    labelled = _Labelled(vectors, targets, leaves, recipe)
-    parts = [[labelled.judge(folds == fold, each) for fold in range(tried)] for each in SHARES]
-    counts = np.array(parts).sum(axis=1)
+    counts = np.sum([labelled.judge(folds == fold) for fold in range(tried)], axis=0)
     counts[:, 0] /= tried
     labels, true, said, right = counts.transpose(1, 0, 2)
     here = now > 0
@@ -106,29 +107,42 @@ def learning_curve(
 
 @dataclass(frozen=True)
 class _Labelled:
-    """What heads are fitted on and judged by."""
+    """What heads are fitted on and judged by; vectors are raised, float32 [n, d]."""
 
     vectors: Tensor
     targets: Tensor
     leaves: int
     recipe: HeadRecipe
 
-    def judge(self, inside: Tensor, share: float) -> Floats:
-        """Fit a head on a share of what is outside of a fold, and count what it says inside."""
-        vectors, targets, recipe = self.vectors, self.targets, self.recipe
-        outside = torch.nonzero(~inside).squeeze(1)
-        kept = outside[_first(targets[outside], share)]
-        present, compact = torch.unique(targets[kept], return_inverse=True)
-        weight, bias = fit_head(vectors[kept], compact, len(present), recipe)
-        raised = raise_to(vectors[inside].float(), recipe.power)
-        said, truth = present[linear(raised, weight, bias).argmax(dim=1)], targets[inside]
-        counted = (targets[kept], truth, said, truth[said == truth])
-        return np.stack(
-            [
-                np.bincount(each.numpy(), minlength=self.leaves).astype(np.float64)
-                for each in counted
-            ]
-        )
+    def judge(self, inside: Tensor) -> Floats:
+        """Fit a head on each share of what is outside of a fold, and count what they say inside.
+
+        Returns:
+            float64 [shares, 4, leaves], as `learning_curve` sums them up.
+        """
+        outside, truth = torch.nonzero(~inside).squeeze(1), self.targets[inside]
+        found = []
+        for kept, present, (weight, bias) in self._heads(outside):
+            said = present[linear(self.vectors[inside], weight, bias).argmax(dim=1)]
+            counted = (self.targets[kept], truth, said, truth[said == truth])
+            found.append([np.bincount(each.numpy(), minlength=self.leaves) for each in counted])
+        return np.array(found, np.float64)
+
+    def _heads(self, outside: Tensor) -> Iterator[tuple[Tensor, Tensor, tuple[Tensor, Tensor]]]:
+        """Yield, per share: the items, the leaves that are among them, and the head."""
+        places = [outside[_first(self.targets[outside], share)] for share in SHARES]
+        middle, sums = self.vectors.mean(dim=0), None
+        for kept, before in zip(places, [None, *places], strict=False):
+            present, compact = torch.unique(self.targets[kept], return_inverse=True)
+            if self.recipe.kind == "logistic":
+                rows = fit_logistic(self.vectors[kept], compact, self.recipe.strength)
+            else:
+                # each share has all that the one before has
+                new = kept if before is None else kept[torch.isin(kept, before, invert=True)]
+                more = sum_up([self.vectors[new]], self.targets[new], self.leaves, middle=middle)
+                sums = sums.also(more) if sums else more
+                rows = sums.moments().discriminants(present.tolist(), self.recipe.strength)
+            yield kept, present, rows
 
 
 def _first(targets: Tensor, share: float) -> Tensor:

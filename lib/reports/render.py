@@ -30,6 +30,7 @@ from lib.reports.trends import trends
 from lib.reports.verdicts import classification_verdict, migration_verdict
 from lib.runs.progress import duration
 
+_SHARED = ("style", "parts", "base")  # by all pages
 _ERRORS_LIMIT = 200
 _SHEETS_LIMIT = 40
 _FLOWS_LIMIT = 100
@@ -63,11 +64,11 @@ def render_classification(report: ClassificationReport) -> str:
     )
 
 
-def load_classification() -> None:
-    """Load what `render_classification` needs: the charts' library, and its templates."""
+def load(page: str) -> None:
+    """Load what a page needs, by its template's name: the charts' library, and the templates."""
     charts.load()
-    for template in ("style.html.j2", "parts.html.j2", "base.html.j2", "classification.html.j2"):
-        _environment().get_template(template)
+    for name in (*_SHARED, page):
+        _environment().get_template(f"{name}.html.j2")
 
 
 def render_training(report: TrainingReport) -> str:

@@ -7,8 +7,10 @@ import torch
 from PIL import Image
 
 from lib.evaluation.held_out import Scored, calibrate
+from lib.evaluation.label_issues import find_label_issues
 from lib.evaluation.predictions import make_predictions
 from lib.heads.folds import assign_folds
+from lib.heads.learning_curve import learning_curve
 from lib.heads.recipes import HeadRecipe
 from lib.images.config import ReadingConfig
 from lib.images.preprocessing import Preprocessing
@@ -71,23 +73,23 @@ def trained(folder: Path, *, held_out_in_turn: bool = True) -> Shown:
         target_precision=0.95,
         metrics={},
     )
+    predictions = make_predictions(
+        items,
+        TAXONOMY.leaves,
+        torch.softmax(logits, dim=1).numpy(),
+        folds=folds.numpy() if held_out_in_turn else None,
+    )
     return Shown(
         bundle=Bundle(str(folder / "bundle"), info, TAXONOMY, "sha256:0123"),
         catalog=str(folder),
         items=items,
         train_items=items.num_rows,
-        predictions=make_predictions(
-            items,
-            TAXONOMY.leaves,
-            torch.softmax(logits, dim=1).numpy(),
-            folds=folds.numpy() if held_out_in_turn else None,
-        ),
+        predictions=predictions,
         calibrated=calibrated,
         strategy="head",
         seconds=3.0,
-        embeddings=embeddings,
-        folds=folds,
-        recipe=RECIPE,
+        growth=learning_curve(embeddings, targets, folds, 2, RECIPE),
+        issues=find_label_issues(predictions),
     )
 
 
@@ -114,13 +116,13 @@ def test_the_report_shows_mistakes_and_likely_wrong_labels_with_their_photos(
     assert len(page.tags("img")) >= MISTAKES_EACH - 1
 
 
-def test_embeddings_say_what_more_labels_would_do_and_without_them_the_report_stands(
+def test_the_report_says_what_more_labels_would_do_and_stands_where_that_is_not_known(
     tmp_path: Path,
 ) -> None:
     told = trained(tmp_path)
 
     with_curve = page_of(told, tmp_path / "a").text
-    without = page_of(replace(told, embeddings=None), tmp_path / "b").text
+    without = page_of(replace(told, growth=None), tmp_path / "b").text
 
     assert "with twice the labels" in with_curve
     assert "with twice the labels" not in without
@@ -131,9 +133,3 @@ def test_items_that_a_fixed_model_has_not_seen_are_called_held_out(tmp_path: Pat
     page = page_of(trained(tmp_path, held_out_in_turn=False), tmp_path)
 
     assert "had not seen: 80 held-out items." in page.text
-
-
-def test_folds_may_be_left_to_the_report(tmp_path: Path) -> None:
-    page = page_of(replace(trained(tmp_path), folds=None), tmp_path)
-
-    assert "with twice the labels" in page.text
