@@ -6,13 +6,12 @@ import pyarrow as pa
 from deltalake import CommitProperties, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from lib.errors import StoreError
 from lib.labels.annotations import newest_answers, standing_answers
 from lib.labels.carried_answers import with_late
 from lib.labels.delta_open import DeltaPlace, NewestVersion
+from lib.labels.delta_words import unwritable
 from lib.labels.rows import stream_rows
 from lib.schemas import ANNOTATIONS_SCHEMA
-from lib.storage.errors import store_words
 from lib.storage.storage import Storage
 from lib.taxonomy.taxonomy import Taxonomy
 
@@ -71,9 +70,7 @@ class AnnotationsTable:
                 )
             except (DeltaError, OSError) as error:
                 if attempt == COMMIT_ATTEMPTS - 1:
-                    why = store_words(error)
-                    sentence = f"{self.name}: the answers cannot be written: {why}"
-                    raise StoreError(sentence) from error
+                    raise unwritable(self.name, "the answers", error) from error
             else:
                 if table is None:
                     return 0

@@ -13,15 +13,15 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 from pyarrow import parquet
 
-from lib.errors import ConflictError, InputError, StoreError
+from lib.errors import ConflictError, InputError
 from lib.labels.change import GONE, SOURCE_SCHEMA, Change
 from lib.labels.delta_open import DeltaPlace
+from lib.labels.delta_words import readable, unwritable
 from lib.labels.history import Version, versions_of
 from lib.labels.last_label import MERGED, add_columns, with_last_labels
 from lib.labels.rows import stream_rows
 from lib.schemas import ADDED, LABELS_SCHEMA, TABLE_SCHEMA
 from lib.sql import open_duckdb, streamed
-from lib.storage.errors import store_words
 from lib.storage.storage import Storage
 from lib.storage.uris import join
 
@@ -50,9 +50,13 @@ class LabelsTable:
 
         Args:
             commits: how many; None for all.
+
+        Raises:
+            InputError: what lies there is no labels table, or its log is damaged.
+            StoreError: the store does not answer.
         """
         table = self._place.open()
-        return versions_of(table.history(commits)) if table else []
+        return self._versions(table, commits) if table else []
 
     def read(self, version: int | None = None) -> pa.Table:
         """Read all rows, with the columns of `LABELS_SCHEMA`.
@@ -103,19 +107,17 @@ class LabelsTable:
         """
         for attempt in range(COMMIT_ATTEMPTS):
             table = self._place.open()
-            if table is not None:
-                # also after a commit whose answer was lost: it may have been made
-                if table.transaction_version(change.run_id) is not None:
-                    return int(table.version())
-                if table.version() != change.base:
-                    self._refuse_overlap(change, table)
             try:
+                if table is not None:
+                    # also after a commit whose answer was lost: it may have been made
+                    if table.transaction_version(change.run_id) is not None:
+                        return int(table.version())
+                    if table.version() != change.base:
+                        self._refuse_overlap(change, table)
                 return self._commit(change, table)
             except (DeltaError, OSError) as error:
                 if attempt == COMMIT_ATTEMPTS - 1:
-                    why = store_words(error)
-                    sentence = f"{self.name}: the labels table cannot be written: {why}"
-                    raise StoreError(sentence) from error
+                    raise unwritable(self.name, "the labels table", error) from error
         raise AssertionError("the last attempt returns or raises")
 
     def roll_back(self, version: int, by: str = "") -> int:
@@ -127,31 +129,47 @@ class LabelsTable:
 
         Raises:
             InputError: there is no such version, or it is the newest.
+            StoreError: the table cannot be written.
         """
         table = self._opened(None)
         if version == table.version():
             raise InputError(
                 f"{self.name}: version {version} is the newest; it is what is read now"
             )
-        known = [each.number for each in versions_of(table.history())]
+        known = [each.number for each in self._versions(table)]
         if version not in known:
             raise InputError(
                 f"{self.name}: there is no version {version} to go back to; there are "
                 f"{min(known)} to {max(known)}"
             )
         self._opened(version)
-        table.restore(version, commit_properties=CommitProperties(custom_metadata={"by": by}))
+        properties = CommitProperties(custom_metadata={"by": by})
+        try:
+            table.restore(version, commit_properties=properties)
+        except (DeltaError, OSError) as error:
+            raise unwritable(self.name, "the labels table", error) from error
         return int(table.version())
 
     def vacuum(self, older_than: timedelta, *, delete: bool) -> list[str]:
         """Return the files that no version since then points to; remove them if told to.
 
         A week's versions stay, whatever is asked for: readers may be at them.
+
+        Raises:
+            InputError: there is no labels table here.
+            StoreError: its files cannot be removed.
         """
         hours = max(int(older_than.total_seconds() // 3600), MIN_RETENTION_HOURS)
         table = self._opened(None)
-        files: list[str] = table.vacuum(retention_hours=hours, dry_run=not delete)
+        try:
+            files: list[str] = table.vacuum(retention_hours=hours, dry_run=not delete)
+        except (DeltaError, OSError) as error:
+            raise unwritable(self.name, "the labels table", error) from error
         return files
+
+    def _versions(self, table: DeltaTable, commits: int | None = None) -> list[Version]:
+        with readable(self.name):  # the log is read again, after the table was opened
+            return versions_of(table.history(commits))
 
     def _opened(self, version: int | None) -> DeltaTable:
         table = self._place.open(version)

@@ -44,3 +44,8 @@ def readable(name: str) -> Iterator[None]:
         if _NOT_GIVEN.search(said) and not _GONE.search(said):
             kind, why = StoreError, store_words(error)
         raise kind(f"{name}: the labels table cannot be read: {why}") from error
+
+
+def unwritable(name: str, what: str, error: Exception) -> StoreError:
+    """Return the sentence of `what`, as the table `name` is to a person, that was not written."""
+    return StoreError(f"{name}: {what} cannot be written: {store_words(error)}")

@@ -6,10 +6,9 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from lib.errors import StoreError
 from lib.labels.delta_open import DeltaPlace
+from lib.labels.delta_words import readable, unwritable
 from lib.schemas import TAGS_SCHEMA
-from lib.storage.errors import store_words
 from lib.storage.storage import Storage
 
 COMMIT_ATTEMPTS = 5
@@ -32,7 +31,8 @@ class TagsTable:
             InputError: what lies there is no table of tags.
         """
         table = self._place.open()
-        return table is not None and table.transaction_version(run_id) is not None
+        with readable(self.name):  # the log is read again, after the table was opened
+            return table is not None and table.transaction_version(run_id) is not None
 
     def replace(self, tags: Collection[str], rows: pa.Table, run_id: str) -> int:
         """Put the rows of some tags in the place of those they had; return the table's version.
@@ -55,15 +55,13 @@ class TagsTable:
         )
         for attempt in range(COMMIT_ATTEMPTS):
             table = self._place.open()
-            if table is not None and table.transaction_version(run_id) is not None:
-                return int(table.version())
             try:
+                if table is not None and table.transaction_version(run_id) is not None:
+                    return int(table.version())
                 self._write(table, tags, rows, properties)
             except (DeltaError, OSError) as error:
                 if attempt == COMMIT_ATTEMPTS - 1:
-                    why = store_words(error)
-                    sentence = f"{self.name}: the table of tags cannot be written: {why}"
-                    raise StoreError(sentence) from error
+                    raise unwritable(self.name, "the table of tags", error) from error
             else:
                 opened = self._place.open()
                 assert opened

@@ -14,6 +14,7 @@ from deltalake import DeltaTable, write_deltalake
 from lib.batches import to_parquet
 from lib.errors import ConflictError, InputError, StoreError
 from lib.labels.change import Change
+from lib.labels.delta_open import DeltaPlace
 from lib.labels.delta_table import LabelsTable
 from lib.labels.history import Made, standing
 from lib.labels.rows import stream_rows
@@ -333,6 +334,48 @@ def test_a_damaged_log_is_one_sentence_that_says_what_to_do(local_shop: Shop) ->
     assert f"its log, {local_shop.table_uri}/_delta_log, is damaged or not whole" in result.stderr
     assert "restore it from a backup, or run with --full and another" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, shop: Shop, times: int) -> None:
+    """Damage a byte of the log each time that a table has been opened by it, so many times."""
+    (log,) = (Path(shop.table_uri) / "_delta_log").glob("*.json")
+    whole, opened, left = log.read_bytes(), DeltaPlace.open, [times]
+
+    def opened_and_spoilt(place: DeltaPlace, version: int | None = None) -> DeltaTable | None:
+        log.write_bytes(whole)
+        table = opened(place, version)
+        if left[0]:
+            left[0] -= 1
+            log.write_bytes(whole.replace(b"commitInfo", b"commit\xffnfo"))
+        return table
+
+    monkeypatch.setattr(DeltaPlace, "open", opened_and_spoilt)
+
+
+def test_a_log_that_is_damaged_on_its_way_is_read_again_by_who_publishes(
+    local_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local_shop.publish("one", ["a"])
+    change = local_shop.plan("two", ["b"])
+    spoil(monkeypatch, local_shop, 1)
+
+    assert local_shop.labels.publish(change) == 1
+
+
+def test_a_log_that_is_damaged_after_the_table_was_opened_is_one_sentence(
+    local_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local_shop.publish("one", ["a"])
+    change = local_shop.plan("two", ["b"])
+    spoil(monkeypatch, local_shop, 99)
+
+    with pytest.raises(StoreError, match=r"the labels table cannot be written: ") as publishing:
+        local_shop.labels.publish(change)
+    with pytest.raises(InputError, match=r"the labels table cannot be read: ") as reading:
+        local_shop.labels.history()
+
+    for caught in (publishing, reading):
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"PAR1 and no more", None], ids=["damaged", "gone"])
