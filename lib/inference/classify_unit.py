@@ -1,5 +1,6 @@
 """One unit, from its items to its shard: prepare, classify, decide, write."""
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +52,8 @@ class UnitClassifier:
         Args:
             job: what all units have in common.
             prepare: makes another kind of `Preparer`, from what `DevicePreparer` takes.
-            few: whether there are too few items to import torch for where OpenVINO classifies.
+            few: whether there are too few items to import torch for where OpenVINO classifies; the
+                first of many do not wait for it, either.
         """
         engine = job.engine
         threadpool_limits(1)  # of this process: its units and their threads run side by side
@@ -70,8 +72,10 @@ class UnitClassifier:
         self._predictor = Predictor(self._bundle, networks, precision=engine.precision, batch=batch)
         labeller = labeller_of(self._bundle, storage)
         self._labeller = labeller if job.by_name else replace(labeller, alone=None)
-        without_torch = few and not networks.needs_torch
-        resample = by_products if without_torch else _by_torch(engine.cpus_per_actor)
+        if networks.needs_torch:
+            resample = _by_torch(engine.cpus_per_actor)
+        else:
+            resample = by_products if few else _ByTorchSoon(engine.cpus_per_actor)
         device = networks.open_jpeg_decoder()
         self._engine = self._predictor.description + (", jpeg on the device" if device else "")
         self._preparer = (prepare or DevicePreparer)(
@@ -190,6 +194,20 @@ def _by_torch(threads: int) -> Resample:
 
     torch.set_num_threads(threads)
     return by_torch
+
+
+class _ByTorchSoon:
+    """Resamples without torch until it is imported on a thread; the bytes are the same."""
+
+    def __init__(self, threads: int) -> None:
+        self._resample: Resample = by_products
+        threading.Thread(target=self._load, args=(threads,), name="torch").start()
+
+    def _load(self, threads: int) -> None:
+        self._resample = _by_torch(threads)
+
+    def __call__(self, image: Pixels, height: int, width: int) -> Pixels:
+        return self._resample(image, height, width)
 
 
 def try_on(job: UnitJob, sample: pa.Table) -> Receipt:
