@@ -3,7 +3,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,7 +34,6 @@ CONTENDERS = {
     LARGE: (OURS, TUNED, *LIBRARIES),
     DEFAULT: (OURS,),
 }
-WITHOUT_GOALS = {S3: (BARE,)}  # they run where there is time for another round
 STEADY_S, LEAST_ITEMS = 20.0, 640  # how long ours is kept busy, and with how many at least
 RUNTIMES_LIMIT_S, NIGHT_LIMIT_S = 75.0, 90.0
 ROUND_S = 120.0  # a round of one contest may take so long
@@ -113,10 +112,12 @@ class Course:
             lambda: measure_agreement(self._clothing, bundle, self._folder, self._left_s),
         )
         self._found["agreement"] = agreement
+        if self._left_s > ROUND_S:  # it has no goal
+            first.turn(BARE, first.place.items)
         for _ in range(rounds - 1):
             for name in (S3, DISK, LARGE):
                 if self._left_s > ROUND_S:
-                    self._round(name, peer_items, WITHOUT_GOALS.get(name, ()))
+                    self._round(name, peer_items)
 
     def tell(self, items: int, *, amx: bool) -> None:
         """Print the tables, the figures beside their goals, and one JSON object.
@@ -153,15 +154,15 @@ class Course:
     def _left_s(self) -> float:
         return self._end - time.monotonic()
 
-    def _round(self, name: str, peer_items: int, more: Sequence[str] = ()) -> None:
+    def _round(self, name: str, peer_items: int) -> None:
         contest = self._contests[name]
         every = contest.place.items
         # large photos take several times as long, and one round is to take no longer
         few = min(peer_items // 2 if name == LARGE else peer_items, every)
-        for contender in (*CONTENDERS[name], *more):
+        for contender in CONTENDERS[name]:
             if contender in LIBRARIES:
                 items = few
-            elif contender in (OURS, BARE):
+            elif contender == OURS:
                 items = every
             else:  # a script's rate shows on half as many
                 items = every // 2

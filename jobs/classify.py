@@ -1,6 +1,6 @@
 """Classify a catalog: `python -m jobs.classify RUN.yaml`."""
 
-from contextlib import ExitStack
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -28,8 +28,10 @@ def main(
     as_json: EndAsJson = False,
 ) -> None:
     """Classify what is new or changed in a catalog, and publish it."""
-    with ending("classify", as_json=as_json) as (say, end), ExitStack() as stack:
-        ahead = None if dry_run else stack.enter_context(started_ahead())
+    with (
+        ending("classify", as_json=as_json) as (say, end),
+        nullcontext() if dry_run else started_ahead() as ahead,
+    ):
         from pipelines.classify import ClassifyRun, Options, classify
 
         config = load_run_file(ClassifyRun, run_file, settings or ())

@@ -42,13 +42,13 @@ def classify_left(
     """
     plan, done = Plan(job.run), finished_units(job.run)
     amount = f"{amount_of(plan.items, len(plan.units))}, {len(done):,} done before"
-    on_this_machine = runs_here(job.engine, len(plan.units) - len(done))
+    here = runs_here(job.engine, len(plan.units) - len(done))
 
     def stream(units: list[int], figures: UnitFigures) -> Iterator[Receipt]:
-        if on_this_machine:
-            from lib.inference import here  # noqa: PLC0415  # only what is used
+        if here:
+            from lib.inference.here import classify_units as classify_here  # noqa: PLC0415  # only what is used
 
-            return here.classify_units(job, units, figures, ahead)
+            return classify_here(job, units, figures, ahead)
         from lib.cluster.classify_units import classify_units  # noqa: PLC0415  # Ray Data takes seconds to import
 
         if ahead:
@@ -57,7 +57,7 @@ def classify_left(
 
     @contextmanager
     def workers() -> Iterator[None]:
-        with nullcontext() if on_this_machine else ray_started(say):
+        with nullcontext() if here else ray_started(say):
             say(f"{doing} {amount}")
             yield
 

@@ -94,8 +94,8 @@ class NightPublisher:
 
 
 def load_report() -> None:
-    """Load what writes the report, which takes a second: a night has one to spare, but no two."""
-    from lib.reports.render import load  # noqa: PLC0415  # as above
+    """Load what writes the report, which takes a second, while others classify."""
+    from lib.reports.render import load_page  # noqa: PLC0415  # as above
     from pipelines import classify_report  # noqa: F401, PLC0415  # as above
 
-    load("classification")
+    load_page("classification")

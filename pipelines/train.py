@@ -1,6 +1,7 @@
 """Training, step by step: labelled photos in, a calibrated bundle out."""
 
 import time
+from contextlib import closing
 
 from lib.catalog.left_out import LeftOut, left_out_sentence
 from lib.errors import InputError
@@ -76,7 +77,7 @@ def train(
         if unlabelled is not None:
             run.write_table(files.UNLABELLED_ITEMS, unlabelled)
         run.write(files.INITIAL_MODEL, initial_model(config, model, taxonomy, storage))
-    with Heartbeat(run), Workers(config.workers) as workers, aside or Aside() as beside:
+    with Heartbeat(run), Workers(config.workers) as workers, closing(aside or Aside()) as beside:
         models = TrainingModels(config, model, taxonomy, run, workers, say)
         steps = TrainingSteps(models, beside, started)
         labelled, tried = steps.try_all(items, held_out, unlabelled)

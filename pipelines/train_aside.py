@@ -1,13 +1,11 @@
 """What a report of a training needs, worked out by another process while the bundle is made."""
 
-import pickle
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, TypeVar
 
-from lib.processes import Process, Processes, cores
-from pipelines.train_workers import caller
+from lib.processes import Process, cores
+from pipelines.train_workers import call_all, callers
 
 # they take seconds to load, as long as the training takes to read its items
 MODULES: Final = ("lib.heads.learning_curve", "cleanlab.filter")
@@ -22,40 +20,23 @@ class Aside:
     def __init__(self, process: Process | None = None) -> None:
         """Take over a process that has been started."""
         self._thread = ThreadPoolExecutor(1)
-        self._processes: Processes | None = None
-        if process:
-            self._processes = Processes(caller, [_ENVIRONMENT], ahead=process)
+        self._processes = callers([_ENVIRONMENT], process) if process else None
 
-    def __enter__(self) -> Self:
-        """Leave it running."""
-        return self
+    def call(self, call: Callable[[], FoundT]) -> Future[FoundT]:
+        """Return what will be found; the call and that travel between processes."""
+        if processes := self._processes:
+            return self._thread.submit(lambda: call_all(processes, [call])[0])
+        found: Future[FoundT] = Future()
+        found.set_result(call())
+        return found
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        frames: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """End the process; what it has begun comes to its end first, and nothing else is begun."""
         self._thread.shutdown(cancel_futures=True)
         if self._processes:
             self._processes.__exit__()
 
-    def call(self, call: Callable[[], FoundT]) -> Future[FoundT]:
-        """Return what will be found; the call and that travel between processes."""
-        if self._processes:
-            return self._thread.submit(_called, self._processes, call)
-        found: Future[FoundT] = Future()
-        found.set_result(call())
-        return found
-
 
 def start_aside() -> Aside:
     """Return one with a process that loads what it will need, where a core may be idle."""
     return Aside(Process(_ENVIRONMENT, MODULES) if cores() > 1 else None)
-
-
-def _called(processes: Processes, call: Callable[[], FoundT]) -> FoundT:
-    ((_, found),) = processes.run([(0, pickle.dumps(call))])
-    answer: FoundT = found
-    return answer

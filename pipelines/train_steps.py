@@ -14,7 +14,7 @@ from lib.evaluation.paired import Verdict
 from lib.heads.folds import assign_folds, count_folds
 from lib.heads.learning_curve import LearningCurve, learning_curve
 from lib.models.bundle import Bundle
-from lib.reports.render import load
+from lib.reports.render import load_page
 from lib.runs import files
 from lib.training.budget import OverBudgetError
 from pipelines.train_aside import Aside
@@ -70,7 +70,7 @@ class TrainingSteps:
         assert trained is not None
         bundle, predictions = self._write(files.BUNDLE, trained, labelled, with_int8=True)
         issues = self.aside.call(partial(find_label_issues, predictions))
-        load("training")  # while the other process works
+        load_page("training")  # while the other process works
         chosen = next(candidate for _, candidate in tried if candidate.chosen)
         shown = Shown(
             bundle=bundle,

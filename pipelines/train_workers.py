@@ -1,13 +1,13 @@
 """Where a training's backbone works: in processes of this machine, or by workers on Ray."""
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from lib.inference.where import on_cluster
-from lib.processes import Processes, Work, cores
+from lib.processes import Process, Processes, Work, cores
 
 if TYPE_CHECKING:
     from lib.cluster.workers_config import WorkersConfig  # its processes are given none
@@ -72,11 +72,8 @@ class Workers:
 
             return call_on_ray(calls, self._config)
         if self._processes is None:
-            self._processes = self._started.enter_context(Processes(caller, self._environments))
-        # as bytes, so that a process imports what it calls on the thread that works
-        requests = [(place, pickle.dumps(call)) for place, call in enumerate(calls)]
-        found: dict[int, FoundT] = dict(self._processes.run(requests))
-        return [found[place] for place in range(len(calls))]
+            self._processes = self._started.enter_context(callers(self._environments))
+        return call_all(self._processes, calls)
 
     @property
     def _environments(self) -> list[dict[str, str]]:
@@ -90,7 +87,20 @@ class Workers:
             self._processes = None
 
 
-def caller() -> Work:
+def callers(environments: Sequence[Mapping[str, str]], ahead: Process | None = None) -> Processes:
+    """Start processes that make calls, for `call_all`; the arguments are those of `Processes`."""
+    return Processes(_caller, environments, ahead=ahead)
+
+
+def call_all(processes: Processes, calls: Sequence[Callable[[], FoundT]]) -> list[FoundT]:
+    """Make calls, each by one of `callers`; return what each has found, in their order."""
+    # as bytes, so that a process imports what it calls on the thread that works
+    requests = [(place, pickle.dumps(call)) for place, call in enumerate(calls)]
+    found: dict[int, FoundT] = dict(processes.run(requests))
+    return [found[place] for place in range(len(calls))]
+
+
+def _caller() -> Work:
     """Return what makes a call, in a process of its own."""
     return _call
 

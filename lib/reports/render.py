@@ -64,7 +64,7 @@ def render_classification(report: ClassificationReport) -> str:
     )
 
 
-def load(page: str) -> None:
+def load_page(page: str) -> None:
     """Load what a page needs, by its template's name: the charts' library, and the templates."""
     charts.load()
     for name in (*_SHARED, page):

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 
 import pytest
@@ -21,7 +22,7 @@ def test_calls_are_made_one_after_the_other_in_another_process(
 ) -> None:
     monkeypatch.setattr("pipelines.train_aside.cores", lambda: 2)
 
-    with start_aside() as aside:
+    with closing(start_aside()) as aside:
         first, second = aside.call(os.getpid), aside.call(partial(divmod, 7, 2))
 
         assert first.result() != os.getpid()
@@ -31,11 +32,11 @@ def test_calls_are_made_one_after_the_other_in_another_process(
 def test_calls_are_made_here_where_no_core_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.train_aside.cores", lambda: 1)
 
-    with start_aside() as aside:
+    with closing(start_aside()) as aside:
         assert aside.call(os.getpid).result() == os.getpid()
 
 
 @pytest.mark.parametrize("make", [Aside, start_aside])
 def test_what_a_call_raises_is_said_as_it_was_raised(make: Callable[[], Aside]) -> None:
-    with make() as aside, pytest.raises(InputError, match=r"^hats cannot be used$"):
+    with closing(make()) as aside, pytest.raises(InputError, match=r"^hats cannot be used$"):
         aside.call(partial(refuse, "hats")).result()
